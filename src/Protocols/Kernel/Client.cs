@@ -1,0 +1,52 @@
+namespace ActorRepl.Protocols.Kernel;
+
+public enum RequestKind : byte
+{
+    /// <summary>Changes state: goes through the log.</summary>
+    Command = 1,
+
+    /// <summary>Reads state as of a moment between call and return (linearizable).</summary>
+    Read = 2,
+
+    /// <summary>Reads whatever this replica has applied; may be old.</summary>
+    StaleRead = 3,
+}
+
+/// <summary>
+/// A request as a protocol sees it. <see cref="Id"/> is the driver's and unique within one incarnation;
+/// <see cref="Deadline"/> is on this replica's monotonic clock, µs.
+/// </summary>
+public readonly record struct ClientRequest(long Id, RequestKind Kind, ReadOnlyMemory<byte> Payload, long Deadline);
+
+public enum RejectReason : byte
+{
+    /// <summary>Another replica may serve this; nothing was done.</summary>
+    NotLeader = 1,
+
+    /// <summary>The deadline passed without a majority.</summary>
+    NoQuorum = 2,
+
+    /// <summary>The disk refuses writes.</summary>
+    StorageUnavailable = 3,
+
+    /// <summary>A queue is at its limit; nothing was done.</summary>
+    Overloaded = 4,
+
+    /// <summary>The request was in the log of a former leader and lost there for certain; it may be sent again.</summary>
+    Dropped = 5,
+
+    /// <summary>The session is unknown: it expired, or never was.</summary>
+    SessionExpired = 6,
+
+    /// <summary>The request itself is wrong; nothing was done.</summary>
+    Invalid = 7,
+
+    /// <summary>The replica is stopping or starting; nothing was done.</summary>
+    Unavailable = 8,
+}
+
+/// <summary>
+/// Why a request was not served. <see cref="OutcomeUnknown"/>: it is in a log and may yet take effect;
+/// otherwise it certainly has not and will not.
+/// </summary>
+public readonly record struct Rejection(RejectReason Reason, bool OutcomeUnknown = false, ReplicaId Leader = default, string? Detail = null);

@@ -1,0 +1,86 @@
+namespace ActorRepl.Protocols.Kernel;
+
+/// <summary>One thing a protocol wants done. Effects of a step are carried out in the order they were listed.</summary>
+public abstract record Effect
+{
+    /// <summary>Make a record durable under this LSN; <see cref="Input.Durable"/> follows.</summary>
+    public sealed record Append(long Lsn, WalRecord Record) : Effect;
+
+    /// <summary>Send at once, while the disk may still be writing.</summary>
+    public sealed record Send(ReplicaId To, PeerMessage Message) : Effect;
+
+    /// <summary>Send once every record appended so far is durable: votes, acknowledgements.</summary>
+    public sealed record SendWhenDurable(ReplicaId To, PeerMessage Message, long Lsn) : Effect;
+
+    /// <summary>Run the timer out after this many µs. Replaces the timer of that id.</summary>
+    public sealed record Arm(TimerId Id, long Generation, long DelayMicros) : Effect;
+
+    public sealed record CancelTimer(TimerId Id) : Effect;
+
+    /// <summary>
+    /// Apply committed entries to the machine. <paramref name="Waiting"/>, empty or one id an entry (0: nobody waits),
+    /// says whose request gets the result. <see cref="Input.Applied"/> follows.
+    /// </summary>
+    public sealed record Apply(EntryBatch Batch, IReadOnlyList<long> Waiting) : Effect;
+
+    /// <summary>Answer these reads from the machine as it stands now.</summary>
+    public sealed record Serve(IReadOnlyList<ClientRequest> Reads) : Effect;
+
+    /// <summary>Ask the machine on the protocol's own behalf; <see cref="Input.LookedUp"/> follows.</summary>
+    public sealed record Lookup(long Token, ReadOnlyMemory<byte> Query) : Effect;
+
+    public sealed record Reply(long RequestId, ReadOnlyMemory<byte> Result) : Effect;
+
+    public sealed record Reject(long RequestId, Rejection Why) : Effect;
+
+    /// <summary>Read entries back from the WAL, up to this many bytes; <see cref="Input.RangeLoaded"/> follows.</summary>
+    public sealed record ReadRange(long First, long Last, int MaxBytes) : Effect;
+
+    /// <summary>Save the machine's state; <see cref="Input.CheckpointSaved"/> or failed follows. One at a time.</summary>
+    public sealed record Checkpoint(CheckpointRequest Request) : Effect;
+
+    /// <summary>Pull the newest checkpoint, at <paramref name="Index"/> or later, from a peer and install it. One at a time.</summary>
+    public sealed record Fetch(ReplicaId From, long Index) : Effect;
+
+    /// <summary>
+    /// Put the checkpoint that is ready in the place of machine and log. The request's tail is what of the log stays
+    /// above it. Until <see cref="Input.Installed"/> the protocol neither takes entries nor applies any.
+    /// </summary>
+    public sealed record Install(CheckpointRequest Request) : Effect;
+
+    /// <summary>Throw away the checkpoint that is ready or on its way.</summary>
+    public sealed record Abandon : Effect;
+
+    /// <summary>Something an operator wants to know, once.</summary>
+    public sealed record Report(string Event) : Effect;
+}
+
+/// <summary>
+/// Collects the effects of a step. Reused from step to step: the list is the driver's and is emptied by it.
+/// Numbers the records, so that a protocol can wait for the LSN it was given.
+/// </summary>
+public sealed class Effects
+{
+    private readonly List<Effect> _list = [];
+
+    public IReadOnlyList<Effect> List => _list;
+
+    /// <summary>The LSN of the last record appended.</summary>
+    public long LastLsn { get; private set; }
+
+    public void StartAfter(long lastLsn) => LastLsn = lastLsn;
+
+    public void Clear() => _list.Clear();
+
+    public long Append(WalRecord record)
+    {
+        _list.Add(new Effect.Append(++LastLsn, record));
+        return LastLsn;
+    }
+
+    public void Send(ReplicaId to, PeerMessage message) => _list.Add(new Effect.Send(to, message));
+
+    public void SendWhenDurable(ReplicaId to, PeerMessage message) => _list.Add(new Effect.SendWhenDurable(to, message, LastLsn));
+
+    public void Add(Effect effect) => _list.Add(effect);
+}

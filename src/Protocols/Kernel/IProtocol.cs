@@ -1,0 +1,46 @@
+namespace ActorRepl.Protocols.Kernel;
+
+/// <summary>
+/// A replica of one shard as a deterministic state machine: takes one input, changes its own fields, lists its effects.
+/// It never awaits, locks, reads a clock or rolls a die; randomness comes from the seed it was made with.
+/// </summary>
+public interface IProtocol
+{
+    ReplicaId Self { get; }
+
+    /// <summary>What to show an operator; may be read between any two steps.</summary>
+    ReplicaStatus Status { get; }
+
+    void Step(Input input, in Instant now, Effects effects);
+
+    /// <summary>Decodes a message of this protocol's own.</summary>
+    /// <exception cref="InvalidDataException">The bytes are none.</exception>
+    PeerMessage Decode(ReadOnlyMemory<byte> bytes);
+}
+
+/// <summary>Makes the replicas of a group's shards. The seed is fresh for each incarnation.</summary>
+public interface IProtocolFactory
+{
+    /// <summary>The protocol's name in configuration and status, such as "raft".</summary>
+    string Name { get; }
+
+    IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed);
+}
+
+/// <summary>A replica's place and progress. Indexes are log indexes, 0 before the first entry.</summary>
+public sealed record ReplicaStatus(
+    string Role,
+    long Term,
+    ReplicaId Leader,
+    long LastIndex,
+    long CommitIndex,
+    long AppliedIndex,
+    long CheckpointIndex,
+    bool Voter)
+{
+    /// <summary>Per follower, where known (a leader): the last index it has made durable.</summary>
+    public IReadOnlyDictionary<ReplicaId, long> Followers { get; init; } = new Dictionary<ReplicaId, long>();
+
+    /// <summary>Entries that are committed as far as this replica knows and not applied here.</summary>
+    public long Lag => CommitIndex - AppliedIndex;
+}

@@ -1,0 +1,34 @@
+namespace ActorRepl.Protocols.Kernel;
+
+/// <summary>One command on its way into a state machine. The payload's memory is only lent: copy what is kept.</summary>
+public readonly record struct AppliedCommand(long Index, long Wall, ReadOnlyMemory<byte> Payload);
+
+/// <summary>
+/// The application's state on one shard. Deterministic: the same commands in the same order give the same state and the
+/// same results on every replica. Called by one thread at a time.
+/// </summary>
+public interface IStateMachine
+{
+    /// <summary>Applies a command and returns its result. Must not throw for anything a client can send.</summary>
+    ReadOnlyMemory<byte> Apply(in AppliedCommand command);
+
+    /// <summary>Answers a query without changing anything.</summary>
+    ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query);
+
+    /// <summary>A view of the state as it stands now; later commands do not change what it yields.</summary>
+    ICheckpointView BeginCheckpoint();
+
+    /// <summary>Replaces the whole state by the segments of a checkpoint, in order.</summary>
+    /// <exception cref="InvalidDataException">The segments are not a checkpoint of this machine.</exception>
+    void Restore(IEnumerable<ReadOnlyMemory<byte>> segments);
+
+    /// <summary>Bytes of memory that the state takes, as an estimate.</summary>
+    long ApproximateBytes { get; }
+}
+
+/// <summary>A frozen view of a machine's state. May be read by another thread while the machine goes on.</summary>
+public interface ICheckpointView : IDisposable
+{
+    /// <summary>The state in segments of at most <paramref name="maxBytes"/>, as long as single items allow it.</summary>
+    IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes);
+}

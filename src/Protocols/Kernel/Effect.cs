@@ -37,7 +37,7 @@ public abstract record Effect
     public sealed record ReadRange(long First, long Last, int MaxBytes) : Effect;
 
     /// <summary>Save the machine's state; <see cref="Input.CheckpointSaved"/> or failed follows. One at a time.</summary>
-    public sealed record Checkpoint(CheckpointRequest Request) : Effect;
+    public sealed record Checkpoint(CheckpointRequest Request, long Lsn) : Effect;
 
     /// <summary>Pull the newest checkpoint, at <paramref name="Index"/> or later, from a peer and install it. One at a time.</summary>
     public sealed record Fetch(ReplicaId From, long Index) : Effect;
@@ -46,7 +46,7 @@ public abstract record Effect
     /// Put the checkpoint that is ready in the place of machine and log. The request's tail is what of the log stays
     /// above it. Until <see cref="Input.Installed"/> the protocol neither takes entries nor applies any.
     /// </summary>
-    public sealed record Install(CheckpointRequest Request) : Effect;
+    public sealed record Install(CheckpointRequest Request, long Lsn) : Effect;
 
     /// <summary>Throw away the checkpoint that is ready or on its way.</summary>
     public sealed record Abandon : Effect;
@@ -81,6 +81,12 @@ public sealed class Effects
     public void Send(ReplicaId to, PeerMessage message) => _list.Add(new Effect.Send(to, message));
 
     public void SendWhenDurable(ReplicaId to, PeerMessage message) => _list.Add(new Effect.SendWhenDurable(to, message, LastLsn));
+
+    /// <summary>The request describes the replica as it stands now, every record appended so far included.</summary>
+    public void Checkpoint(CheckpointRequest request) => _list.Add(new Effect.Checkpoint(request, LastLsn));
+
+    /// <inheritdoc cref="Checkpoint"/>
+    public void Install(CheckpointRequest request) => _list.Add(new Effect.Install(request, LastLsn));
 
     public void Add(Effect effect) => _list.Add(effect);
 }

@@ -1,0 +1,69 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Client;
+
+/// <summary>
+/// Executes commands and queries on the shards of replication groups, from anywhere in the process. Thread-safe.
+/// Calls end by their deadline: with a result, or with a <see cref="ReplicationException"/> that says what is certain.
+/// </summary>
+public interface IReplicationClient
+{
+    /// <summary>The groups this node knows.</summary>
+    IReadOnlyList<GroupInfo> Groups { get; }
+
+    /// <summary>Applies a command on the shard that owns the key; returns once a majority has it on disk and it is applied.</summary>
+    ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>As above, on a shard by number.</summary>
+    ValueTask<ReadOnlyMemory<byte>> ExecuteOnShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>Answers a query from the shard that owns the key.</summary>
+    ValueTask<ReadOnlyMemory<byte>> QueryAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>As above, on a shard by number.</summary>
+    ValueTask<ReadOnlyMemory<byte>> QueryShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// A session numbers its commands, so that one sent again after an unknown outcome is applied once.
+    /// </summary>
+    IReplicationSession OpenSession(string group);
+}
+
+/// <summary>A group as clients see it.</summary>
+public sealed record GroupInfo(string Name, string Protocol, int Shards, int Replicas)
+{
+    /// <summary>The shard that owns a key: see <see cref="ShardHash"/>.</summary>
+    public int ShardOf(ReadOnlySpan<byte> key) => ShardHash.ShardOf(key, Shards);
+}
+
+/// <summary>How one request is to be treated; what is left out is the group's default.</summary>
+public sealed record RequestOptions
+{
+    /// <summary>How long the request may take before it is refused; null: <c>actorrepl.request-timeout</c>, 5 s.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>For queries: <see cref="RequestKind.Read"/> (linearizable, the default) or <see cref="RequestKind.StaleRead"/>.</summary>
+    public RequestKind ReadKind { get; init; } = RequestKind.Read;
+}
+
+/// <summary>Commands of one client, numbered. Thread-safe; commands that are under way together may apply in any order.</summary>
+public interface IReplicationSession
+{
+    Guid Id { get; }
+
+    /// <summary>
+    /// Applies a command once, however often it has to be sent; tries again by itself until the deadline.
+    /// </summary>
+    ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default);
+}
+
+/// <summary>A request was not served. <see cref="Rejection.OutcomeUnknown"/> says whether it may yet take effect.</summary>
+public sealed class ReplicationException(Rejection rejection, string message) : Exception(message)
+{
+    public Rejection Rejection { get; } = rejection;
+}

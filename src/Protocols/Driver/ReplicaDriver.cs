@@ -1,0 +1,235 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Driver;
+
+/// <summary>Limits of a driver, each per replica.</summary>
+public sealed record DriverOptions
+{
+    /// <summary>Requests that may wait to be handed to the protocol; beyond it they are refused as overloaded.</summary>
+    public int MaxQueuedRequests { get; init; } = 65_536;
+
+    /// <summary>Bytes of requests that may wait likewise.</summary>
+    public long MaxQueuedBytes { get; init; } = 64L << 20;
+
+    /// <summary>Requests handed over at once.</summary>
+    public int MaxBatch { get; init; } = 8_192;
+
+    /// <summary>Records on their way to disk above which commands wait, so that batches grow with the disk's delay.</summary>
+    public int MaxWritesInFlight { get; init; } = 2;
+
+    /// <summary>Segments of a checkpoint being pulled that may be under way.</summary>
+    public int TransferWindow { get; init; } = 4;
+
+    /// <summary>How long a pull may stand still before it asks again, µs.</summary>
+    public long TransferPatienceMicros { get; init; } = Instant.Second;
+}
+
+/// <summary>
+/// Runs one protocol over one state machine on a host. Everything between the three that is the same for all protocols
+/// is here: effects in order, nothing promised before it is durable, requests batched, checkpoints and transfers.
+/// Not thread-safe: one call at a time. A call runs to completion, the inputs it raises itself included.
+/// </summary>
+public sealed partial class ReplicaDriver
+{
+    /// <summary>The driver's own timer; protocols have all the other ids.</summary>
+    public static readonly TimerId TransferTimer = new(255);
+
+    private readonly IProtocol _protocol;
+    private readonly IStateMachine _machine;
+    private readonly IReplicaHost _host;
+    private readonly DriverOptions _options;
+    private readonly Effects _effects = new();
+    private readonly Queue<Input> _raised = new();
+    private readonly Queue<Effect.SendWhenDurable> _gate = new();
+
+    private long _durableLsn;
+    private long _appliedIndex;
+    private bool _started;
+    private bool _running;
+
+    public ReplicaDriver(IProtocol protocol, IStateMachine machine, IReplicaHost host, DriverOptions? options = null)
+    {
+        _protocol = protocol;
+        _machine = machine;
+        _host = host;
+        _options = options ?? new DriverOptions();
+    }
+
+    public ReplicaStatus Status => _protocol.Status;
+
+    /// <summary>Records handed to the host and not yet durable.</summary>
+    public long WritesInFlight => _effects.LastLsn - _durableLsn;
+
+    /// <summary>The last record handed to the host.</summary>
+    public long LastLsn => _effects.LastLsn;
+
+    /// <summary>Begins. <paramref name="segments"/> are those of the checkpoint that recovery found, if it found one.</summary>
+    public void Start(RecoveredState recovered, IEnumerable<ReadOnlyMemory<byte>> segments)
+    {
+        Invariant.That(!_started, "a replica starts once");
+        _started = true;
+        if (recovered.Checkpoint is { } checkpoint)
+        {
+            _machine.Restore(segments);
+            _appliedIndex = checkpoint.Index;
+            _saved = checkpoint;
+        }
+
+        _effects.StartAfter(recovered.LastLsn);
+        _durableLsn = recovered.LastLsn;
+        Handle(new Input.Start(recovered));
+    }
+
+    /// <summary>Takes a message of a peer. </summary>
+    /// <exception cref="InvalidDataException">The bytes are no message of this protocol; nothing has happened.</exception>
+    public void Receive(ReplicaId from, PeerChannel channel, ReadOnlyMemory<byte> bytes)
+    {
+        switch (channel)
+        {
+            case PeerChannel.Protocol:
+                Handle(new Input.Received(from, _protocol.Decode(bytes)));
+                break;
+            case PeerChannel.Transfer:
+                ReceiveTransfer(from, TransferMessage.Decode(bytes));
+                break;
+            default:
+                throw new InvalidDataException($"unknown channel {(byte)channel}");
+        }
+    }
+
+    /// <summary>Every record up to and with this LSN is on disk.</summary>
+    public void Durable(long lsn)
+    {
+        Invariant.That(lsn <= _effects.LastLsn, "only what was handed out can become durable");
+        if (lsn <= _durableLsn)
+            return;
+        _durableLsn = lsn;
+        while (_gate.TryPeek(out Effect.SendWhenDurable? send) && send.Lsn <= lsn)
+        {
+            _gate.Dequeue();
+            _host.Send(send.To, PeerChannel.Protocol, send.Message);
+        }
+
+        Handle(new Input.Durable(lsn));
+    }
+
+    public void TimerFired(TimerId timer, long generation)
+    {
+        if (timer == TransferTimer)
+            NudgeTransfer(generation);
+        else
+            Handle(new Input.Timer(timer, generation));
+    }
+
+    public void RangeLoaded(long first, IReadOnlyList<EntryBatch> batches) => Handle(new Input.RangeLoaded(first, batches));
+
+    /// <summary>Takes an input that needs nothing of the driver: storage state, peer hints, views, cancels, hand-over.</summary>
+    public void Handle(Input input)
+    {
+        Invariant.That(_started, "the first input is the start");
+        Invariant.That(!_running, "a host never answers from within a call");
+        _running = true;
+        _raised.Enqueue(input);
+        while (_raised.TryDequeue(out Input? next))
+        {
+            _protocol.Step(next, _host.Now, _effects);
+            CarryOut();
+        }
+
+        _running = false;
+    }
+
+    private void CarryOut()
+    {
+        long applied = _appliedIndex;
+        foreach (Effect effect in _effects.List)
+            CarryOut(effect);
+        _effects.Clear();
+        if (_appliedIndex > applied)
+            _raised.Enqueue(new Input.Applied(_appliedIndex));
+    }
+
+    private void CarryOut(Effect effect)
+    {
+        switch (effect)
+        {
+            case Effect.Append append:
+                _host.Persist(new WalEntry(append.Lsn, append.Record));
+                break;
+            case Effect.Send send:
+                _host.Send(send.To, PeerChannel.Protocol, send.Message);
+                break;
+            case Effect.SendWhenDurable send when send.Lsn <= _durableLsn:
+                _host.Send(send.To, PeerChannel.Protocol, send.Message);
+                break;
+            case Effect.SendWhenDurable send:
+                _gate.Enqueue(send);
+                break;
+            case Effect.Apply apply:
+                Apply(apply);
+                break;
+            case Effect.Serve serve:
+                foreach (ClientRequest read in serve.Reads)
+                    _host.Reply(read.Id, _machine.Query(read.Payload));
+                break;
+            case Effect.Lookup lookup:
+                _raised.Enqueue(new Input.LookedUp(lookup.Token, _machine.Query(lookup.Query)));
+                break;
+            case Effect.Reply reply:
+                _host.Reply(reply.RequestId, reply.Result);
+                break;
+            case Effect.Reject reject:
+                _host.Reject(reject.RequestId, reject.Why);
+                break;
+            case Effect.Arm arm:
+                Invariant.That(arm.Id != TransferTimer, "timer 255 is the driver's");
+                _host.Arm(arm.Id, arm.Generation, arm.DelayMicros);
+                break;
+            case Effect.CancelTimer cancel:
+                _host.CancelTimer(cancel.Id);
+                break;
+            case Effect.ReadRange range:
+                _host.ReadRange(range.First, range.Last, range.MaxBytes);
+                break;
+            case Effect.Checkpoint checkpoint:
+                BeginCheckpoint(checkpoint);
+                break;
+            case Effect.Fetch fetch:
+                BeginFetch(fetch);
+                break;
+            case Effect.Install install:
+                BeginInstall(install);
+                break;
+            case Effect.Abandon:
+                AbandonFetch();
+                break;
+            case Effect.Report report:
+                _host.Report(report.Event);
+                break;
+            default:
+                throw new InvariantViolationException($"the driver knows every effect; {effect.GetType().Name} is new to it");
+        }
+    }
+
+    private void Apply(Effect.Apply apply)
+    {
+        EntryBatch batch = apply.Batch;
+        Invariant.That(batch.FirstIndex == _appliedIndex + 1, "entries are applied in order, each once");
+        Invariant.That(apply.Waiting.Count is 0 || apply.Waiting.Count == batch.Count, "who waits is said for each entry or for none");
+        long index = batch.FirstIndex;
+        foreach (ReadOnlyMemory<byte> payload in batch)
+        {
+            if (batch.Kind == EntryKind.Command)
+            {
+                ReadOnlyMemory<byte> result = _machine.Apply(new AppliedCommand(index, batch.Wall, payload));
+                int place = (int)(index - batch.FirstIndex);
+                if (apply.Waiting.Count > 0 && apply.Waiting[place] is not 0 and long request)
+                    _host.Reply(request, result);
+            }
+
+            index++;
+        }
+
+        _appliedIndex = batch.LastIndex;
+    }
+}

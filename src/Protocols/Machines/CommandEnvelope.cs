@@ -1,0 +1,89 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Machines;
+
+/// <summary>
+/// Names one command of a client's session. Sequences start at 1; every command below <see cref="FirstIncomplete"/> has
+/// been answered and its result may be forgotten.
+/// </summary>
+public readonly record struct SessionStamp(Guid Client, long Sequence, long FirstIncomplete);
+
+/// <summary>What became of a session's command: the byte in front of its result.</summary>
+public enum SessionStatus : byte
+{
+    /// <summary>Applied, now or when it was first sent; the command's result follows.</summary>
+    Applied = 0,
+
+    /// <summary>The session is not known here any more: whether the command has been applied before is unknown. Nothing was done now.</summary>
+    Expired = 1,
+
+    /// <summary>The sequence is below one the client itself has declared complete. Nothing was done.</summary>
+    Stale = 2,
+
+    /// <summary>Too many commands of the session are incomplete. Nothing was done.</summary>
+    TooManyIncomplete = 3,
+}
+
+/// <summary>
+/// The payload a <see cref="SessionMachine"/> takes. Flag 0: the command follows. Flag 1: client id (16 bytes,
+/// big-endian), sequence (8), first incomplete (8), then the command. Little-endian otherwise.
+/// </summary>
+public static class CommandEnvelope
+{
+    private const byte Bare = 0;
+    private const byte Session = 1;
+    private const int GuidSize = 16;
+    private const int SessionHeader = sizeof(byte) + GuidSize + 2 * sizeof(long);
+
+    /// <summary>A command of no session: sent again, it is a new command.</summary>
+    public static byte[] Encode(ReadOnlySpan<byte> command)
+    {
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(sizeof(byte) + command.Length);
+        bytes[0] = Bare;
+        command.CopyTo(bytes.AsSpan(sizeof(byte)));
+        return bytes;
+    }
+
+    /// <summary>A command of a session: applied once, however often it is sent.</summary>
+    public static byte[] Encode(in SessionStamp stamp, ReadOnlySpan<byte> command)
+    {
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(SessionHeader + command.Length);
+        bytes[0] = Session;
+        stamp.Client.TryWriteBytes(bytes.AsSpan(sizeof(byte)), bigEndian: true, out _);
+        var writer = new ByteWriter(bytes.AsSpan(sizeof(byte) + GuidSize));
+        writer.Int64(stamp.Sequence);
+        writer.Int64(stamp.FirstIncomplete);
+        writer.Raw(command);
+        return bytes;
+    }
+
+    /// <summary>Splits a payload into its stamp, null for a command of no session, and its command.</summary>
+    /// <exception cref="InvalidDataException">The payload is no envelope.</exception>
+    public static ReadOnlyMemory<byte> Decode(ReadOnlyMemory<byte> payload, out SessionStamp? stamp)
+    {
+        var reader = new ByteReader(payload);
+        byte flag = reader.Byte();
+        if (flag > Session)
+            throw new InvalidDataException($"unknown envelope flag {flag}");
+        stamp = null;
+        if (flag == Session)
+        {
+            var client = new Guid(reader.Raw(GuidSize).Span, bigEndian: true);
+            stamp = new SessionStamp(client, reader.Int64(), reader.Int64());
+            if (stamp.Value.FirstIncomplete < 1 || stamp.Value.Sequence < stamp.Value.FirstIncomplete)
+                throw new InvalidDataException($"sequence {stamp.Value.Sequence} with {stamp.Value.FirstIncomplete} as the first incomplete");
+        }
+
+        return reader.Raw(reader.Remaining);
+    }
+
+    /// <summary>Splits the result of a session's command into its status and the command's own result, empty unless applied.</summary>
+    /// <exception cref="InvalidDataException">The result is empty or its status unknown.</exception>
+    public static ReadOnlyMemory<byte> DecodeResult(ReadOnlyMemory<byte> result, out SessionStatus status)
+    {
+        status = (SessionStatus)new ByteReader(result).Byte();
+        if (status > SessionStatus.TooManyIncomplete)
+            throw new InvalidDataException($"unknown session status {(byte)status}");
+        return result[1..];
+    }
+}

@@ -22,6 +22,9 @@ public enum SessionStatus : byte
 
     /// <summary>Too many commands of the session are incomplete. Nothing was done.</summary>
     TooManyIncomplete = 3,
+
+    /// <summary>The payload is no envelope. Nothing was done.</summary>
+    Malformed = 4,
 }
 
 /// <summary>
@@ -82,7 +85,7 @@ public static class CommandEnvelope
     public static ReadOnlyMemory<byte> DecodeResult(ReadOnlyMemory<byte> result, out SessionStatus status)
     {
         status = (SessionStatus)new ByteReader(result).Byte();
-        if (status > SessionStatus.TooManyIncomplete)
+        if (status > SessionStatus.Malformed)
             throw new InvalidDataException($"unknown session status {(byte)status}");
         return result[1..];
     }

@@ -201,7 +201,9 @@ public struct KeyValueOperationReader
     private KeyValueOperation ReadCompareAndSet()
     {
         ReadOnlyMemory<byte> key = KeyValueCodec.ReadBytes(ref _reader);
-        ReadOnlyMemory<byte>? expected = _reader.Bool() ? KeyValueCodec.ReadBytes(ref _reader) : null;
+        ReadOnlyMemory<byte>? expected = null;
+        if (_reader.Bool())
+            expected = KeyValueCodec.ReadBytes(ref _reader);
         return new KeyValueOperation(KeyValueOperationKind.CompareAndSet, key, KeyValueCodec.ReadBytes(ref _reader), expected);
     }
 }

@@ -1,0 +1,265 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Machines;
+
+/// <summary>
+/// The sessions of a <see cref="SessionMachine"/> and the results they may still ask for. Everything here follows from
+/// the log alone, the order in which sessions are forgotten included.
+/// </summary>
+internal sealed class SessionTable(SessionOptions options)
+{
+    private const byte SegmentVersion = 1;
+    private const int SessionOverhead = 160;
+    private const int ResultOverhead = 64;
+
+    private readonly Dictionary<Guid, Session> _sessions = [];
+
+    // Uses in log order; a session's latest use is its valid one, the others are passed over.
+    private readonly Queue<(long Index, Guid Client)> _uses = new();
+    private long _resultBytes;
+    private long _time;
+    private int _epoch;
+
+    public int Count => _sessions.Count;
+
+    public long Repeats { get; private set; }
+
+    public long ApproximateBytes => _resultBytes + (long)_sessions.Count * SessionOverhead;
+
+    /// <summary>
+    /// Finds out what to do with a command: <see cref="SessionStatus.Applied"/> without a kept result means apply it and
+    /// call <see cref="Complete"/>.
+    /// </summary>
+    public SessionStatus Begin(in SessionStamp stamp, long index, long wall, out byte[]? kept)
+    {
+        kept = null;
+        _time = Math.Max(_time, wall);
+        ForgetExpired();
+        if (!_sessions.TryGetValue(stamp.Client, out Session? session))
+        {
+            if (stamp.FirstIncomplete > 1)
+                return SessionStatus.Expired;
+            session = new Session(_epoch);
+            _sessions.Add(stamp.Client, session);
+        }
+
+        session = Writable(stamp.Client, session);
+        session.LastIndex = index;
+        session.LastTime = _time;
+        Use(index, stamp.Client);
+        ForgetAboveLimits();
+        ForgetCompleted(session, stamp.FirstIncomplete);
+        if (stamp.Sequence < session.FirstIncomplete)
+            return SessionStatus.Stale;
+        if (session.Results.TryGetValue(stamp.Sequence, out kept))
+        {
+            Repeats++;
+            return SessionStatus.Applied;
+        }
+
+        return stamp.Sequence - session.FirstIncomplete >= options.MaxIncomplete ? SessionStatus.TooManyIncomplete : SessionStatus.Applied;
+    }
+
+    public void Complete(in SessionStamp stamp, byte[] result)
+    {
+        _sessions[stamp.Client].Results.Add(stamp.Sequence, result);
+        _resultBytes += result.Length + ResultOverhead;
+        ForgetAboveLimits();
+    }
+
+    public Frozen Freeze()
+    {
+        _epoch++;
+        return new Frozen(_time, [.. _sessions]);
+    }
+
+    /// <summary>Takes as many of the segments as are its own.</summary>
+    public void Restore(IEnumerator<ReadOnlyMemory<byte>> segments)
+    {
+        _sessions.Clear();
+        _uses.Clear();
+        _resultBytes = 0;
+        bool more = true;
+        while (more)
+        {
+            if (!segments.MoveNext())
+                throw new InvalidDataException("a checkpoint ends within its sessions");
+            var reader = new ByteReader(segments.Current);
+            byte version = reader.Byte();
+            if (version != SegmentVersion)
+                throw new InvalidDataException($"a session segment has version {version}; this build reads {SegmentVersion}");
+            more = reader.Bool();
+            _time = reader.Int64();
+            while (reader.Remaining > 0)
+                Read(ref reader);
+        }
+    }
+
+    // A session that a view still shows is copied before it changes.
+    private Session Writable(Guid client, Session session)
+    {
+        if (session.Epoch == _epoch)
+            return session;
+        return _sessions[client] = session.Copy(_epoch);
+    }
+
+    private void Use(long index, Guid client)
+    {
+        _uses.Enqueue((index, client));
+        if (_uses.Count <= 64 + 2 * _sessions.Count)
+            return;
+        int all = _uses.Count;
+        for (int i = 0; i < all; i++)
+        {
+            (long Index, Guid Client) use = _uses.Dequeue();
+            if (IsLatest(use))
+                _uses.Enqueue(use);
+        }
+    }
+
+    private bool IsLatest((long Index, Guid Client) use) =>
+        _sessions.TryGetValue(use.Client, out Session? session) && session.LastIndex == use.Index;
+
+    private Guid Oldest()
+    {
+        while (!IsLatest(_uses.Peek()))
+            _uses.Dequeue();
+        return _uses.Peek().Client;
+    }
+
+    private void ForgetExpired()
+    {
+        while (_sessions.Count > 0 && Oldest() is var oldest && _time - _sessions[oldest].LastTime > options.ExpiryMicros)
+            Forget(oldest);
+    }
+
+    private void ForgetAboveLimits()
+    {
+        while ((_sessions.Count > options.MaxSessions || _resultBytes > options.MaxResultBytes) && _sessions.Count > 1)
+            Forget(Oldest());
+    }
+
+    private void Forget(Guid client)
+    {
+        foreach (byte[] result in _sessions[client].Results.Values)
+            _resultBytes -= result.Length + ResultOverhead;
+        _sessions.Remove(client);
+    }
+
+    private void ForgetCompleted(Session session, long firstIncomplete)
+    {
+        for (; session.FirstIncomplete < firstIncomplete && session.Results.Count > 0; session.FirstIncomplete++)
+        {
+            if (session.Results.Remove(session.FirstIncomplete, out byte[]? result))
+                _resultBytes -= result.Length + ResultOverhead;
+        }
+
+        session.FirstIncomplete = Math.Max(session.FirstIncomplete, firstIncomplete);
+    }
+
+    private void Read(ref ByteReader reader)
+    {
+        var client = new Guid(reader.Raw(16).Span, bigEndian: true);
+        var read = new Session(_epoch) { LastIndex = reader.Int64(), LastTime = reader.Int64(), FirstIncomplete = reader.Int64() };
+        if (!_sessions.TryGetValue(client, out Session? session))
+        {
+            session = read;
+            _sessions.Add(client, session);
+            _uses.Enqueue((session.LastIndex, client));
+        }
+
+        int results = reader.Count(sizeof(long) + 1);
+        for (int i = 0; i < results; i++)
+        {
+            long sequence = reader.Int64();
+            byte[] result = KeyValueCodec.ReadBytes(ref reader).ToArray();
+            session.Results.Add(sequence, result);
+            _resultBytes += result.Length + ResultOverhead;
+        }
+    }
+
+    internal sealed class Session(int epoch)
+    {
+        public int Epoch { get; } = epoch;
+        public long LastIndex { get; set; }
+        public long LastTime { get; set; }
+        public long FirstIncomplete { get; set; } = 1;
+        public SortedList<long, byte[]> Results { get; private init; } = [];
+
+        public Session Copy(int into) => new(into)
+        {
+            LastIndex = LastIndex,
+            LastTime = LastTime,
+            FirstIncomplete = FirstIncomplete,
+            Results = new SortedList<long, byte[]>(Results),
+        };
+    }
+
+    /// <summary>The sessions as they stood, for a checkpoint: in the order of their last use.</summary>
+    internal sealed class Frozen(long time, KeyValuePair<Guid, Session>[] sessions)
+    {
+        /// <summary>At least one segment; each says whether another of the sessions' follows.</summary>
+        public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes)
+        {
+            Array.Sort(sessions, (left, right) => left.Value.LastIndex.CompareTo(right.Value.LastIndex));
+            var segment = new ArrayBufferWriter<byte>();
+            Begin(segment);
+            foreach ((Guid client, Session session) in sessions)
+            {
+                int written = 0;
+                do
+                {
+                    if (segment.WrittenCount >= maxBytes)
+                    {
+                        yield return End(segment, more: true);
+                        Begin(segment);
+                    }
+
+                    written += Write(segment, client, session, written, maxBytes);
+                }
+                while (written < session.Results.Count);
+            }
+
+            yield return End(segment, more: false);
+        }
+
+        private void Begin(ArrayBufferWriter<byte> segment)
+        {
+            segment.ResetWrittenCount();
+            KeyValueCodec.WriteByte(segment, SegmentVersion);
+            KeyValueCodec.WriteByte(segment, 0);
+            KeyValueCodec.WriteInt64(segment, time);
+        }
+
+        private static byte[] End(ArrayBufferWriter<byte> segment, bool more)
+        {
+            byte[] bytes = segment.WrittenSpan.ToArray();
+            bytes[1] = more ? (byte)1 : (byte)0;
+            return bytes;
+        }
+
+        // One part of a session: what comes before its results is said again in each.
+        private static int Write(ArrayBufferWriter<byte> segment, Guid client, Session session, int first, int maxBytes)
+        {
+            client.TryWriteBytes(segment.GetSpan(16), bigEndian: true, out _);
+            segment.Advance(16);
+            KeyValueCodec.WriteInt64(segment, session.LastIndex);
+            KeyValueCodec.WriteInt64(segment, session.LastTime);
+            KeyValueCodec.WriteInt64(segment, session.FirstIncomplete);
+            int count = 0;
+            for (int bytes = segment.WrittenCount; first + count < session.Results.Count && (count == 0 || bytes < maxBytes); count++)
+                bytes += session.Results.Values[first + count].Length;
+            BinaryPrimitives.WriteInt32LittleEndian(segment.GetSpan(sizeof(int)), count);
+            segment.Advance(sizeof(int));
+            for (int i = first; i < first + count; i++)
+            {
+                KeyValueCodec.WriteInt64(segment, session.Results.Keys[i]);
+                KeyValueCodec.WriteBytes(segment, session.Results.Values[i]);
+            }
+
+            return count;
+        }
+    }
+}

@@ -1,0 +1,238 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using Microsoft.Extensions.Logging;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>
+/// Commands of one connection that are under way together: one request a shard, answered in the order they came. A shard's
+/// commands keep their order inside its request; requests of different shards run in parallel.
+/// </summary>
+internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespLimits limits, ILogger log)
+{
+    private enum Form : byte
+    {
+        /// <summary>Written when the command was read.</summary>
+        Ready,
+
+        /// <summary>The one reply of the machine.</summary>
+        Single,
+
+        /// <summary>Integers of the machine, added up.</summary>
+        Sum,
+
+        /// <summary>Replies of the machine as an array.</summary>
+        Array,
+    }
+
+    /// <summary>A command's place: bytes written already, or a number of operations.</summary>
+    private readonly record struct Slot(Form Form, int Length);
+
+    private readonly KeyValuePayload?[] _payloads = new KeyValuePayload?[group.Shards];
+    private readonly ValueTask<ReadOnlyMemory<byte>>[] _requests = new ValueTask<ReadOnlyMemory<byte>>[group.Shards];
+    private readonly KeyValueReplyReader[] _replies = new KeyValueReplyReader[group.Shards];
+    private readonly string?[] _errors = new string?[group.Shards];
+    private readonly List<Slot> _slots = [];
+    private readonly List<int> _operations = [];
+    private readonly List<KeyValueReply> _collected = [];
+    private readonly ArrayBufferWriter<byte> _ready = new(256);
+    private int _sealed;
+    private int _bytes;
+
+    public GroupInfo Group => group;
+
+    public bool IsEmpty => _slots.Count == 0;
+
+    public bool IsFull { get; private set; }
+
+    /// <summary>The operations of the shard that owns the key; the next operation goes there.</summary>
+    public KeyValuePayload For(ReadOnlySpan<byte> key) => ForShard(group.ShardOf(key));
+
+    public KeyValuePayload ForShard(int shard)
+    {
+        _operations.Add(shard);
+        return _payloads[shard] ??= new KeyValuePayload();
+    }
+
+    /// <summary>The command is answered by the operation just added.</summary>
+    public void AnswerSingle() => Close(new Slot(Form.Single, 1));
+
+    /// <summary>The command is answered by the sum of the last <paramref name="operations"/>.</summary>
+    public void AnswerSum(int operations) => Close(new Slot(Form.Sum, operations));
+
+    public void AnswerArray(int operations) => Close(new Slot(Form.Array, operations));
+
+    /// <summary>Where a command that needs no shard writes its reply; <see cref="AnswerReady"/> follows.</summary>
+    public IBufferWriter<byte> Ready => _ready;
+
+    public void AnswerReady()
+    {
+        Close(new Slot(Form.Ready, _ready.WrittenCount - _sealed));
+        _sealed = _ready.WrittenCount;
+    }
+
+    public void AnswerError(string text)
+    {
+        _ready.WriteError(text);
+        AnswerReady();
+    }
+
+    /// <summary>Sends every shard its request and waits for all; what goes wrong becomes the replies of that shard's commands.</summary>
+    public async ValueTask ExecuteAsync()
+    {
+        for (int shard = 0; shard < _payloads.Length; shard++)
+        {
+            if (_payloads[shard] is { Count: > 0 } payload)
+                _requests[shard] = Start(shard, payload);
+        }
+
+        for (int shard = 0; shard < _payloads.Length; shard++)
+        {
+            if (_payloads[shard] is { Count: > 0 })
+                await CompleteAsync(shard).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Writes the replies in order; false: the client no longer takes them.</summary>
+    public async ValueTask<bool> WriteAsync(ReplyStream output)
+    {
+        int ready = 0, operation = 0;
+        foreach (Slot slot in _slots)
+        {
+            if (slot.Form == Form.Ready)
+            {
+                output.Writer.Write(_ready.WrittenSpan.Slice(ready, slot.Length));
+                ready += slot.Length;
+            }
+            else
+            {
+                WriteReplies(output.Writer, slot, operation);
+                operation += slot.Length;
+            }
+
+            if (!await output.FlushIfLargeAsync().ConfigureAwait(false))
+                return false;
+        }
+
+        return await output.FlushAsync().ConfigureAwait(false);
+    }
+
+    public void Clear()
+    {
+        for (int shard = 0; shard < _payloads.Length; shard++)
+        {
+            // A payload that once held large values is not kept for the life of the connection.
+            if (_payloads[shard]?.Length > limits.MaxChunkBytes)
+                _payloads[shard] = null;
+            _payloads[shard]?.Clear();
+            _requests[shard] = default;
+            _replies[shard] = default;
+            _errors[shard] = null;
+        }
+
+        _slots.Clear();
+        _operations.Clear();
+        _collected.Clear();
+        _ready.ResetWrittenCount();
+        _sealed = 0;
+        _bytes = 0;
+        IsFull = false;
+    }
+
+    /// <summary>Counts the bytes of a command against the limit of what may be under way.</summary>
+    public void Count(int bytes)
+    {
+        _bytes += bytes;
+        IsFull |= _bytes >= limits.MaxChunkBytes;
+    }
+
+    private void Close(Slot slot)
+    {
+        _slots.Add(slot);
+        IsFull |= _slots.Count >= limits.MaxChunkCommands || _ready.WrittenCount >= limits.MaxChunkBytes;
+    }
+
+    private ValueTask<ReadOnlyMemory<byte>> Start(int shard, KeyValuePayload payload)
+    {
+        try
+        {
+            return payload.IsReadOnly
+                ? client.QueryShardAsync(group.Name, shard, payload.ToArray())
+                : client.ExecuteOnShardAsync(group.Name, shard, payload.ToArray());
+        }
+        catch (ReplicationException refused)
+        {
+            return ValueTask.FromException<ReadOnlyMemory<byte>>(refused);
+        }
+    }
+
+    private async ValueTask CompleteAsync(int shard)
+    {
+        try
+        {
+            _replies[shard] = KeyValueCodec.Replies(await _requests[shard].ConfigureAwait(false));
+        }
+        catch (ReplicationException refused)
+        {
+            _errors[shard] = RedisErrors.Refused(refused);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            log.LogError(failure, "A request to {Group}/{Shard} failed in a way that no client should see", group.Name, shard);
+            _errors[shard] = "UNKNOWN outcome unknown, the command may yet take effect: internal error";
+        }
+    }
+
+    private void WriteReplies(PipeWriter output, Slot slot, int firstOperation)
+    {
+        _collected.Clear();
+        string? error = null;
+        for (int i = firstOperation; i < firstOperation + slot.Length; i++)
+        {
+            int shard = _operations[i];
+            if (_errors[shard] is { } refused)
+                error ??= refused;
+            else if (!_replies[shard].Next(out KeyValueReply reply))
+                error ??= "ERR the reply is missing";
+            else if (reply.Kind == KeyValueReplyKind.Error)
+                error ??= reply.Error;
+            else
+                _collected.Add(reply);
+        }
+
+        if (error is not null)
+            output.WriteError(error);
+        else if (slot.Form == Form.Sum)
+            output.WriteInteger(_collected.Sum(reply => reply.Integer));
+        else
+            WriteCollected(output, slot);
+    }
+
+    private void WriteCollected(PipeWriter output, Slot slot)
+    {
+        if (slot.Form == Form.Array)
+            output.WriteArrayHeader(_collected.Count);
+        foreach (KeyValueReply reply in _collected)
+        {
+            switch (reply.Kind)
+            {
+                case KeyValueReplyKind.Ok:
+                    output.Write("+OK\r\n"u8);
+                    break;
+                case KeyValueReplyKind.Integer:
+                    output.WriteInteger(reply.Integer);
+                    break;
+                case KeyValueReplyKind.Bytes:
+                    output.WriteBulk(reply.Bytes.Span);
+                    break;
+                default:
+                    Invariant.That(reply.Kind == KeyValueReplyKind.Nil, "every kind of reply has a form in RESP");
+                    output.WriteNil();
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>
+/// One client: reads what is there, sends it on as one <see cref="Pipeline"/>, writes the replies, and only then reads on.
+/// So order holds, and a client that does not read its replies is not read from.
+/// </summary>
+internal sealed class RedisConnection(ConnectionContext connection, Pipeline pipeline, RedisDispatcher dispatcher, RespLimits limits, ILogger log)
+{
+    private readonly RespParser _parser = new(limits);
+    private readonly ReplyStream _replies = new(connection.Transport.Output, limits.WriteTimeout);
+
+    public async Task RunAsync()
+    {
+        PipeReader input = connection.Transport.Input;
+        try
+        {
+            int needed = 1;
+            while (true)
+            {
+                ReadResult read = await input.ReadAtLeastAsync(needed).ConfigureAwait(false);
+                bool open = TakeCommands(read.Buffer, out SequencePosition consumed, out needed);
+                bool exhausted = read.IsCompleted && pipeline.IsEmpty;
+                input.AdvanceTo(consumed, pipeline.IsEmpty ? read.Buffer.End : consumed);
+                if (!pipeline.IsEmpty && !await AnswerAsync().ConfigureAwait(false))
+                    return;
+                if (!open || exhausted || read.IsCanceled)
+                    return;
+            }
+        }
+        catch (Exception gone) when (gone is ConnectionResetException or ConnectionAbortedException or IOException)
+        {
+            log.LogDebug("Connection {Connection} was closed by its client", connection.ConnectionId);
+        }
+        finally
+        {
+            _parser.Dispose();
+        }
+    }
+
+    /// <summary>Takes the whole commands at the start of the buffer, as many as the pipeline holds; false: close after the replies.</summary>
+    private bool TakeCommands(in ReadOnlySequence<byte> buffer, out SequencePosition consumed, out int needed)
+    {
+        ReadOnlySequence<byte> rest = buffer;
+        bool open = true;
+        needed = 1;
+        while (open && !pipeline.IsFull)
+        {
+            ParseStatus status = _parser.Parse(rest);
+            if (status == ParseStatus.Incomplete)
+            {
+                needed = pipeline.IsEmpty ? _parser.Needed : 1;
+                break;
+            }
+
+            if (status == ParseStatus.Broken)
+            {
+                pipeline.AnswerError($"ERR Protocol error: {_parser.Error}");
+                open = false;
+                break;
+            }
+
+            if (status == ParseStatus.Command)
+            {
+                pipeline.Count(_parser.Consumed);
+                open = dispatcher.Dispatch(_parser, pipeline);
+            }
+
+            rest = rest.Slice(_parser.Consumed);
+        }
+
+        consumed = rest.Start;
+        return open;
+    }
+
+    private async ValueTask<bool> AnswerAsync()
+    {
+        await pipeline.ExecuteAsync().ConfigureAwait(false);
+        bool taken = await pipeline.WriteAsync(_replies).ConfigureAwait(false);
+        pipeline.Clear();
+        if (_replies.TimedOut)
+        {
+            log.LogWarning("Connection {Connection} left its replies unread for {Timeout} and is closed", connection.ConnectionId, limits.WriteTimeout);
+            connection.Abort();
+        }
+
+        return taken;
+    }
+}

@@ -1,0 +1,32 @@
+using ActorRepl.Actors.Client;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>Which group Redis clients talk to, and the limits they are held to.</summary>
+internal sealed record RedisGatewayOptions(string Group, RespLimits Limits);
+
+/// <summary>Serves RESP2 on a Kestrel connection.</summary>
+internal sealed class RedisConnectionHandler(IReplicationClient client, RedisGatewayOptions options, RedisServer server, ILogger<RedisConnectionHandler> log)
+    : ConnectionHandler
+{
+    private readonly GroupInfo _group = client.Groups.FirstOrDefault(group => group.Name == options.Group)
+        ?? throw new ConfigurationProblemException(
+            $"actorrepl.redis.group is '{options.Group}'; the groups are: {string.Join(", ", client.Groups.Select(group => group.Name))}");
+
+    public override async Task OnConnectedAsync(ConnectionContext connection)
+    {
+        RedisClientInfo info = server.Connected(connection.RemoteEndPoint?.ToString() ?? "");
+        try
+        {
+            var pipeline = new Pipeline(client, _group, options.Limits, log);
+            await new RedisConnection(connection, pipeline, new RedisDispatcher(server, info, options.Limits), options.Limits, log).RunAsync()
+                .ConfigureAwait(false);
+        }
+        finally
+        {
+            server.Disconnected(info);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text;
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>The texts of errors: Redis's own where Redis has one, and codes for what a replicated store adds (docs/redis.md).</summary>
+internal static class RedisErrors
+{
+    public const string Syntax = "ERR syntax error";
+    public const string NotAnInteger = "ERR value is not an integer or out of range";
+
+    private const int QuotedLimit = 128;
+
+    public static string WrongArity(string command) => $"ERR wrong number of arguments for '{command}' command";
+
+    public static string UnknownSubcommand(ReadOnlySpan<byte> subcommand, string command) =>
+        $"ERR unknown subcommand '{Quote(subcommand, QuotedLimit)}'. Try {command.ToUpperInvariant()} HELP.";
+
+    public static string UnknownCommand(RespParser command)
+    {
+        var text = new StringBuilder("ERR unknown command '").Append(Quote(command[0], QuotedLimit)).Append("', with args beginning with: ");
+        int start = text.Length;
+        for (int i = 1; i < command.Count && text.Length - start < QuotedLimit; i++)
+            text.Append('\'').Append(Quote(command[i], QuotedLimit - (text.Length - start))).Append("' ");
+        return text.ToString();
+    }
+
+    /// <summary>Why a request was refused; the first word tells a client whether it may simply try again.</summary>
+    public static string Refused(ReplicationException refused)
+    {
+        Rejection why = refused.Rejection;
+        string detail = why.Detail ?? refused.Message;
+        if (why.OutcomeUnknown)
+            return $"UNKNOWN outcome unknown, the command may yet take effect: {detail}";
+        return why.Reason switch
+        {
+            RejectReason.NoQuorum => $"NOQUORUM no quorum, nothing was done: {detail}",
+            RejectReason.StorageUnavailable => $"STORAGE storage unavailable, nothing was done: {detail}",
+            RejectReason.Overloaded => $"BUSY too many requests are waiting, nothing was done: {detail}",
+            RejectReason.NotLeader or RejectReason.Dropped or RejectReason.Unavailable => $"TRYAGAIN nothing was done: {detail}",
+            _ => $"ERR {detail}",
+        };
+    }
+
+    private static string Quote(ReadOnlySpan<byte> text, int limit)
+    {
+        var quoted = new StringBuilder();
+        foreach (byte b in text[..Math.Min(text.Length, limit)])
+            quoted.Append(b is >= 0x20 and < 0x7f ? (char)b : b is (byte)'\r' or (byte)'\n' ? ' ' : '?');
+        return quoted.ToString();
+    }
+}

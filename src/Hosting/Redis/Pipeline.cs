@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -32,7 +33,7 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
     private readonly record struct Slot(Form Form, int Length);
 
     private readonly KeyValuePayload?[] _payloads = new KeyValuePayload?[group.Shards];
-    private readonly ValueTask<ReadOnlyMemory<byte>>[] _requests = new ValueTask<ReadOnlyMemory<byte>>[group.Shards];
+    private readonly List<Task> _others = [];
     private readonly KeyValueReplyReader[] _replies = new KeyValueReplyReader[group.Shards];
     private readonly string?[] _errors = new string?[group.Shards];
     private readonly List<Slot> _slots = [];
@@ -83,17 +84,18 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
     /// <summary>Sends every shard its request and waits for all; what goes wrong becomes the replies of that shard's commands.</summary>
     public async ValueTask ExecuteAsync()
     {
-        for (int shard = 0; shard < _payloads.Length; shard++)
+        int last = Array.FindLastIndex(_payloads, payload => payload is { Count: > 0 });
+        for (int shard = 0; shard < last; shard++)
         {
             if (_payloads[shard] is { Count: > 0 } payload)
-                _requests[shard] = Start(shard, payload);
+                _others.Add(ServeAsync(shard, payload).AsTask());
         }
 
-        for (int shard = 0; shard < _payloads.Length; shard++)
-        {
-            if (_payloads[shard] is { Count: > 0 })
-                await CompleteAsync(shard).ConfigureAwait(false);
-        }
+        // At depth 1, and so for most clients, this is the only one: it costs no task of its own.
+        if (last >= 0)
+            await ServeAsync(last, _payloads[last]!).ConfigureAwait(false);
+        foreach (Task other in _others)
+            await other.ConfigureAwait(false);
     }
 
     /// <summary>Writes the replies in order; false: the client no longer takes them.</summary>
@@ -128,11 +130,11 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
             if (_payloads[shard]?.Length > limits.MaxChunkBytes)
                 _payloads[shard] = null;
             _payloads[shard]?.Clear();
-            _requests[shard] = default;
             _replies[shard] = default;
             _errors[shard] = null;
         }
 
+        _others.Clear();
         _slots.Clear();
         _operations.Clear();
         _collected.Clear();
@@ -155,25 +157,14 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         IsFull |= _slots.Count >= limits.MaxChunkCommands || _ready.WrittenCount >= limits.MaxChunkBytes;
     }
 
-    private ValueTask<ReadOnlyMemory<byte>> Start(int shard, KeyValuePayload payload)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ServeAsync(int shard, KeyValuePayload payload)
     {
         try
         {
-            return payload.IsReadOnly
-                ? client.QueryShardAsync(group.Name, shard, payload.ToArray())
-                : client.ExecuteOnShardAsync(group.Name, shard, payload.ToArray());
-        }
-        catch (ReplicationException refused)
-        {
-            return ValueTask.FromException<ReadOnlyMemory<byte>>(refused);
-        }
-    }
-
-    private async ValueTask CompleteAsync(int shard)
-    {
-        try
-        {
-            _replies[shard] = KeyValueCodec.Replies(await _requests[shard].ConfigureAwait(false));
+            _replies[shard] = KeyValueCodec.Replies(payload.IsReadOnly
+                ? await client.QueryShardAsync(group.Name, shard, payload.ToArray()).ConfigureAwait(false)
+                : await client.ExecuteOnShardAsync(group.Name, shard, payload.ToArray()).ConfigureAwait(false));
         }
         catch (ReplicationException refused)
         {

@@ -10,6 +10,7 @@ namespace ActorRepl.Hosting.Redis;
 /// So order holds, and a client that does not read its replies is not read from.
 /// </summary>
 internal sealed class RedisConnection(ConnectionContext connection, Pipeline pipeline, RedisDispatcher dispatcher, RespLimits limits, ILogger log)
+    : IDisposable
 {
     private readonly RespParser _parser = new(limits);
     private readonly ReplyStream _replies = new(connection.Transport.Output, limits.WriteTimeout);
@@ -36,11 +37,9 @@ internal sealed class RedisConnection(ConnectionContext connection, Pipeline pip
         {
             log.LogDebug("Connection {Connection} was closed by its client", connection.ConnectionId);
         }
-        finally
-        {
-            _parser.Dispose();
-        }
     }
+
+    public void Dispose() => _parser.Dispose();
 
     /// <summary>Takes the whole commands at the start of the buffer, as many as the pipeline holds; false: close after the replies.</summary>
     private bool TakeCommands(in ReadOnlySequence<byte> buffer, out SequencePosition consumed, out int needed)

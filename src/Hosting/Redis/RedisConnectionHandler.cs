@@ -21,8 +21,9 @@ internal sealed class RedisConnectionHandler(IReplicationClient client, RedisGat
         try
         {
             var pipeline = new Pipeline(client, _group, options.Limits, log);
-            await new RedisConnection(connection, pipeline, new RedisDispatcher(server, info, options.Limits), options.Limits, log).RunAsync()
-                .ConfigureAwait(false);
+            var dispatcher = new RedisDispatcher(server, info, options.Limits);
+            using var served = new RedisConnection(connection, pipeline, dispatcher, options.Limits, log);
+            await served.RunAsync().ConfigureAwait(false);
         }
         finally
         {

@@ -107,7 +107,7 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
             return More(_position + 1);
         byte marker = At(buffer, _position);
         if (marker != '$')
-            return Broken($"expected '$', got '{(char)(marker is >= 0x20 and < 0x7f ? marker : '?')}'");
+            return Broken($"expected '$', got '{(marker is >= 0x20 and < 0x7f ? (char)marker : '?')}'");
         ParseStatus status = ParseNumber(buffer, _position, "invalid bulk length", out long length, out int end);
         if (status != ParseStatus.Command)
             return status;

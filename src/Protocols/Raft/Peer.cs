@@ -1,0 +1,161 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+internal enum PeerMode : byte
+{
+    /// <summary>Where the logs match is not known: one append at a time.</summary>
+    Probe,
+
+    /// <summary>The logs match: appends are sent ahead of their acknowledgements.</summary>
+    Replicate,
+
+    /// <summary>What the follower lacks is gone: it pulls a checkpoint.</summary>
+    Transfer,
+}
+
+/// <summary>What a replica knows of another one: a candidate its vote, a leader its progress.</summary>
+internal sealed class Peer(ReplicaId id)
+{
+    private readonly Queue<(long LastIndex, long Bytes)> _inFlight = new();
+    private long _checkedAt;
+
+    public ReplicaId Id { get; } = id;
+
+    /// <summary>Whether it has granted the vote of the election that is on.</summary>
+    public bool Granted { get; set; }
+
+    public PeerMode Mode { get; private set; }
+
+    /// <summary>Up to here its log is known to be this one's, durably.</summary>
+    public long Match { get; private set; }
+
+    /// <summary>The next entry to send.</summary>
+    public long Next { get; private set; }
+
+    /// <summary>When it last answered in this term, on the monotonic clock.</summary>
+    public long HeardAt { get; private set; }
+
+    /// <summary>The latest heartbeat round it has answered.</summary>
+    public long Round { get; private set; }
+
+    /// <summary>It lost something it had promised: it receives the log and counts for nothing.</summary>
+    public bool NonVoter { get; private set; }
+
+    /// <summary>A probe is out and not answered.</summary>
+    public bool Probing { get; private set; }
+
+    /// <summary>It has acknowledged something since the last check: nothing seems lost.</summary>
+    public bool Flowing { get; set; }
+
+    public long InFlightBytes { get; private set; }
+    public int InFlightMessages => _inFlight.Count;
+
+    /// <summary>A term of leadership begins.</summary>
+    public void Lead(long lastIndex, long now)
+    {
+        Match = 0;
+        Next = lastIndex + 1;
+        HeardAt = now;
+        Round = 0;
+        NonVoter = false;
+        _checkedAt = now;
+        Enter(PeerMode.Probe);
+    }
+
+    public void Heard(long now, bool nonVoter)
+    {
+        HeardAt = now;
+        if (!nonVoter || NonVoter)
+            return;
+        // Whatever it acknowledged before its loss is worth nothing.
+        NonVoter = true;
+        Match = 0;
+        Enter(PeerMode.Probe);
+    }
+
+    /// <summary>True once a period: time to see whether something sent to it was lost.</summary>
+    public bool IsCheckDue(long now, long period)
+    {
+        if (now - _checkedAt < period)
+            return false;
+        _checkedAt = now;
+        return true;
+    }
+
+    public void Answered(long round) => Round = Math.Max(Round, round);
+
+    public void Sent(long lastIndex, long bytes)
+    {
+        if (Mode == PeerMode.Probe)
+        {
+            Probing = true;
+            return;
+        }
+
+        Next = lastIndex + 1;
+        _inFlight.Enqueue((lastIndex, bytes));
+        InFlightBytes += bytes;
+    }
+
+    /// <summary>Its log matches up to an index. True: that is news.</summary>
+    public bool Acknowledged(long index)
+    {
+        Flowing = true;
+        bool news = index > Match;
+        Match = Math.Max(Match, index);
+        if (Mode != PeerMode.Replicate)
+        {
+            // A late answer to something older says nothing about the probe that is out.
+            if (!news && index < Next - 1)
+                return false;
+            Enter(PeerMode.Replicate);
+            Next = Match + 1;
+        }
+
+        Next = Math.Max(Next, Match + 1);
+        while (_inFlight.TryPeek(out (long LastIndex, long Bytes) first) && first.LastIndex <= Match)
+            InFlightBytes -= _inFlight.Dequeue().Bytes;
+        return news;
+    }
+
+    /// <summary>Its log does not match at <paramref name="index"/>; the next to try is at most one beyond <paramref name="hint"/>.</summary>
+    public void Refused(long index, long hint)
+    {
+        bool stale = Mode == PeerMode.Probe ? index != Next - 1 : index <= Match && !NonVoter;
+        if (stale || Mode == PeerMode.Transfer)
+            return;
+        if (NonVoter)
+            Match = 0;
+        Enter(PeerMode.Probe);
+        Next = Math.Max(Match + 1, Math.Min(index, hint + 1));
+    }
+
+    /// <summary>The probe that is out, if any, is given up: another may follow.</summary>
+    public void ProbeAgain() => Probing = false;
+
+    /// <summary>Its entries are gone from the log: a checkpoint is offered, and again with each heartbeat it answers.</summary>
+    public void Offered()
+    {
+        Enter(PeerMode.Transfer);
+        Probing = true;
+    }
+
+    /// <summary>Believed down: nothing more is sent until it answers a heartbeat.</summary>
+    public void Down()
+    {
+        if (Mode == PeerMode.Transfer)
+            return;
+        Enter(PeerMode.Probe);
+        Next = Match + 1;
+        Probing = true;
+    }
+
+    private void Enter(PeerMode mode)
+    {
+        Mode = mode;
+        Probing = false;
+        _inFlight.Clear();
+        InFlightBytes = 0;
+    }
+}

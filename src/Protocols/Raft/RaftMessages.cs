@@ -1,0 +1,267 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+internal enum RaftMessageKind : byte
+{
+    VoteRequest = 1,
+    VoteReply = 2,
+    AppendRequest = 3,
+    AppendReply = 4,
+    Heartbeat = 5,
+    HeartbeatReply = 6,
+    CheckpointOffer = 7,
+    TimeoutNow = 8,
+}
+
+/// <summary>A message between Raft replicas. Layout: version (1), kind (1), term (8), then the fields of its kind in order.</summary>
+internal abstract class RaftMessage(long term) : PeerMessage
+{
+    public const byte Version = 1;
+    private const int HeaderSize = 10;
+
+    /// <summary>The sender's term; in a pre-vote, the term that it would like to enter.</summary>
+    public long Term { get; } = term;
+
+    public abstract RaftMessageKind Kind { get; }
+
+    protected abstract int BodySize { get; }
+
+    protected abstract void EncodeBody(ref ByteWriter writer);
+
+    public sealed override int EncodedSize => HeaderSize + BodySize;
+
+    public sealed override void Encode(ref ByteWriter writer)
+    {
+        writer.Byte(Version);
+        writer.Byte((byte)Kind);
+        writer.Int64(Term);
+        EncodeBody(ref writer);
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are no message of Raft.</exception>
+    public static RaftMessage Decode(ReadOnlyMemory<byte> bytes)
+    {
+        var reader = new ByteReader(bytes);
+        byte version = reader.Byte();
+        if (version != Version)
+            throw new InvalidDataException($"a Raft message has version {version}; this build reads {Version}");
+        var kind = (RaftMessageKind)reader.Byte();
+        long term = reader.Int64();
+        if (term < 0)
+            throw new InvalidDataException($"a Raft message has term {term}; it cannot be negative");
+        RaftMessage message = kind switch
+        {
+            RaftMessageKind.VoteRequest => VoteRequest.DecodeBody(term, ref reader),
+            RaftMessageKind.VoteReply => VoteReply.DecodeBody(term, ref reader),
+            RaftMessageKind.AppendRequest => AppendRequest.DecodeBody(term, ref reader),
+            RaftMessageKind.AppendReply => AppendReply.DecodeBody(term, ref reader),
+            RaftMessageKind.Heartbeat => Heartbeat.DecodeBody(term, ref reader),
+            RaftMessageKind.HeartbeatReply => HeartbeatReply.DecodeBody(term, ref reader),
+            RaftMessageKind.CheckpointOffer => CheckpointOffer.DecodeBody(term, ref reader),
+            RaftMessageKind.TimeoutNow => new TimeoutNow(term),
+            _ => throw new InvalidDataException($"a Raft message has unknown kind {(byte)kind}"),
+        };
+        reader.End();
+        return message;
+    }
+
+    protected static byte Flag(bool value) => value ? (byte)1 : (byte)0;
+
+    protected static long NonNegative(ref ByteReader reader)
+    {
+        long index = reader.Int64();
+        return index >= 0 ? index : throw new InvalidDataException($"a Raft message has {index} at byte {reader.Position - sizeof(long)}; it cannot be negative");
+    }
+}
+
+/// <summary>Asks for a vote (section 5.2), or whether one would be given (thesis 9.6, pre-vote).</summary>
+internal sealed class VoteRequest(long term, long lastIndex, long lastTerm, bool pre, bool handOver) : RaftMessage(term)
+{
+    public long LastIndex { get; } = lastIndex;
+    public long LastTerm { get; } = lastTerm;
+    public bool Pre { get; } = pre;
+
+    /// <summary>The leader itself wants this election (thesis 3.10): it is no disturbance.</summary>
+    public bool HandOver { get; } = handOver;
+
+    public override RaftMessageKind Kind => RaftMessageKind.VoteRequest;
+    protected override int BodySize => 18;
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Int64(LastIndex);
+        writer.Int64(LastTerm);
+        writer.Byte(Flag(Pre));
+        writer.Byte(Flag(HandOver));
+    }
+
+    public static VoteRequest DecodeBody(long term, ref ByteReader reader) =>
+        new(term, NonNegative(ref reader), NonNegative(ref reader), reader.Bool(), reader.Bool());
+}
+
+/// <summary>A granted pre-vote carries the term that was asked for; everything else the voter's own.</summary>
+internal sealed class VoteReply(long term, bool granted, bool pre) : RaftMessage(term)
+{
+    public bool Granted { get; } = granted;
+    public bool Pre { get; } = pre;
+
+    public override RaftMessageKind Kind => RaftMessageKind.VoteReply;
+    protected override int BodySize => 2;
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Byte(Flag(Granted));
+        writer.Byte(Flag(Pre));
+    }
+
+    public static VoteReply DecodeBody(long term, ref ByteReader reader) => new(term, reader.Bool(), reader.Bool());
+}
+
+/// <summary>Entries that follow the one at <see cref="PrevIndex"/>; none: does the log match there?</summary>
+internal sealed class AppendRequest(long term, long prevIndex, long prevTerm, long commit, IReadOnlyList<EntryBatch> batches) : RaftMessage(term)
+{
+    public long PrevIndex { get; } = prevIndex;
+    public long PrevTerm { get; } = prevTerm;
+    public long Commit { get; } = commit;
+    public IReadOnlyList<EntryBatch> Batches { get; } = batches;
+
+    public long LastIndex => Batches.Count > 0 ? Batches[^1].LastIndex : PrevIndex;
+
+    public override RaftMessageKind Kind => RaftMessageKind.AppendRequest;
+
+    protected override int BodySize
+    {
+        get
+        {
+            int size = 3 * sizeof(long) + sizeof(int);
+            for (int i = 0; i < Batches.Count; i++)
+                size += sizeof(int) + Batches[i].Bytes.Length;
+            return size;
+        }
+    }
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Int64(PrevIndex);
+        writer.Int64(PrevTerm);
+        writer.Int64(Commit);
+        writer.Int32(Batches.Count);
+        for (int i = 0; i < Batches.Count; i++)
+            writer.Bytes(Batches[i].Bytes.Span);
+    }
+
+    public static AppendRequest DecodeBody(long term, ref ByteReader reader)
+    {
+        long prevIndex = NonNegative(ref reader), prevTerm = NonNegative(ref reader), commit = NonNegative(ref reader);
+        var batches = new EntryBatch[reader.Count(sizeof(int) + EntryBatch.HeaderSize)];
+        long next = prevIndex + 1, lowest = prevTerm;
+        for (int i = 0; i < batches.Length; i++)
+        {
+            EntryBatch batch = EntryBatch.Read(reader.Bytes());
+            if (batch.FirstIndex != next || batch.Term < lowest || batch.Term > term)
+                throw new InvalidDataException($"an append of term {term} has entry {batch.FirstIndex} of term {batch.Term} where {next} of term {lowest} or later belongs");
+            if (batch.Kind == EntryKind.Configuration)
+                throw new InvalidDataException($"entry {batch.FirstIndex} changes the membership; this build cannot");
+            batches[i] = batch;
+            next = batch.LastIndex + 1;
+            lowest = batch.Term;
+        }
+
+        return new AppendRequest(term, prevIndex, prevTerm, commit, batches);
+    }
+}
+
+/// <summary>
+/// Success: everything up to <see cref="Index"/> matches the leader's log and is durable. Otherwise the log does not match
+/// at <see cref="Index"/>, and the nearest entry that may is at <see cref="ConflictIndex"/>, of term <see cref="ConflictTerm"/>.
+/// </summary>
+internal sealed class AppendReply(long term, bool success, bool nonVoter, long index, long conflictIndex, long conflictTerm) : RaftMessage(term)
+{
+    public bool Success { get; } = success;
+    public bool NonVoter { get; } = nonVoter;
+    public long Index { get; } = index;
+    public long ConflictIndex { get; } = conflictIndex;
+    public long ConflictTerm { get; } = conflictTerm;
+
+    public override RaftMessageKind Kind => RaftMessageKind.AppendReply;
+    protected override int BodySize => 2 + 3 * sizeof(long);
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Byte(Flag(Success));
+        writer.Byte(Flag(NonVoter));
+        writer.Int64(Index);
+        writer.Int64(ConflictIndex);
+        writer.Int64(ConflictTerm);
+    }
+
+    public static AppendReply DecodeBody(long term, ref ByteReader reader) =>
+        new(term, reader.Bool(), reader.Bool(), NonNegative(ref reader), NonNegative(ref reader), NonNegative(ref reader));
+}
+
+/// <summary>The leader is there. <see cref="Commit"/> is no further than the follower is known to match.</summary>
+internal sealed class Heartbeat(long term, long commit, long round) : RaftMessage(term)
+{
+    public long Commit { get; } = commit;
+
+    /// <summary>Reads that wait for this round are safe once a quorum has answered it.</summary>
+    public long Round { get; } = round;
+
+    public override RaftMessageKind Kind => RaftMessageKind.Heartbeat;
+    protected override int BodySize => 2 * sizeof(long);
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Int64(Commit);
+        writer.Int64(Round);
+    }
+
+    public static Heartbeat DecodeBody(long term, ref ByteReader reader) => new(term, NonNegative(ref reader), NonNegative(ref reader));
+}
+
+internal sealed class HeartbeatReply(long term, bool nonVoter, long round) : RaftMessage(term)
+{
+    public bool NonVoter { get; } = nonVoter;
+    public long Round { get; } = round;
+
+    public override RaftMessageKind Kind => RaftMessageKind.HeartbeatReply;
+    protected override int BodySize => 1 + sizeof(long);
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Byte(Flag(NonVoter));
+        writer.Int64(Round);
+    }
+
+    public static HeartbeatReply DecodeBody(long term, ref ByteReader reader) => new(term, reader.Bool(), NonNegative(ref reader));
+}
+
+/// <summary>The entries the follower lacks are gone; it may pull the leader's checkpoint at this index instead.</summary>
+internal sealed class CheckpointOffer(long term, long index, long indexTerm) : RaftMessage(term)
+{
+    public long Index { get; } = index;
+    public long IndexTerm { get; } = indexTerm;
+
+    public override RaftMessageKind Kind => RaftMessageKind.CheckpointOffer;
+    protected override int BodySize => 2 * sizeof(long);
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Int64(Index);
+        writer.Int64(IndexTerm);
+    }
+
+    public static CheckpointOffer DecodeBody(long term, ref ByteReader reader) => new(term, NonNegative(ref reader), NonNegative(ref reader));
+}
+
+/// <summary>The leader asks this follower to start an election at once (thesis 3.10).</summary>
+internal sealed class TimeoutNow(long term) : RaftMessage(term)
+{
+    public override RaftMessageKind Kind => RaftMessageKind.TimeoutNow;
+    protected override int BodySize => 0;
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+    }
+}

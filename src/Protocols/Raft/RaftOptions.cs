@@ -1,0 +1,89 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+/// <summary>Limits and times of a Raft group; the same on all of its replicas. Times are in microseconds.</summary>
+public sealed record RaftOptions
+{
+    public static readonly RaftOptions Default = new();
+
+    /// <summary>A leader's heartbeats are this far apart.</summary>
+    public long HeartbeatMicros { get; init; } = 50 * Instant.Millisecond;
+
+    /// <summary>The shortest time without a leader after which a replica asks for votes; also how long a heard leader is trusted.</summary>
+    public long ElectionMinMicros { get; init; } = 300 * Instant.Millisecond;
+
+    /// <summary>The longest such time; each replica draws its own for each term. A leader that hears no quorum for as long steps down.</summary>
+    public long ElectionMaxMicros { get; init; } = 600 * Instant.Millisecond;
+
+    /// <summary>A leader that is believed down is challenged after at most this.</summary>
+    public long HintDelayMicros { get; init; } = 50 * Instant.Millisecond;
+
+    /// <summary>Deadlines are looked at no more often than this.</summary>
+    public long DeadlineResolutionMicros { get; init; } = 20 * Instant.Millisecond;
+
+    /// <summary>Entries are packed and sent in batches of at most this many bytes; a larger command travels alone.</summary>
+    public int MaxBatchBytes { get; init; } = 512 * 1024;
+
+    /// <summary>Append messages on their way to one follower that are not yet acknowledged.</summary>
+    public int MaxInFlightMessages { get; init; } = 32;
+
+    /// <summary>Bytes of entries on their way to one follower that are not yet acknowledged.</summary>
+    public long MaxInFlightBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>A command above this many bytes is refused as invalid.</summary>
+    public int MaxCommandBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Commands and reads that wait at a leader; more are refused as overload.</summary>
+    public int MaxPendingRequests { get; init; } = 32 * 1024;
+
+    /// <summary>Bytes of log in memory; a leader above it refuses commands, a follower takes no entries.</summary>
+    public long MaxLogBytes { get; init; } = 128 * 1024 * 1024;
+
+    /// <summary>A checkpoint is taken once this many bytes of log were applied since the last one.</summary>
+    public long CheckpointBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>A checkpoint is taken once this many entries were applied since the last one.</summary>
+    public long CheckpointEntries { get; init; } = 1_000_000;
+
+    /// <summary>A checkpoint that failed is tried again after this.</summary>
+    public long CheckpointRetryMicros { get; init; } = 5 * Instant.Second;
+
+    /// <summary>Bytes of log kept behind a checkpoint for followers that are a little late.</summary>
+    public long KeepBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Entries kept behind a checkpoint for followers that are a little late.</summary>
+    public long KeepEntries { get; init; } = 100_000;
+
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range, or two contradict each other.</exception>
+    public RaftOptions Validate()
+    {
+        Positive(HeartbeatMicros, nameof(HeartbeatMicros));
+        Positive(HintDelayMicros, nameof(HintDelayMicros));
+        Positive(DeadlineResolutionMicros, nameof(DeadlineResolutionMicros));
+        Positive(MaxBatchBytes, nameof(MaxBatchBytes));
+        Positive(MaxInFlightMessages, nameof(MaxInFlightMessages));
+        Positive(MaxInFlightBytes, nameof(MaxInFlightBytes));
+        Positive(MaxCommandBytes, nameof(MaxCommandBytes));
+        Positive(MaxPendingRequests, nameof(MaxPendingRequests));
+        Positive(CheckpointBytes, nameof(CheckpointBytes));
+        Positive(CheckpointEntries, nameof(CheckpointEntries));
+        Positive(CheckpointRetryMicros, nameof(CheckpointRetryMicros));
+        if (ElectionMinMicros < 2 * HeartbeatMicros)
+            throw new ArgumentOutOfRangeException(nameof(ElectionMinMicros), ElectionMinMicros, $"must be at least two heartbeats ({2 * HeartbeatMicros} µs)");
+        if (ElectionMaxMicros <= ElectionMinMicros)
+            throw new ArgumentOutOfRangeException(nameof(ElectionMaxMicros), ElectionMaxMicros, $"must be above {nameof(ElectionMinMicros)} ({ElectionMinMicros} µs)");
+        if (MaxLogBytes < CheckpointBytes)
+            throw new ArgumentOutOfRangeException(nameof(MaxLogBytes), MaxLogBytes, $"must be at least {nameof(CheckpointBytes)} ({CheckpointBytes} bytes)");
+        if (KeepBytes < 0 || KeepBytes > MaxLogBytes / 2)
+            throw new ArgumentOutOfRangeException(nameof(KeepBytes), KeepBytes, $"must be from 0 to half of {nameof(MaxLogBytes)} ({MaxLogBytes / 2} bytes)");
+        ArgumentOutOfRangeException.ThrowIfNegative(KeepEntries);
+        return this;
+    }
+
+    private static void Positive(long value, string name)
+    {
+        if (value <= 0)
+            throw new ArgumentOutOfRangeException(name, value, "must be above 0");
+    }
+}

@@ -1,0 +1,127 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+/// <summary>
+/// Checkpoints in the place of an ever longer log (section 7). A follower that lacks what is gone is offered the leader's
+/// checkpoint and pulls it; what it has of the log beyond the checkpoint stays.
+/// </summary>
+public sealed partial class RaftReplica
+{
+    private long _checkpointIndex;
+    private long _checkpointTerm;
+    private long _appliedBytes;
+    private long _checkpointNotBefore;
+    private long _checkpointing;
+    private (ReplicaId From, long Index)? _fetch;
+    private (CheckpointManifest Manifest, EntryBatch[] Tail)? _install;
+
+    private bool IsInstalling => _install is not null;
+
+    private void TakeCheckpointIfDue()
+    {
+        bool due = _appliedBytes >= _options.CheckpointBytes || _applied - _checkpointIndex >= _options.CheckpointEntries;
+        // The machine stands at the applied index only if nothing is on its way to it.
+        if (!due || _checkpointing != 0 || IsInstalling || _applied != _applying || _applied <= _checkpointIndex
+            || _now.Monotonic < _checkpointNotBefore)
+            return;
+        _checkpointing = _applied;
+        _appliedBytes = 0;
+        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), _configuration.Encode(), _log.After(_applied)));
+    }
+
+    private void OnCheckpointSaved(long index)
+    {
+        Invariant.That(index == _checkpointing, "the checkpoint that was asked for is saved");
+        _checkpointing = 0;
+        _checkpointTerm = _log.TermAt(index);
+        _checkpointIndex = index;
+        _log.DropThrough(index, _options.KeepBytes, _options.KeepEntries);
+    }
+
+    private void OnCheckpointFailed(long index, string reason)
+    {
+        Report($"checkpoint at {index} failed: {reason}");
+        _checkpointing = 0;
+        _appliedBytes += _options.CheckpointBytes;
+        _checkpointNotBefore = _now.Monotonic + _options.CheckpointRetryMicros;
+    }
+
+    private void OfferCheckpoint(Peer peer)
+    {
+        Invariant.That(_checkpointIndex >= _log.BaseIndex, "what is gone from the log is in a checkpoint");
+        peer.Offered();
+        Send(peer.Id, new CheckpointOffer(_term, _checkpointIndex, _checkpointTerm));
+    }
+
+    private void OnCheckpointOffer(ReplicaId from, CheckpointOffer offer)
+    {
+        if (!Follow(from, offer.Term) || IsInstalling)
+            return;
+        if (offer.Index <= _commit)
+        {
+            SendWhenDurable(from, Success(_commit));
+            return;
+        }
+
+        if (_fetch is { } fetch && fetch.From == from)
+            return;
+        if (_fetch is not null)
+            _effects.Add(new Effect.Abandon());
+        _fetch = (from, offer.Index);
+        Report($"behind the log of {from}: pulls its checkpoint at {offer.Index}");
+        _effects.Add(new Effect.Fetch(from, offer.Index));
+    }
+
+    private void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
+    {
+        bool wanted = _fetch is { } fetch && fetch.From == from && _role != RaftRole.Leader && manifest.Index > _commit && !IsInstalling;
+        _fetch = null;
+        if (!wanted)
+        {
+            _effects.Add(new Effect.Abandon());
+            return;
+        }
+
+        if (_role != RaftRole.Follower)
+            BecomeFollower(_term, ReplicaId.None);
+        EntryBatch[] tail = _log.Matches(manifest.Index, manifest.Term) ? _log.After(manifest.Index) : [];
+        _install = (manifest, tail);
+        _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), manifest.Configuration, tail));
+    }
+
+    private void OnInstalled(long index)
+    {
+        Invariant.That(_install is not null && _install.Value.Manifest.Index == index, "the checkpoint that was asked for is installed");
+        (CheckpointManifest manifest, EntryBatch[] tail) = _install.Value;
+        _install = null;
+        _log.Reset(index, manifest.Term, tail);
+        _durable.Reset(_log.LastIndex);
+        _checkpointIndex = index;
+        _checkpointTerm = manifest.Term;
+        _checkpointing = 0;
+        _appliedBytes = 0;
+        CommitTo(index);
+        _applying = _applied = index;
+        _verified = Math.Max(_verified, index);
+        if (!manifest.Configuration.IsEmpty)
+            Adopt(RaftConfiguration.Decode(manifest.Configuration));
+        _commands.PassedOver(index, _rejectPassedOver);
+        Report($"installed a checkpoint at {index}");
+        if (_role == RaftRole.Follower && !_leader.IsNone)
+            SendWhenDurable(_leader, Success(index));
+    }
+
+    private void OnTransferFailed(Input.TransferFailed failed)
+    {
+        Report($"the checkpoint at {failed.Index} of {failed.From} was not taken over: {failed.Reason}");
+        _fetch = null;
+        _install = null;
+    }
+
+    private void Adopt(RaftConfiguration configuration)
+    {
+        _configuration = configuration;
+        _peers = [.. configuration.Members.Where(id => id != Self).Select(id => FindPeer(id) ?? new Peer(id))];
+    }
+}

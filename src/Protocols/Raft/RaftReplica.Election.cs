@@ -1,0 +1,213 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+/// <summary>
+/// Leader election (section 5.2 and 5.4.1) with pre-vote (thesis 9.6), and with stickiness: whoever has heard a leader
+/// within the shortest election timeout takes part in no other's election (thesis 4.2.3).
+/// </summary>
+public sealed partial class RaftReplica
+{
+    private const long Never = long.MinValue / 2;
+    private const long NotWritten = -1;
+
+    private readonly Func<ReplicaId, bool> _grantedBy;
+    private long _electionTimeout;
+    private long _electionAt;
+    private long _leaderHeardAt = Never;
+    private bool _ownVoteCounts;
+    private long _ownVoteLsn;
+
+    private bool TrustsLeader =>
+        _role == RaftRole.Leader || (!_leader.IsNone && _now.Monotonic - _leaderHeardAt < _options.ElectionMinMicros);
+
+    private bool MayCampaign => IsVoter && !IsInstalling;
+
+    private void DrawElectionTimeout() =>
+        _electionTimeout = _options.ElectionMinMicros + _random.Next(_options.ElectionMaxMicros - _options.ElectionMinMicros);
+
+    /// <summary>The timer is not armed anew for each message of a leader; it finds out when it fires.</summary>
+    private void PostponeElection()
+    {
+        _electionAt = _now.Monotonic + _electionTimeout;
+        EnsureArmed(ElectionTimer, _electionAt);
+    }
+
+    /// <summary>An election soon, but not at the same moment as everybody else who has had the same news.</summary>
+    private void HastenElection()
+    {
+        _electionAt = Math.Min(_electionAt, _now.Monotonic + _random.Next(_options.HintDelayMicros));
+        EnsureArmed(ElectionTimer, _electionAt);
+    }
+
+    private void OnElectionTimer()
+    {
+        if (_role == RaftRole.Leader)
+            return;
+        if (_now.Monotonic < _electionAt)
+        {
+            EnsureArmed(ElectionTimer, _electionAt);
+            return;
+        }
+
+        DrawElectionTimeout();
+        PostponeElection();
+        if (MayCampaign)
+            AskForPreVotes();
+        else
+            _leader = ReplicaId.None;
+    }
+
+    private void AskForPreVotes()
+    {
+        _role = RaftRole.PreCandidate;
+        _leader = ReplicaId.None;
+        BeginVote(ownVoteCounts: true);
+        foreach (Peer peer in _peers)
+            Send(peer.Id, new VoteRequest(_term + 1, _log.LastIndex, _log.LastTerm, pre: true, handOver: false));
+        CountVotes();
+    }
+
+    /// <summary>The request leaves only when vote and log are on disk: a candidate that forgot either could win twice.</summary>
+    private void Campaign(bool handOver)
+    {
+        Invariant.That(MayCampaign, "only a voter with its whole state campaigns");
+        EnterTerm(_term + 1);
+        GiveVote(Self);
+        _role = RaftRole.Candidate;
+        _leader = ReplicaId.None;
+        BeginVote(ownVoteCounts: false);
+        _ownVoteLsn = NotWritten;
+        PostponeElection();
+        foreach (Peer peer in _peers)
+            SendWhenDurable(peer.Id, new VoteRequest(_term, _log.LastIndex, _log.LastTerm, pre: false, handOver));
+    }
+
+    private void BeginVote(bool ownVoteCounts)
+    {
+        _ownVoteCounts = ownVoteCounts;
+        foreach (Peer peer in _peers)
+            peer.Granted = false;
+    }
+
+    private void CountVotes()
+    {
+        if (!_configuration.HasQuorum(_grantedBy))
+            return;
+        if (_role == RaftRole.PreCandidate)
+            Campaign(handOver: false);
+        else
+            BecomeLeader();
+    }
+
+    private void OnVoteRequest(ReplicaId from, VoteRequest request)
+    {
+        if (TrustsLeader && !request.HandOver)
+        {
+            if (request.Pre)
+                Send(from, new VoteReply(_term, granted: false, pre: true));
+            return;
+        }
+
+        if (request.Term > _term && !request.Pre)
+            BecomeFollower(request.Term, ReplicaId.None);
+        if (!MayVoteFor(from, request))
+        {
+            Send(from, new VoteReply(_term, granted: false, request.Pre));
+            return;
+        }
+
+        if (request.Pre)
+        {
+            Send(from, new VoteReply(request.Term, granted: true, pre: true));
+            return;
+        }
+
+        GiveVote(from);
+        PostponeElection();
+        SendWhenDurable(from, new VoteReply(_term, granted: true, pre: false));
+    }
+
+    private bool MayVoteFor(ReplicaId candidate, VoteRequest request)
+    {
+        bool free = request.Pre ? request.Term > _term : request.Term == _term && (_vote.IsNone || _vote == candidate);
+        bool upToDate = request.LastTerm > _log.LastTerm || (request.LastTerm == _log.LastTerm && request.LastIndex >= _log.LastIndex);
+        return IsVoter && _configuration.IsVoter(candidate) && free && upToDate;
+    }
+
+    private void GiveVote(ReplicaId candidate)
+    {
+        Invariant.That(_vote.IsNone || _vote == candidate, "a replica gives one vote a term");
+        Invariant.That(IsVoter, "only a voter votes");
+        if (_vote == candidate)
+            return;
+        _vote = candidate;
+        _record.HardStateChanged = true;
+    }
+
+    private void OnVoteReply(ReplicaId from, VoteReply reply)
+    {
+        bool prospective = reply.Pre && reply.Granted;
+        if (reply.Term > _term && !prospective)
+        {
+            bool asking = _role == RaftRole.PreCandidate;
+            BecomeFollower(reply.Term, ReplicaId.None);
+            if (asking)
+                HastenElection();
+            return;
+        }
+
+        bool answers = reply.Pre ? _role == RaftRole.PreCandidate && reply.Term == _term + 1 : _role == RaftRole.Candidate && reply.Term == _term;
+        if (!answers || !reply.Granted)
+            return;
+        FindPeer(from)!.Granted = true;
+        CountVotes();
+    }
+
+    private void OnPeerHint(ReplicaId peer, bool up)
+    {
+        if (up)
+            return;
+        if (_role == RaftRole.Leader)
+        {
+            FindPeer(peer)?.Down();
+        }
+        else if (peer == _leader && MayCampaign)
+        {
+            _leaderHeardAt = Never;
+            HastenElection();
+        }
+    }
+
+    private void EnterTerm(long term)
+    {
+        Invariant.That(term > _term, "terms never go back");
+        _term = term;
+        _vote = ReplicaId.None;
+        _verified = _commit;
+        _record.HardStateChanged = true;
+        DrawElectionTimeout();
+    }
+
+    private void BecomeFollower(long term, ReplicaId leader)
+    {
+        bool led = _role == RaftRole.Leader;
+        if (term > _term)
+            EnterTerm(term);
+        Invariant.That(term == _term, "terms never go back");
+        _role = RaftRole.Follower;
+        _leader = leader;
+        PostponeElection();
+        if (led)
+            LoseLeadership();
+    }
+
+    private void BecomeLeader()
+    {
+        Invariant.That(_role == RaftRole.Candidate && _vote == Self && _ownVoteCounts, "a leader was elected with its own durable vote");
+        Report($"leader of term {_term}");
+        _role = RaftRole.Leader;
+        _leader = Self;
+        BeginLeadership();
+    }
+}

@@ -1,0 +1,132 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+/// <summary>The follower's side of replication: receiver implementation of AppendEntries (figure 2), and applying what is committed.</summary>
+public sealed partial class RaftReplica
+{
+    /// <summary>Up to here the log is known to be that of this term's leader; only so far is its word on commits taken.</summary>
+    private long _verified;
+
+    private void OnAppend(ReplicaId from, AppendRequest append)
+    {
+        if (!Follow(from, append.Term))
+        {
+            Send(from, Refusal(append));
+            return;
+        }
+
+        if (IsInstalling || (_log.Bytes > _options.MaxLogBytes && append.Batches.Count > 0))
+            return;
+        if (append.PrevIndex < _commit)
+        {
+            OnAppendBelowCommit(from, append);
+            return;
+        }
+
+        if (!_log.Matches(append.PrevIndex, append.PrevTerm))
+        {
+            Send(from, Refusal(append));
+            return;
+        }
+
+        Accept(from, append);
+    }
+
+    // What is committed here is what the leader has: the part of the append below is settled, the rest may be new.
+    private void OnAppendBelowCommit(ReplicaId from, AppendRequest append)
+    {
+        if (append.LastIndex <= _commit)
+            SendWhenDurable(from, Success(_commit));
+        else
+            Accept(from, append);
+    }
+
+    private void Accept(ReplicaId from, AppendRequest append)
+    {
+        foreach (EntryBatch batch in append.Batches)
+            Merge(batch);
+        _verified = Math.Max(_verified, append.LastIndex);
+        if (Math.Min(append.Commit, append.LastIndex) is var commit && commit > _commit)
+            CommitTo(commit);
+        SendWhenDurable(from, Success(append.LastIndex));
+    }
+
+    /// <summary>Adds what of a batch is not there yet, in place of what conflicts with it.</summary>
+    private void Merge(EntryBatch batch)
+    {
+        long first = Math.Max(batch.FirstIndex, _commit + 1);
+        // Same index and same term: the same log up to there (Log Matching).
+        long same = _log.LastIndexOfTermUpTo(batch.LastIndex, batch.Term);
+        if (same >= first && _log.TermAt(same) == batch.Term)
+            first = same + 1;
+        if (first > batch.LastIndex)
+            return;
+        if (first <= _log.LastIndex)
+            Truncate(first);
+        EntryBatch added = batch.Slice(first, batch.LastIndex);
+        _log.Append(added);
+        _record.Append(added);
+    }
+
+    private void Truncate(long from)
+    {
+        Invariant.That(from > _commit, "a committed entry is never truncated");
+        Invariant.That(from > _verified, "a leader never takes back what it has sent in its term");
+        _log.TruncateFrom(from);
+        _durable.Truncated(from);
+        _record.Truncate(from);
+    }
+
+    private void OnHeartbeat(ReplicaId from, Heartbeat heartbeat)
+    {
+        bool follows = Follow(from, heartbeat.Term);
+        Send(from, new HeartbeatReply(_term, _nonVoter, heartbeat.Round));
+        if (follows && !IsInstalling && Math.Min(heartbeat.Commit, _verified) is var commit && commit > _commit)
+            CommitTo(commit);
+    }
+
+    /// <summary>Takes the sender as the leader of its term; false: its term is over.</summary>
+    private bool Follow(ReplicaId from, long term)
+    {
+        if (term < _term)
+            return false;
+        if (term > _term || _role != RaftRole.Follower)
+        {
+            Invariant.That(term > _term || _role != RaftRole.Leader, "a term has one leader");
+            BecomeFollower(term, from);
+        }
+
+        Invariant.That(_leader.IsNone || _leader == from, "a term has one leader");
+        _leader = from;
+        _leaderHeardAt = _now.Monotonic;
+        _electionAt = _now.Monotonic + _electionTimeout;
+        return true;
+    }
+
+    private AppendReply Success(long index) => new(_term, success: true, _nonVoter, index, 0, 0);
+
+    /// <summary>Says where to try next: the last entry here that is no later in term than the leader's.</summary>
+    private AppendReply Refusal(AppendRequest append)
+    {
+        long nearest = Math.Max(_commit, _log.LastIndexOfTermUpTo(append.PrevIndex, append.PrevTerm));
+        return new AppendReply(_term, success: false, _nonVoter, append.PrevIndex, nearest, _log.TermAt(nearest));
+    }
+
+    private void ApplyCommitted()
+    {
+        while (_applying < _commit && !IsInstalling)
+        {
+            EntryBatch batch = _log.Part(_applying + 1, _commit);
+            _effects.Add(new Effect.Apply(batch, _commands.Take(batch, _rejectLost)));
+            _applying = batch.LastIndex;
+            _appliedBytes += batch.Bytes.Length;
+        }
+    }
+
+    private void OnApplied(long index)
+    {
+        Invariant.That(index >= _applied && index <= _applying, "entries are applied in order, and only committed ones");
+        _applied = index;
+    }
+}

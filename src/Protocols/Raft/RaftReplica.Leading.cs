@@ -1,0 +1,162 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Raft;
+
+/// <summary>
+/// The leader's side of replication (section 5.3): pipelined within bounds, back on the match in a few steps where logs
+/// differ, and the commit rule of section 5.4.2. A leader that hears no quorum steps down.
+/// </summary>
+public sealed partial class RaftReplica
+{
+    private readonly Func<ReplicaId, long> _matchOf;
+    private readonly Func<ReplicaId, bool> _heardFrom;
+    private long _termStart;
+    private AppendRequest? _lastBuilt;
+
+    private void BeginLeadership()
+    {
+        Disarm(ElectionTimer);
+        foreach (Peer peer in _peers)
+            peer.Lead(_log.LastIndex, _now.Monotonic);
+        _round = 0;
+        _termStart = _log.LastIndex + 1;
+        Propose(EntryKind.NoOp, [default]);
+        EnsureArmed(HeartbeatTimer, _now.Monotonic + _options.HeartbeatMicros);
+    }
+
+    private void LoseLeadership()
+    {
+        Disarm(HeartbeatTimer);
+        _handOver = null;
+        _lastBuilt = null;
+        RejectReads();
+        Report($"no longer leader, in term {_term}");
+    }
+
+    /// <summary>Packs payloads into the next batch of the log. The clock is settled here and does not go back along the log.</summary>
+    private EntryBatch Propose(EntryKind kind, ReadOnlySpan<ReadOnlyMemory<byte>> payloads)
+    {
+        Invariant.That(_role == RaftRole.Leader, "only a leader packs entries");
+        EntryBatch batch = EntryBatch.Pack(kind, _log.LastIndex + 1, _term, Math.Max(_now.Wall, _log.LastWall), payloads);
+        _log.Append(batch);
+        _record.Append(batch);
+        return batch;
+    }
+
+    /// <summary>Sends a follower what it lacks, as far as its window allows.</summary>
+    private void Replicate(Peer peer)
+    {
+        while (peer.Mode == PeerMode.Replicate
+            ? peer.Next <= _log.LastIndex && peer.InFlightMessages < _options.MaxInFlightMessages && peer.InFlightBytes < _options.MaxInFlightBytes
+            : !peer.Probing)
+        {
+            if (peer.Next <= _log.BaseIndex)
+            {
+                OfferCheckpoint(peer);
+                return;
+            }
+
+            AppendRequest append = Build(peer.Next);
+            Send(peer.Id, append);
+            peer.Sent(append.LastIndex, append.EncodedSize);
+        }
+    }
+
+    // Followers in step get the same message: one object, encoded alike.
+    private AppendRequest Build(long next)
+    {
+        if (_lastBuilt is { } last && last.PrevIndex == next - 1 && last.Commit == _commit && last.LastIndex == _log.LastIndex)
+            return last;
+        return _lastBuilt = new AppendRequest(_term, next - 1, _log.TermAt(next - 1), _commit, _log.Take(next, _options.MaxBatchBytes));
+    }
+
+    private void OnAppendReply(ReplicaId from, AppendReply reply)
+    {
+        if (!IsAnswer(from, reply, out Peer? peer))
+            return;
+        peer.Heard(_now.Monotonic, reply.NonVoter);
+        if (reply.Success)
+        {
+            Invariant.That(reply.Index <= _log.LastIndex, "a follower acknowledges only what its leader has");
+            peer.Acknowledged(reply.Index);
+            ContinueHandOver();
+        }
+        else
+        {
+            long hint = _log.LastIndexOfTermUpTo(Math.Min(reply.ConflictIndex, _log.LastIndex), reply.ConflictTerm);
+            peer.Refused(reply.Index, hint);
+        }
+    }
+
+    private void OnHeartbeatTimer()
+    {
+        if (_role != RaftRole.Leader)
+            return;
+        EnsureArmed(HeartbeatTimer, _now.Monotonic + _options.HeartbeatMicros);
+        if (!_configuration.HasQuorum(_heardFrom))
+        {
+            Report("heard no quorum for an election timeout");
+            BecomeFollower(_term, ReplicaId.None);
+            return;
+        }
+
+        EndHandOverIfLate();
+        SendHeartbeats();
+    }
+
+    private void SendHeartbeats()
+    {
+        _round++;
+        foreach (Peer peer in _peers)
+            Send(peer.Id, new Heartbeat(_term, Math.Min(_commit, peer.Match), _round));
+        DepartReads();
+    }
+
+    private void OnHeartbeatReply(ReplicaId from, HeartbeatReply reply)
+    {
+        if (!IsAnswer(from, reply, out Peer? peer))
+            return;
+        peer.Heard(_now.Monotonic, reply.NonVoter);
+        peer.Answered(reply.Round);
+        if (!peer.IsCheckDue(_now.Monotonic, _options.HeartbeatMicros))
+            return;
+        if (peer.Mode != PeerMode.Replicate)
+            peer.ProbeAgain();
+        else if (peer.Match < _log.LastIndex && !peer.Flowing)
+            AskWhetherLost(peer);
+        peer.Flowing = false;
+    }
+
+    // An empty append just before the next entry: refused if anything sent before it was lost.
+    private void AskWhetherLost(Peer peer)
+    {
+        if (peer.Next > _log.BaseIndex)
+            Send(peer.Id, new AppendRequest(_term, peer.Next - 1, _log.TermAt(peer.Next - 1), _commit, []));
+    }
+
+    /// <summary>Whether a reply is to what this leader has asked in this term; a later term ends its leadership.</summary>
+    private bool IsAnswer(ReplicaId from, RaftMessage reply, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Peer? peer)
+    {
+        if (reply.Term > _term)
+            BecomeFollower(reply.Term, ReplicaId.None);
+        peer = _role == RaftRole.Leader && reply.Term == _term ? FindPeer(from) : null;
+        return peer is not null;
+    }
+
+    private long MatchOf(ReplicaId id) => id == Self ? _durable.LastIndex : FindPeer(id) is { NonVoter: false } peer ? peer.Match : 0;
+
+    /// <summary>Section 5.4.2: only entries of the leader's own term are committed by counting; older ones with them.</summary>
+    private void AdvanceCommit()
+    {
+        long reached = _configuration.QuorumValue(_matchOf);
+        if (reached > _commit && reached >= _termStart)
+            CommitTo(reached);
+    }
+
+    private void CommitTo(long index)
+    {
+        Invariant.That(index >= _commit, "the commit index does not go back");
+        Invariant.That(index <= _log.LastIndex, "what is committed is in the log");
+        _commit = index;
+    }
+}

@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+
+namespace Akka.Dispatch;
+
+/// <summary>A fixed number of background threads that take work from one queue, first come first served.</summary>
+/// <remarks>
+/// A worker that finds nothing says so in <c>_sleepers</c> and looks once more before it sleeps; who queues work looks at
+/// <c>_sleepers</c> after queueing. Of the two full fences one comes first, so either the worker sees the work or the other
+/// sees the sleeper and wakes it.
+/// </remarks>
+internal sealed class DedicatedThreads
+{
+    private const int SpinsBeforeSleep = 30;
+    private readonly ConcurrentQueue<IRunnable> _queue = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private int _sleepers;
+    private volatile bool _stopped;
+
+    public DedicatedThreads(string name, int count)
+    {
+        for (int i = 0; i < count; i++) new Thread(Work) { IsBackground = true, Name = $"{name}_{i + 1}" }.Start();
+    }
+
+    /// <summary>False if the threads have been told to stop.</summary>
+    public bool TryQueue(IRunnable work)
+    {
+        if (_stopped) return false;
+        _queue.Enqueue(work);
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _sleepers) > 0) WakeOne();
+        return true;
+    }
+
+    /// <summary>The threads end when the queue is empty.</summary>
+    public void Stop()
+    {
+        _stopped = true;
+        _wake.Release(1024);
+    }
+
+    private void WakeOne()
+    {
+        int sleepers = Volatile.Read(ref _sleepers);
+        while (sleepers > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _sleepers, sleepers - 1, sleepers);
+            if (seen == sleepers)
+            {
+                _wake.Release();
+                return;
+            }
+
+            sleepers = seen;
+        }
+    }
+
+    private void Work()
+    {
+        while (true)
+        {
+            if (TryTake(out IRunnable work)) Execute(work);
+            else if (_stopped) return;
+            else Sleep();
+        }
+    }
+
+    private bool TryTake(out IRunnable work)
+    {
+        for (int spins = 0; spins < SpinsBeforeSleep; spins++)
+        {
+            if (_queue.TryDequeue(out work)) return true;
+            Thread.SpinWait(20);
+        }
+
+        work = null;
+        return false;
+    }
+
+    private void Sleep()
+    {
+        Interlocked.Increment(ref _sleepers);
+        if (!_queue.IsEmpty || _stopped)
+        {
+            // Take the note back; if somebody has acted on it already, its wake-up is there to be taken.
+            int sleepers = Volatile.Read(ref _sleepers);
+            while (sleepers > 0)
+            {
+                int seen = Interlocked.CompareExchange(ref _sleepers, sleepers - 1, sleepers);
+                if (seen == sleepers) return;
+                sleepers = seen;
+            }
+        }
+
+        _wake.Wait();
+    }
+
+    private static void Execute(IRunnable work)
+    {
+        try
+        {
+            work.Run();
+        }
+        catch (Exception e)
+        {
+            // Actors handle their own failures; what comes here is a bare action's.
+            Console.Error.WriteLine($"A scheduled action failed: {e}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using System.Runtime.InteropServices;
+
+namespace ActorRepl.Persistence;
+
+/// <summary>Small files that are there whole, or not at all, after a crash.</summary>
+internal static partial class DurableFile
+{
+    /// <summary>Puts the bytes in the file's place: written beside it, synced, renamed, and the directory synced.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> bytes)
+    {
+        string beside = path + ".new";
+        using (var file = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            file.Write(bytes);
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(beside, path, overwrite: true);
+        SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>Makes names that were added to, renamed in or removed from a directory durable.</summary>
+    public static void SyncDirectory(string directory)
+    {
+        // NTFS logs its directories itself.
+        if (OperatingSystem.IsWindows())
+            return;
+        const int readOnly = 0;
+        int descriptor = Open(directory, readOnly);
+        if (descriptor < 0)
+            throw new IOException($"cannot open {directory} to sync it: error {Marshal.GetLastPInvokeError()}");
+        try
+        {
+            if (Sync(descriptor) != 0)
+                throw new IOException($"cannot sync {directory}: error {Marshal.GetLastPInvokeError()}");
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+}

@@ -1,0 +1,31 @@
+namespace ActorRepl.Persistence.Tests;
+
+/// <summary>The process that the crash tests kill: writes, and prints each acknowledgement.</summary>
+internal static class Program
+{
+    private static async Task<int> Main(string[] args)
+    {
+        if (args is not ["write", string directory, string writers])
+        {
+            Console.Error.WriteLine("usage: write DIRECTORY WRITERS");
+            return 2;
+        }
+
+        await using var wal = new SqliteWal(new StoreOptions { Directory = directory, LogBytes = 1 << 20 });
+        await Task.WhenAll(Enumerable.Range(0, int.Parse(writers)).Select(writer => Task.Run(() => Write(wal, $"w{writer}"))));
+        return 0;
+    }
+
+    private static async Task Write(SqliteWal wal, string name)
+    {
+        var random = new Random(name[1]);
+        for (long seq = await wal.HighestAsync(name, 0, exact: true) + 1; ; seq++)
+        {
+            await wal.WriteRow(name, seq, random.Next(8, 20_000));
+            // One write call a line, so that no line is torn by the kill.
+            Console.Out.WriteLine($"{name} {seq}");
+            if (seq % 100 == 0)
+                await wal.DeleteAsync(name, seq - 150);
+        }
+    }
+}

@@ -26,9 +26,17 @@ public sealed record DamagedRecord(long SequenceNr, string Reason);
 /// <summary>Names of what belongs to one replica in a journal and a snapshot store. Part of the data format.</summary>
 public static class PersistenceIds
 {
+    private const string Prefix = "actorrepl/";
+
     /// <summary>The replica's own: its events and its manifests.</summary>
-    public static string Replica(string cluster, ReplicaId node, string group, int shard) => $"{cluster}/{node}/{group}/{shard}";
+    public static string Replica(string cluster, ReplicaId node, string group, int shard) => $"{Prefix}{cluster}/{node}/{group}/{shard}";
 
     /// <summary>Segment <paramref name="number"/>, from 0, of the replica's checkpoints.</summary>
     public static string Segment(string replica, int number) => $"{replica}/cp/{number}";
+
+    /// <summary>
+    /// The id is a replica's or of a segment of its checkpoints: to those a store replays damage as
+    /// <see cref="DamagedRecord"/>; to any other actor it is a failure.
+    /// </summary>
+    public static bool IsReplica(string persistenceId) => persistenceId.StartsWith(Prefix, StringComparison.Ordinal);
 }

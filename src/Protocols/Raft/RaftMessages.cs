@@ -220,21 +220,25 @@ internal sealed class Heartbeat(long term, long commit, long round) : RaftMessag
     public static Heartbeat DecodeBody(long term, ref ByteReader reader) => new(term, NonNegative(ref reader), NonNegative(ref reader));
 }
 
-internal sealed class HeartbeatReply(long term, bool nonVoter, long round) : RaftMessage(term)
+internal sealed class HeartbeatReply(long term, bool nonVoter, long round, long verified = 0) : RaftMessage(term)
 {
     public bool NonVoter { get; } = nonVoter;
     public long Round { get; } = round;
 
+    /// <summary>Up to here the follower knows its log to be the leader's; it forgets that when it starts again.</summary>
+    public long Verified { get; } = verified;
+
     public override RaftMessageKind Kind => RaftMessageKind.HeartbeatReply;
-    protected override int BodySize => 1 + sizeof(long);
+    protected override int BodySize => 1 + 2 * sizeof(long);
 
     protected override void EncodeBody(ref ByteWriter writer)
     {
         writer.Byte(Flag(NonVoter));
         writer.Int64(Round);
+        writer.Int64(Verified);
     }
 
-    public static HeartbeatReply DecodeBody(long term, ref ByteReader reader) => new(term, reader.Bool(), NonNegative(ref reader));
+    public static HeartbeatReply DecodeBody(long term, ref ByteReader reader) => new(term, reader.Bool(), NonNegative(ref reader), NonNegative(ref reader));
 }
 
 /// <summary>The entries the follower lacks are gone; it may pull the leader's checkpoint at this index instead.</summary>

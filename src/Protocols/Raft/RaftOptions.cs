@@ -37,7 +37,7 @@ public sealed record RaftOptions
     /// <summary>Commands and reads that wait at a leader; more are refused as overload.</summary>
     public int MaxPendingRequests { get; init; } = 32 * 1024;
 
-    /// <summary>Bytes of log in memory; a leader above it refuses commands, a follower takes no entries.</summary>
+    /// <summary>Bytes of log in memory; a leader above it refuses commands, a follower above twice of it takes no entries.</summary>
     public long MaxLogBytes { get; init; } = 128 * 1024 * 1024;
 
     /// <summary>A checkpoint is taken once this many bytes of log were applied since the last one.</summary>
@@ -73,10 +73,10 @@ public sealed record RaftOptions
             throw new ArgumentOutOfRangeException(nameof(ElectionMinMicros), ElectionMinMicros, $"must be at least two heartbeats ({2 * HeartbeatMicros} µs)");
         if (ElectionMaxMicros <= ElectionMinMicros)
             throw new ArgumentOutOfRangeException(nameof(ElectionMaxMicros), ElectionMaxMicros, $"must be above {nameof(ElectionMinMicros)} ({ElectionMinMicros} µs)");
-        if (MaxLogBytes < CheckpointBytes)
-            throw new ArgumentOutOfRangeException(nameof(MaxLogBytes), MaxLogBytes, $"must be at least {nameof(CheckpointBytes)} ({CheckpointBytes} bytes)");
-        if (KeepBytes < 0 || KeepBytes > MaxLogBytes / 2)
-            throw new ArgumentOutOfRangeException(nameof(KeepBytes), KeepBytes, $"must be from 0 to half of {nameof(MaxLogBytes)} ({MaxLogBytes / 2} bytes)");
+        ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);
+        long needed = KeepBytes + CheckpointBytes + MaxBatchBytes;
+        if (MaxLogBytes < needed)
+            throw new ArgumentOutOfRangeException(nameof(MaxLogBytes), MaxLogBytes, $"must be at least {nameof(KeepBytes)} + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)} ({needed} bytes)");
         ArgumentOutOfRangeException.ThrowIfNegative(KeepEntries);
         return this;
     }

@@ -21,7 +21,8 @@ public sealed partial class RaftReplica
     private bool TrustsLeader =>
         _role == RaftRole.Leader || (!_leader.IsNone && _now.Monotonic - _leaderHeardAt < _options.ElectionMinMicros);
 
-    private bool MayCampaign => IsVoter && !IsInstalling;
+    /// <summary>A full disk cannot take the vote, and a replica in the middle of an install does not have its log.</summary>
+    private bool MayCampaign => IsVoter && !IsInstalling && !_storageFull;
 
     private void DrawElectionTimeout() =>
         _electionTimeout = _options.ElectionMinMicros + _random.Next(_options.ElectionMaxMicros - _options.ElectionMinMicros);
@@ -52,6 +53,9 @@ public sealed partial class RaftReplica
 
         DrawElectionTimeout();
         PostponeElection();
+        bool voteIsBeingWritten = _role == RaftRole.Candidate && !_ownVoteCounts;
+        if (voteIsBeingWritten)
+            return;
         if (MayCampaign)
             AskForPreVotes();
         else

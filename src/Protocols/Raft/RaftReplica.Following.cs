@@ -8,6 +8,9 @@ public sealed partial class RaftReplica
     /// <summary>Up to here the log is known to be that of this term's leader; only so far is its word on commits taken.</summary>
     private long _verified;
 
+    // Twice a leader's limit: what a leader could still take, a follower must be able to follow.
+    private bool IsLogFull => _log.Bytes > 2 * _options.MaxLogBytes;
+
     private void OnAppend(ReplicaId from, AppendRequest append)
     {
         if (!Follow(from, append.Term))
@@ -16,7 +19,7 @@ public sealed partial class RaftReplica
             return;
         }
 
-        if (IsInstalling || (_log.Bytes > _options.MaxLogBytes && append.Batches.Count > 0))
+        if (IsInstalling || (IsLogFull && append.Batches.Count > 0))
             return;
         if (append.PrevIndex < _commit)
         {
@@ -81,7 +84,7 @@ public sealed partial class RaftReplica
     private void OnHeartbeat(ReplicaId from, Heartbeat heartbeat)
     {
         bool follows = Follow(from, heartbeat.Term);
-        Send(from, new HeartbeatReply(_term, _nonVoter, heartbeat.Round));
+        Send(from, new HeartbeatReply(_term, _nonVoter, heartbeat.Round, _verified));
         if (follows && !IsInstalling && Math.Min(heartbeat.Commit, _verified) is var commit && commit > _commit)
             CommitTo(commit);
     }

@@ -122,16 +122,16 @@ public sealed partial class RaftReplica
             return;
         if (peer.Mode != PeerMode.Replicate)
             peer.ProbeAgain();
-        else if (peer.Match < _log.LastIndex && !peer.Flowing)
+        else if ((peer.Match < _log.LastIndex && !peer.Flowing) || reply.Verified < peer.Match)
             AskWhetherLost(peer);
         peer.Flowing = false;
     }
 
-    // An empty append just before the next entry: refused if anything sent before it was lost.
+    // An empty append just before the next entry, or where the log now begins: refused if anything sent before it was lost.
     private void AskWhetherLost(Peer peer)
     {
-        if (peer.Next > _log.BaseIndex)
-            Send(peer.Id, new AppendRequest(_term, peer.Next - 1, _log.TermAt(peer.Next - 1), _commit, []));
+        long index = Math.Max(peer.Next - 1, _log.BaseIndex);
+        Send(peer.Id, new AppendRequest(_term, index, _log.TermAt(index), _commit, []));
     }
 
     /// <summary>Whether a reply is to what this leader has asked in this term; a later term ends its leadership.</summary>

@@ -15,6 +15,8 @@ internal static class Given
         LastLsn = 1,
     };
 
+    public static long[] Terms(string terms) => [.. terms.Split(' ').Select(long.Parse)];
+
     public static List<EntryBatch> Batches(long first, params long[] terms)
     {
         var batches = new List<EntryBatch>();

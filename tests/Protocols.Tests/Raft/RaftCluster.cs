@@ -69,7 +69,7 @@ internal sealed class RaftCluster
             Now = Math.Max(Now, at);
             foreach (RaftNode node in Running.ToArray())
             {
-                node.Now = Now;
+                node.Now = Math.Max(node.Now, Now);
                 node.FireDue();
                 Settle();
             }
@@ -78,6 +78,15 @@ internal sealed class RaftCluster
         Now = end;
         foreach (RaftNode node in Nodes)
             node.Now = Math.Max(node.Now, Now);
+    }
+
+    /// <summary>It is that late; no timer has run out meanwhile.</summary>
+    public void SkipTo(long now)
+    {
+        Now = now;
+        foreach (RaftNode node in Nodes)
+            node.Now = Math.Max(node.Now, now);
+        Settle();
     }
 
     /// <summary>Runs until a condition holds, for a bounded time.</summary>

@@ -28,6 +28,8 @@ internal sealed class RaftNode
         Saved = Recovered.Checkpoint;
         Raft = new RaftReplica(Id, [.. Enumerable.Range(1, of).Select(number => new ReplicaId(number))], seed, (options ?? RaftOptions.Default).Validate());
         _effects.StartAfter(Recovered.LastLsn);
+        if (Recovered is { LastLsn: 1, Checkpoint: null })
+            Written.Add(new WalEntry(1, new WalRecord { HardState = Recovered.HardState, Entries = Recovered.Log }));
     }
 
     public ReplicaId Id { get; }
@@ -41,6 +43,9 @@ internal sealed class RaftNode
     /// <summary>False: nothing becomes durable until the test says so.</summary>
     public bool DiskWorks { get; set; } = true;
     public long DurableLsn { get; private set; }
+
+    /// <summary>False: what the machine has applied is told by the test.</summary>
+    public bool MachineWorks { get; set; } = true;
     public bool AnswersCheckpoints { get; set; } = true;
 
     public List<WalEntry> Written { get; } = [];
@@ -274,6 +279,7 @@ internal sealed class RaftNode
             index++;
         }
 
-        _raised.Enqueue(new Input.Applied(apply.Batch.LastIndex));
+        if (MachineWorks)
+            _raised.Enqueue(new Input.Applied(apply.Batch.LastIndex));
     }
 }

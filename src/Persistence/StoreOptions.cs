@@ -31,10 +31,10 @@ public sealed record StoreOptions
     public StoreOptions Validated()
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(Directory);
-        AtLeast(MaxBytes, 0, "max-bytes");
-        AtLeast(LogBytes, 64 << 10, "log-bytes");
-        AtLeast(CacheBytes, 64 << 10, "cache-bytes");
-        AtLeast(MaxTransactionBytes, 1, "max-transaction-bytes");
+        AtLeast(MaxBytes, 0, "max-size");
+        AtLeast(LogBytes, 64 << 10, "log-size");
+        AtLeast(CacheBytes, 64 << 10, "cache-size");
+        AtLeast(MaxTransactionBytes, 1, "max-transaction-size");
         AtLeast(MaxWaitingWrites, 1, "max-waiting-writes");
         AtLeast(DeleteRows, 1, "delete-rows");
         AtLeast(Readers, 1, "readers");

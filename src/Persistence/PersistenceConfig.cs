@@ -1,0 +1,54 @@
+using Akka.Configuration;
+
+namespace ActorRepl.Persistence;
+
+/// <summary>The settings of this library, and the ids of its plugins.</summary>
+public static class PersistenceConfig
+{
+    public const string JournalPluginId = "actorrepl.journal.sqlite";
+    public const string SnapshotPluginId = "actorrepl.snapshot-store.sqlite";
+
+    /// <summary>hocon/persistence.conf: every setting with its default.</summary>
+    public static Config Reference { get; } = ConfigurationFactory.FromResource("ActorRepl.Persistence.persistence.conf", typeof(PersistenceConfig).Assembly);
+
+    /// <summary>The reference with both plugins keeping their files in this directory.</summary>
+    public static Config For(string directory)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(directory);
+        string quoted = directory.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        return ConfigurationFactory.ParseString($"""
+            {JournalPluginId}.directory = "{quoted}"
+            {SnapshotPluginId}.directory = "{quoted}"
+            """).WithFallback(Reference);
+    }
+
+    /// <summary>The limits that a plugin's section states.</summary>
+    /// <exception cref="ConfigurationException">A setting is missing or makes no sense; names it.</exception>
+    internal static StoreOptions StoreOptions(Config section, string pluginId)
+    {
+        string directory = section.GetString("directory", "");
+        if (string.IsNullOrWhiteSpace(directory))
+            throw new ConfigurationException($"{pluginId}.directory is empty; it must name the directory of the node's data");
+        var defaults = new StoreOptions { Directory = directory };
+        try
+        {
+            return new StoreOptions
+            {
+                Directory = directory,
+                MaxBytes = Size("max-size", defaults.MaxBytes),
+                LogBytes = checked((int)Size("log-size", defaults.LogBytes)),
+                CacheBytes = checked((int)Size("cache-size", defaults.CacheBytes)),
+                MaxTransactionBytes = checked((int)Size("max-transaction-size", defaults.MaxTransactionBytes)),
+                MaxWaitingWrites = section.GetInt("max-waiting-writes", defaults.MaxWaitingWrites),
+                DeleteRows = section.GetInt("delete-rows", defaults.DeleteRows),
+                Readers = section.GetInt("readers", defaults.Readers),
+            }.Validated();
+        }
+        catch (Exception e) when (e is ArgumentException or OverflowException or FormatException)
+        {
+            throw new ConfigurationException($"{pluginId}: {e.Message}", e);
+        }
+
+        long Size(string name, long otherwise) => section.GetByteSize(name, otherwise) ?? otherwise;
+    }
+}

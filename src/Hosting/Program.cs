@@ -1,1 +1,3 @@
-return 0;
+using ActorRepl.Hosting.Cli;
+
+return await CommandTree.RunAsync(args).ConfigureAwait(false);

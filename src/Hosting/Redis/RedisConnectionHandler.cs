@@ -12,7 +12,7 @@ internal sealed class RedisConnectionHandler(IReplicationClient client, RedisGat
     : ConnectionHandler
 {
     private readonly GroupInfo _group = client.Groups.FirstOrDefault(group => group.Name == options.Group)
-        ?? throw new ConfigurationProblemException(
+        ?? throw new UserErrorException(
             $"actorrepl.redis.group is '{options.Group}'; the groups are: {string.Join(", ", client.Groups.Select(group => group.Name))}");
 
     public override async Task OnConnectedAsync(ConnectionContext connection)

@@ -1,0 +1,89 @@
+using System.Buffers.Text;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Status;
+
+namespace ActorRepl.Hosting.Cli;
+
+/// <summary><c>actorrepl get</c>, <c>put</c> and <c>del</c>: one command to whichever node serves it.</summary>
+internal sealed class KeyCommands(LocalCluster cluster)
+{
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    public async Task<int> GetAsync(string key, bool json, CancellationToken cancellation)
+    {
+        RespReply reply = await CallAsync(cancellation, "GET"u8.ToArray(), Bytes(key)).ConfigureAwait(false);
+        bool found = reply.Kind == RespReplyKind.Bulk;
+        if (json)
+            Terminal.Line(JsonSerializer.Serialize(Report(key, found, reply.Bytes), StatusJson.Default.KeyReport));
+        else if (found)
+            Print(reply.Bytes);
+        else
+            Terminal.Problem($"there is no key '{key}'");
+        return found ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    public async Task<int> PutAsync(string key, string value, CancellationToken cancellation)
+    {
+        RespReply reply = await CallAsync(cancellation, "SET"u8.ToArray(), Bytes(key), Bytes(value)).ConfigureAwait(false);
+        Terminal.Line(reply.Text);
+        return ExitCode.Success;
+    }
+
+    public async Task<int> DeleteAsync(string[] keys, CancellationToken cancellation)
+    {
+        RespReply reply = await CallAsync(cancellation, ["DEL"u8.ToArray(), .. keys.Select(key => (ReadOnlyMemory<byte>)Bytes(key))]).ConfigureAwait(false);
+        Terminal.Line($"{reply.Integer}");
+        return ExitCode.Success;
+    }
+
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    /// <summary>Asks the nodes in turn until one serves the command.</summary>
+    private async Task<RespReply> CallAsync(CancellationToken cancellation, params ReadOnlyMemory<byte>[] words)
+    {
+        string last = "";
+        foreach (NodePorts node in cluster.Nodes)
+        {
+            try
+            {
+                await using RespClient client = await RespClient.ConnectAsync(node.RedisAddress, cancellation).ConfigureAwait(false);
+                RespReply reply = await client.CallAsync(cancellation, words).ConfigureAwait(false);
+                if (reply.Kind != RespReplyKind.Error)
+                    return reply;
+                last = $"node {node.Id} answered: {reply.Text}";
+                if (!reply.MayRetry)
+                    break;
+            }
+            catch (Exception gone) when (gone is SocketException or IOException)
+            {
+                last = last.Length > 0 ? last : $"node {node.Id} (127.0.0.1:{node.Redis}) does not answer: {gone.Message}";
+            }
+        }
+
+        throw new UserErrorException(last);
+    }
+
+    private static KeyReport Report(string key, bool found, byte[] value)
+    {
+        if (!found)
+            return new KeyReport(key, false, null, null);
+        try
+        {
+            return new KeyReport(key, true, Strict.GetString(value), null);
+        }
+        catch (DecoderFallbackException)
+        {
+            return new KeyReport(key, true, null, Convert.ToBase64String(value));
+        }
+    }
+
+    private static void Print(byte[] value)
+    {
+        using Stream output = Console.OpenStandardOutput();
+        output.Write(value);
+        output.Write("\n"u8);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.Json;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Status;
+
+namespace ActorRepl.Hosting.Cli;
+
+/// <summary><c>actorrepl status</c>.</summary>
+internal static class StatusCommand
+{
+    private static readonly string[] Headings =
+        ["node", "state", "redis", "http", "group", "shard", "role", "term", "commit", "applied", "lag", "health"];
+
+    /// <summary>Succeeds if every node is ready.</summary>
+    public static async Task<int> RunAsync(LocalCluster cluster, bool json, CancellationToken cancellation)
+    {
+        IReadOnlyList<NodeReport> nodes = await ReportAsync(cluster, cancellation).ConfigureAwait(false);
+        if (json)
+        {
+            var report = new ClusterReport(cluster.File.Cluster, cluster.File.BasePort, cluster.Data, nodes);
+            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.ClusterReport));
+        }
+        else
+        {
+            Terminal.Table(Headings, [.. nodes.SelectMany(Rows)]);
+        }
+
+        return nodes.All(node => node.State == "ready") ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    public static async Task<IReadOnlyList<NodeReport>> ReportAsync(LocalCluster cluster, CancellationToken cancellation)
+    {
+        using var client = new NodeStatusClient(TimeSpan.FromSeconds(3));
+        return await Task.WhenAll(cluster.Nodes.Select(node => client.ReportAsync(node, cancellation))).ConfigureAwait(false);
+    }
+
+    /// <summary>One line for a node: addresses, its roles, where its logs are.</summary>
+    public static string Summary(NodeReport node)
+    {
+        string start = $"node {node.Id}  redis 127.0.0.1:{node.RedisPort}  http 127.0.0.1:{node.HttpPort}  ";
+        if (node.Status is null)
+            return $"{start}{node.State}";
+        IEnumerable<string> groups = node.Status.Groups.Select(group =>
+            $"{group.Name}: {string.Join(' ', group.Local.OrderBy(replica => replica.Shard).Select(replica => $"{replica.Shard}={replica.Role}"))}"
+            + $"  log {group.Local.Sum(replica => replica.Last):N0}  lag {group.Local.Sum(replica => replica.Lag):N0}");
+        return $"{start}{string.Join("  ", groups)}";
+    }
+
+    private static IEnumerable<string[]> Rows(NodeReport node)
+    {
+        string[] start = [$"{node.Id}", node.State, $"127.0.0.1:{node.RedisPort}", $"127.0.0.1:{node.HttpPort}"];
+        string[][] replicas = [.. (node.Status?.Groups ?? []).SelectMany(group => group.Local.OrderBy(replica => replica.Shard).Select(replica => Row(group, replica)))];
+        return replicas.Length == 0
+            ? [[.. start, .. Enumerable.Repeat("-", Headings.Length - start.Length)]]
+            : replicas.Select((row, i) => (string[])[.. i == 0 ? start : ["", "", "", ""], .. row]);
+    }
+
+    private static string[] Row(GroupStatus group, ShardReplicaStatus replica) =>
+    [
+        group.Name, $"{replica.Shard}", replica.Role, $"{replica.Term}", Number(replica.Commit), Number(replica.Applied), Number(replica.Lag),
+        replica.Health,
+    ];
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,40 @@
+using Spectre.Console;
+
+namespace ActorRepl.Hosting.Cli;
+
+/// <summary>Plain lines where output is redirected, colours and moving progress on a terminal.</summary>
+internal static class Terminal
+{
+    public static bool IsInteractive => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
+
+    public static void Line(string text) => Console.Out.WriteLine(text);
+
+    public static void Problem(string text) => Console.Error.WriteLine($"actorrepl: {text}");
+
+    /// <summary>A table on a terminal, columns of text elsewhere.</summary>
+    public static void Table(IReadOnlyList<string> headings, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        if (IsInteractive)
+        {
+            var table = new Table().Border(TableBorder.Rounded);
+            foreach (string heading in headings)
+                table.AddColumn(new TableColumn(Markup.Escape(heading)).NoWrap());
+            foreach (IReadOnlyList<string> row in rows)
+                table.AddRow([.. row.Select(cell => new Text(cell, Colour(cell)))]);
+            AnsiConsole.Write(table);
+            return;
+        }
+
+        int[] widths = [.. headings.Select((heading, i) => rows.Select(row => row[i].Length).Append(heading.Length).Max())];
+        foreach (IReadOnlyList<string> row in rows.Prepend(headings))
+            Line(string.Join("  ", row.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
+    }
+
+    private static Style Colour(string cell) => cell switch
+    {
+        "leader" or "ready" or "running" => new Style(Color.Green),
+        "down" or "storage-failed" => new Style(Color.Red),
+        "candidate" or "starting" or "storage-full" => new Style(Color.Yellow),
+        _ => Style.Plain,
+    };
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ActorRepl.Hosting.Cluster;
+
+/// <summary>A node process of a local cluster, as last started.</summary>
+/// <param name="Id">From 1.</param>
+/// <param name="Pid">Its process; 0: not started, or stopped in order.</param>
+public sealed record ClusterNode(int Id, int Pid);
+
+/// <summary>
+/// <c>cluster.json</c> in the data directory: which nodes the cluster has, on which ports, and as which processes they were
+/// last started. Written by <c>up</c> and <c>restart</c>, read by every other command.
+/// </summary>
+public sealed record ClusterFile(string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null)
+{
+    public const string Name = "cluster.json";
+
+    public static string PathIn(string data) => Path.Combine(data, Name);
+
+    /// <summary>Null: there is none.</summary>
+    /// <exception cref="UserErrorException">The file is not readable.</exception>
+    public static ClusterFile? Read(string data)
+    {
+        string path = PathIn(data);
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), ClusterJson.Default.ClusterFile);
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception damage) when (damage is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{path} is not readable: {damage.Message}");
+        }
+    }
+
+    /// <summary>Replaces the file whole.</summary>
+    public void Write(string data)
+    {
+        string path = PathIn(data);
+        string beside = $"{path}.{Environment.ProcessId}.new";
+        File.WriteAllBytes(beside, JsonSerializer.SerializeToUtf8Bytes(this, ClusterJson.Default.ClusterFile));
+        File.Move(beside, path, overwrite: true);
+    }
+
+    public ClusterFile With(ClusterNode node) => this with { Nodes = [.. Nodes.Where(other => other.Id != node.Id).Append(node).OrderBy(one => one.Id)] };
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(ClusterFile))]
+internal sealed partial class ClusterJson : JsonSerializerContext;

@@ -1,0 +1,66 @@
+using System.Text.Json.Serialization;
+
+namespace ActorRepl.Hosting.Status;
+
+/// <summary>What <c>/status</c> of a node says. Indexes are log indexes; lag counts entries.</summary>
+public sealed record NodeStatus(
+    NodeIdentity Node,
+    EngineStatus Engine,
+    bool Ready,
+    IReadOnlyList<string> NotReady,
+    IReadOnlyList<MemberStatus> Members,
+    IReadOnlyList<GroupStatus> Groups);
+
+/// <param name="Data">The node's own directory.</param>
+public sealed record NodeIdentity(
+    int Id, string Name, string Cluster, int Pid, string Data, string Version, long UptimeSeconds, int RedisPort, int HttpPort, int PeerPort);
+
+/// <summary>Which Akka.NET runs: <c>embedded</c>, our own, or <c>Akka.NET</c>, the packages.</summary>
+public sealed record EngineStatus(string Name, string Version);
+
+/// <summary>A member of the cluster as this node sees it.</summary>
+public sealed record MemberStatus(string Address, string Status, bool Reachable);
+
+public sealed record GroupStatus(string Name, string Protocol, int Shards, int Replicas, IReadOnlyList<ShardReplicaStatus> Local);
+
+/// <summary>A replica on this node.</summary>
+/// <param name="Leader">The node this replica takes for the leader; 0: it knows none.</param>
+/// <param name="Lag">Committed entries, as far as it knows, that are not applied here.</param>
+/// <param name="Health"><c>running</c>, <c>storage-full</c>, <c>storage-failed</c> or <c>down</c>.</param>
+/// <param name="Followers">On a leader: the last index each follower has made durable.</param>
+public sealed record ShardReplicaStatus(
+    int Shard,
+    string Role,
+    long Term,
+    int Leader,
+    long Last,
+    long Commit,
+    long Applied,
+    long Checkpoint,
+    long Lag,
+    bool Voter,
+    string Health,
+    string? Detail,
+    long StateBytes,
+    int Starts,
+    IReadOnlyDictionary<string, long>? Followers);
+
+/// <summary>What <c>/health/ready</c> and errors say.</summary>
+public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(NodeStatus))]
+[JsonSerializable(typeof(HealthStatus))]
+[JsonSerializable(typeof(ClusterReport))]
+[JsonSerializable(typeof(KeyReport))]
+internal sealed partial class StatusJson : JsonSerializerContext;
+
+/// <summary>What <c>actorrepl status --json</c> prints.</summary>
+public sealed record ClusterReport(string Cluster, int BasePort, string Data, IReadOnlyList<NodeReport> Nodes);
+
+/// <param name="State"><c>ready</c>, <c>starting</c> or <c>down</c>.</param>
+public sealed record NodeReport(int Id, string State, int RedisPort, int HttpPort, string? Error, NodeStatus? Status);
+
+/// <summary>What <c>actorrepl get --json</c> prints; a value that is no UTF-8 comes in base64.</summary>
+public sealed record KeyReport(string Key, bool Found, string? Value, string? ValueBase64);

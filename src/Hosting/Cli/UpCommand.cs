@@ -60,7 +60,7 @@ internal sealed class UpCommand(UpOptions options)
 
         for (int id = 1; id <= options.Nodes; id++)
             new NodePorts(options.BasePort, id).CheckFree();
-        Node.NodeSettings.Load(new NodeLaunch(1, options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config));
+        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config));
         try
         {
             Directory.CreateDirectory(options.Data);

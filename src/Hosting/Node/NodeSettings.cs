@@ -1,0 +1,80 @@
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Redis;
+using ActorRepl.Hosting.Settings;
+using Akka.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace ActorRepl.Hosting.Node;
+
+/// <summary>A group as the settings declare it.</summary>
+public sealed record GroupSettings(string Name, string Protocol, int Shards, int Replicas);
+
+/// <summary>The settings of a node run by <c>actorrepl node</c>, read and checked.</summary>
+public sealed record NodeSettings
+{
+    public required NodeLaunch Launch { get; init; }
+
+    /// <summary>The user's settings over the defaults.</summary>
+    public required Config Config { get; init; }
+
+    public required IReadOnlyList<GroupSettings> Groups { get; init; }
+    public required string RedisGroup { get; init; }
+    public required RespLimits Redis { get; init; }
+    public required int MaxConnections { get; init; }
+    public required LogLevel LogLevel { get; init; }
+    public required long LogFileBytes { get; init; }
+    public required int LogFiles { get; init; }
+
+    private static readonly Dictionary<string, LogLevel> LogLevels = new()
+    {
+        ["debug"] = LogLevel.Debug, ["info"] = LogLevel.Information, ["warning"] = LogLevel.Warning, ["error"] = LogLevel.Error,
+    };
+
+    /// <exception cref="UserErrorException">A setting is unknown or out of its bounds.</exception>
+    public static NodeSettings Load(NodeLaunch launch)
+    {
+        Config config = launch.Config is { } file ? Hocon.Load(file).WithFallback(Hocon.Reference) : Hocon.Reference;
+        if (launch.Id > launch.Nodes)
+            throw new UserErrorException($"--id is {launch.Id}; it must be 1 to {launch.Nodes}, the number of nodes");
+        GroupSettings[] groups = [.. config.GetConfig("actorrepl.groups").AsEnumerable().Select(group => Group(config, group.Key, launch.Nodes))];
+        string redisGroup = config.GetString("actorrepl.redis.group");
+        if (groups.All(group => group.Name != redisGroup))
+            throw new UserErrorException($"actorrepl.redis.group is '{redisGroup}'; the groups are: {string.Join(", ", groups.Select(group => group.Name))}");
+        return new NodeSettings
+        {
+            Launch = launch,
+            Config = config,
+            Groups = groups,
+            RedisGroup = redisGroup,
+            Redis = Limits(config),
+            MaxConnections = config.Int("actorrepl.redis.max-connections", 1, 100_000),
+            LogLevel = config.Choice("actorrepl.log.level", LogLevels),
+            LogFileBytes = config.Bytes("actorrepl.log.max-file-bytes", 64 * 1024, 1L << 40),
+            LogFiles = config.Int("actorrepl.log.files", 0, 100),
+        };
+    }
+
+    private static GroupSettings Group(Config all, string name, int nodes)
+    {
+        string path = $"actorrepl.groups.{name}";
+        string Of(string setting) => all.HasPath($"{path}.{setting}") ? $"{path}.{setting}" : $"actorrepl.group-defaults.{setting}";
+        string protocol = all.Choice(Of("protocol"), new Dictionary<string, string> { ["raft"] = "raft" });
+        int replicas = all.Int(Of("replicas"), 0, nodes);
+        return new GroupSettings(name, protocol, all.Int(Of("shards"), 1, 1024), replicas == 0 ? Math.Min(3, nodes) : replicas);
+    }
+
+    private static RespLimits Limits(Config config)
+    {
+        int valueBytes = config.Int("actorrepl.max-value-bytes", 1, 1 << 20);
+        return new RespLimits
+        {
+            MaxKeyBytes = config.Int("actorrepl.max-key-bytes", 1, 1024),
+            MaxValueBytes = valueBytes,
+            MaxCommandBytes = config.Int("actorrepl.redis.max-command-bytes", valueBytes + (128 << 10), 64 << 20),
+            MaxArguments = config.Int("actorrepl.redis.max-arguments", 16, 1 << 20),
+            MaxChunkCommands = config.Int("actorrepl.redis.max-pipeline-commands", 1, 10_000),
+            MaxChunkBytes = config.Int("actorrepl.redis.max-pipeline-bytes", 1024, 1 << 20),
+            WriteTimeout = config.Time("actorrepl.redis.write-timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
+        };
+    }
+}

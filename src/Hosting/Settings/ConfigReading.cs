@@ -1,0 +1,53 @@
+using Akka.Configuration;
+
+namespace ActorRepl.Hosting.Settings;
+
+/// <summary>Reads settings and holds them to their bounds; what is out of bounds is named with what is allowed.</summary>
+internal static class ConfigReading
+{
+    public static int Int(this Config config, string path, long least, long most) => (int)Bytes(config, path, least, most);
+
+    /// <summary>A number, or a size such as <c>4 MiB</c>.</summary>
+    public static long Bytes(this Config config, string path, long least, long most)
+    {
+        string text = config.GetString(path);
+        long? value;
+        try
+        {
+            value = config.GetByteSize(path);
+        }
+        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException)
+        {
+            value = null;
+        }
+
+        if (value is not { } number || number < least || number > most)
+            throw new UserErrorException($"{path} is '{text}'; it must be {least} to {most}");
+        return number;
+    }
+
+    public static TimeSpan Time(this Config config, string path, TimeSpan least, TimeSpan most)
+    {
+        string text = config.GetString(path);
+        TimeSpan? value;
+        try
+        {
+            value = config.GetTimeSpan(path);
+        }
+        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException)
+        {
+            value = null;
+        }
+
+        if (value is not { } time || time < least || time > most)
+            throw new UserErrorException($"{path} is '{text}'; it must be {least.TotalMilliseconds} ms to {most.TotalMilliseconds} ms");
+        return time;
+    }
+
+    public static T Choice<T>(this Config config, string path, IReadOnlyDictionary<string, T> choices)
+    {
+        string text = config.GetString(path) ?? "";
+        return choices.TryGetValue(text, out T? value) ? value
+            : throw new UserErrorException($"{path} is '{text}'; it must be {string.Join(" or ", choices.Keys)}");
+    }
+}

@@ -1,0 +1,78 @@
+using ActorRepl.Actors.Routing;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Client;
+
+/// <summary>Puts calls straight into the mailboxes of this node's shard routers.</summary>
+internal sealed class ReplicationClient : IReplicationClient
+{
+    private readonly ReplicationSettings _settings;
+    private readonly RouterTable _routers;
+    private readonly Dictionary<string, GroupInfo> _groups;
+    private readonly ClientCall.Pool _pool = new();
+
+    public ReplicationClient(ReplicationSettings settings, RouterTable routers, Task terminated)
+    {
+        _settings = settings;
+        _routers = routers;
+        Groups = [.. settings.Groups.Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))];
+        _groups = Groups.ToDictionary(group => group.Name, StringComparer.Ordinal);
+        terminated.ContinueWith(_ => Close(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    public IReadOnlyList<GroupInfo> Groups { get; }
+
+    public ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        ExecuteOnShardAsync(group, Group(group).ShardOf(key.Span), command, options, cancellation);
+
+    public ValueTask<ReadOnlyMemory<byte>> ExecuteOnShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Call(group, shard, RequestKind.Command, CommandEnvelope.Encode(command.Span), options, cancellation);
+
+    public ValueTask<ReadOnlyMemory<byte>> QueryAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        QueryShardAsync(group, Group(group).ShardOf(key.Span), query, options, cancellation);
+
+    public ValueTask<ReadOnlyMemory<byte>> QueryShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default)
+    {
+        RequestKind kind = options?.ReadKind ?? RequestKind.Read;
+        if (kind is not (RequestKind.Read or RequestKind.StaleRead))
+            throw new ArgumentException($"a query is of kind {RequestKind.Read} or {RequestKind.StaleRead}, not {kind}", nameof(options));
+        return Call(group, shard, kind, query.ToArray(), options, cancellation);
+    }
+
+    public IReplicationSession OpenSession(string group) => new ReplicationSession(this, Group(group));
+
+    /// <summary>Nobody answers any more: ends every call that waits, and those to come.</summary>
+    internal void Close() => _pool.Close();
+
+    /// <summary>One attempt with a payload that is already enveloped.</summary>
+    internal ValueTask<ReadOnlyMemory<byte>> Call(
+        string group, int shard, RequestKind kind, ReadOnlyMemory<byte> payload, RequestOptions? options, CancellationToken cancellation)
+    {
+        IActorRef?[] routers = _routers.Of(group) ?? throw Unknown(group);
+        if ((uint)shard >= (uint)routers.Length)
+            throw new ArgumentOutOfRangeException(nameof(shard), shard, $"group '{group}' has shards 0 to {routers.Length - 1}");
+        if (cancellation.IsCancellationRequested)
+            return ValueTask.FromCanceled<ReadOnlyMemory<byte>>(cancellation);
+        return _pool.Rent().Start(kind, payload, Millis(options), routers[shard]!, cancellation);
+    }
+
+    internal int Millis(RequestOptions? options)
+    {
+        double millis = (options?.Timeout ?? _settings.RequestTimeout).TotalMilliseconds;
+        if (millis is not (>= 1 and <= int.MaxValue))
+            throw new ArgumentOutOfRangeException(nameof(options), millis, "a request's timeout is at least 1 ms");
+        return (int)millis;
+    }
+
+    private GroupInfo Group(string name) => _groups.GetValueOrDefault(name) ?? throw Unknown(name);
+
+    private ArgumentException Unknown(string group) =>
+        new($"unknown group '{group}'; this node knows {(_groups.Count == 0 ? "none" : string.Join(", ", _groups.Keys.Order(StringComparer.Ordinal)))}", nameof(group));
+}

@@ -1,0 +1,31 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Messages;
+
+/// <summary>
+/// Applies a command on the shard that owns the key. Sent to <c>/user/actorrepl/&lt;group&gt;/router</c> of any node, from
+/// any actor system; answered to the sender by <see cref="Executed"/> or <see cref="RequestRejected"/>.
+/// </summary>
+/// <param name="Key">Decides the shard: see <see cref="Client.ShardHash"/>.</param>
+/// <param name="Command">The machine's own bytes.</param>
+/// <param name="TimeoutMillis">How long it may take; null: the node's <c>actorrepl.request-timeout</c>.</param>
+/// <param name="ClientId">With <paramref name="Sequence"/>: applied once, however often it is sent.</param>
+/// <param name="Sequence">From 1, numbered by the client per group and shard.</param>
+/// <param name="FirstIncomplete">Commands of the client below this sequence are complete and their results may be forgotten.</param>
+public sealed record Execute(
+    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Command, int? TimeoutMillis = null, Guid? ClientId = null, long Sequence = 0, long FirstIncomplete = 1);
+
+/// <summary>Answers a query from the shard that owns the key: <see cref="QueryResult"/> or <see cref="RequestRejected"/>.</summary>
+/// <param name="Kind"><see cref="RequestKind.Read"/> (linearizable) or <see cref="RequestKind.StaleRead"/>.</param>
+public sealed record Query(
+    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Payload, RequestKind Kind = RequestKind.Read, int? TimeoutMillis = null);
+
+/// <summary>The command is applied and durable on a majority.</summary>
+public sealed record Executed(ReadOnlyMemory<byte> Result);
+
+public sealed record QueryResult(ReadOnlyMemory<byte> Result);
+
+/// <summary>
+/// The request was not served. <see cref="OutcomeUnknown"/>: it may yet take effect; otherwise it has not and will not.
+/// </summary>
+public sealed record RequestRejected(RejectReason Reason, bool OutcomeUnknown, string Message);

@@ -1,0 +1,13 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Messages;
+
+/// <summary>A request on its way from a router to a replica. The id is the router's; the deadline travels as what remains of it.</summary>
+public readonly record struct RoutedRequest(long Id, RequestKind Kind, int RemainingMillis, ReadOnlyMemory<byte> Payload)
+{
+    /// <summary>Bytes on the wire beside the payload.</summary>
+    public const int Overhead = sizeof(long) + sizeof(byte) + 2 * sizeof(int);
+}
+
+/// <summary>Requests that waited together, from a router to the supervisor of a replica. Numbered by the router, from 1.</summary>
+public sealed record RequestBatch(string Group, int Shard, long Number, RoutedRequest[] Requests);

@@ -1,0 +1,38 @@
+using ActorRepl.Actors.Messages;
+using ActorRepl.Protocols.Driver;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+using Akka.Event;
+
+namespace ActorRepl.Actors.Replica;
+
+/// <summary>What the driver asks of the world, storage apart.</summary>
+internal sealed partial class ReplicaActor
+{
+    public void Send(ReplicaId to, PeerChannel channel, PeerMessage message)
+    {
+        var envelope = new PeerEnvelope(_context.Group.Name, _context.Shard, _context.Self, channel, message);
+        Invariant.That(
+            ActorReplSerializer.SizeOf(envelope) <= _context.Settings.Limits.MaxMessageBytes,
+            "a message between replicas fits into a frame (actorrepl.max-frame-bytes)");
+        _peers[to].Tell(envelope, ActorRefs.NoSender);
+    }
+
+    public void Arm(TimerId timer, long generation, long delayMicros)
+    {
+        long now = ReplicaClock.Monotonic;
+        _timers.Arm(timer, generation, now + delayMicros, now);
+    }
+
+    public void CancelTimer(TimerId timer) => _timers.Cancel(timer);
+
+    public void Reply(long requestId, ReadOnlyMemory<byte> result) => _requests.Reply(requestId, result);
+
+    public void Reject(long requestId, Rejection why) => _requests.Reject(requestId, why);
+
+    public void Report(string what)
+    {
+        _log.Info("{0}: {1}", _context, what);
+        _events.Publish(new ReplicaEvent(_context.Group.Name, _context.Shard, _context.Self, what));
+    }
+}

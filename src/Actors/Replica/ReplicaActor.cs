@@ -1,0 +1,212 @@
+using System.Security.Cryptography;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Protocols.Driver;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using Akka.Actor;
+using Akka.Event;
+using Akka.Persistence;
+
+namespace ActorRepl.Actors.Replica;
+
+/// <summary>
+/// Runs one replica of one shard: recovers it from journal and snapshot store, then is the <see cref="IReplicaHost"/> of
+/// its driver. It knows protocols only as <see cref="IProtocol"/>. It never restarts: whatever fails stops it, and its
+/// supervisor makes a new one.
+/// </summary>
+internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHost
+{
+    // Status is a fresh object each time it is read; often enough for routers, seldom enough to cost nothing.
+    private const long StatusIntervalMicros = 2 * Instant.Millisecond;
+
+    private readonly ReplicaContext _context;
+    private readonly ReplicaClock _clock;
+    private readonly ReplicaTimers _timers;
+    private readonly RequestTable _requests;
+    private readonly Dictionary<ReplicaId, ICanTell> _peers = [];
+    private readonly IActorRef _self;
+    private readonly IActorRef _supervisor;
+    private readonly EventStream _events;
+    private readonly ILoggingAdapter _log;
+
+    private IStateMachine? _machine;
+    private ReplicaDriver? _driver;
+    private ReplicaStatus? _published;
+    private long _statusAt;
+    private bool _flushing;
+
+    public ReplicaActor(ReplicaContext context)
+    {
+        _context = context;
+        _clock = new ReplicaClock(context.Settings.Replica.WallClockError);
+        _requests = new RequestTable(context.Group.Name, context.Shard, context.Self, context.Settings.Limits);
+        _self = Self;
+        _supervisor = Context.Parent;
+        _events = Context.System.EventStream;
+        _log = Context.GetLogger();
+        _timers = new ReplicaTimers(Context.System.Scheduler, _self);
+        _writing = new List<Unwritten>(context.Settings.Replica.MaxWriteRecords);
+        _onWritten = OnWritten;
+        PersistenceId = context.PersistenceId;
+        if (context.Settings.JournalPlugin.Length > 0)
+            JournalPluginId = context.Settings.JournalPlugin;
+        if (context.Settings.SnapshotPlugin.Length > 0)
+            SnapshotPluginId = context.Settings.SnapshotPlugin;
+        foreach (ReplicaId peer in context.Settings.ReplicasOf(context.Group, context.Shard).Where(id => id != context.Self))
+            _peers.Add(peer, context.Locator.Replica(peer, context.Group.Name, context.Shard));
+    }
+
+    public override string PersistenceId { get; }
+
+    public Instant Now => _clock.Now;
+
+    public static Props Props(ReplicaContext context) =>
+        Akka.Actor.Props.Create(() => new ReplicaActor(context)).WithDispatcher(context.Settings.Dispatcher);
+
+    protected override void OnCommand(object message)
+    {
+        if (_driver is null)
+            OnCommandWhileLoading(message);
+        else
+            OnCommand(_driver, message);
+    }
+
+    protected override void PostStop()
+    {
+        _timers.CancelAll();
+        _requests.RejectAll(new Rejection(RejectReason.Unavailable, OutcomeUnknown: true, Detail: $"the replica on {_context.Self} stopped"));
+        _requests.SendReplies(_self);
+        base.PostStop();
+    }
+
+    private void OnCommand(ReplicaDriver driver, object message)
+    {
+        switch (message)
+        {
+            case RequestBatch batch:
+                Take(driver, batch);
+                break;
+            case PeerEnvelope envelope:
+                Receive(driver, envelope);
+                break;
+            case FlushRequests:
+                _flushing = false;
+                driver.Flush();
+                break;
+            case TimerWake wake when _timers.RanOut(wake, ReplicaClock.Monotonic, out long generation):
+                driver.TimerFired(wake.Timer, generation);
+                break;
+            case TimerWake:
+                return;
+            case RetryWrite:
+                RetryWriting();
+                return;
+            case CheckpointWritten written:
+                OnCheckpointWritten(driver, written);
+                break;
+            case CheckpointNotWritten failed:
+                OnCheckpointNotWritten(driver, failed);
+                break;
+            case SegmentRead read:
+                driver.SegmentLoaded(read.Ticket, read.Bytes);
+                break;
+            case RangeUnavailable range:
+                driver.RangeLoaded(range.First, []);
+                break;
+            case PeerChanged peer when _peers.ContainsKey(peer.Node):
+                driver.Handle(new Input.PeerHint(peer.Node, peer.Up));
+                break;
+            case GetReplicaStatus:
+                Sender.Tell(Describe(driver.Status), _self);
+                return;
+            case HandOverLeadership:
+                driver.Handle(new Input.HandOver(ReplicaId.None));
+                break;
+            default:
+                Unhandled(message);
+                return;
+        }
+
+        EndTurn(driver);
+    }
+
+    /// <summary>After every input: answers go out, the next write starts, requests that can go on do.</summary>
+    private void EndTurn(ReplicaDriver driver)
+    {
+        _requests.SendReplies(_self);
+        StartWriting();
+        if (!_flushing && driver.CanFlush)
+        {
+            _flushing = true;
+            _self.Tell(FlushRequests.Instance, ActorRefs.NoSender);
+        }
+
+        PublishStatus(driver);
+    }
+
+    private void Start(RecoveredState recovered, IReadOnlyList<ReadOnlyMemory<byte>> segments)
+    {
+        if (recovered.Damage is { } damage)
+            Report($"storage is damaged: {damage}");
+        Span<byte> seed = stackalloc byte[sizeof(ulong)];
+        RandomNumberGenerator.Fill(seed);
+        IReadOnlyList<ReplicaId> replicas = _context.Settings.ReplicasOf(_context.Group, _context.Shard);
+        IProtocol protocol = _context.Group.Protocol.Create(_context.Self, replicas, BitConverter.ToUInt64(seed));
+        _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions);
+        _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
+        _driver.Start(recovered, segments);
+        _events.Subscribe(_self, typeof(PeerChanged));
+        _supervisor.Tell(new ReplicaReady(recovered.Damage), _self);
+        EndTurn(_driver);
+    }
+
+    private void Take(ReplicaDriver driver, RequestBatch batch)
+    {
+        Invariant.That(batch.Group == _context.Group.Name && batch.Shard == _context.Shard, "requests come to the shard they are for");
+        long now = ReplicaClock.Monotonic;
+        RequestTable.Origin origin = _requests.From(Sender);
+        foreach (ref readonly RoutedRequest request in batch.Requests.AsSpan())
+        {
+            long id = _requests.Add(origin, request.Id);
+            driver.Enqueue(new ClientRequest(id, request.Kind, request.Payload, now + request.RemainingMillis * Instant.Millisecond));
+        }
+    }
+
+    private void Receive(ReplicaDriver driver, PeerEnvelope envelope)
+    {
+        if (envelope.Group != _context.Group.Name || envelope.Shard != _context.Shard || !_peers.ContainsKey(envelope.From))
+        {
+            _log.Warning("a message for {0}/{1} from {2} came to {3}", envelope.Group, envelope.Shard, envelope.From, _context);
+            return;
+        }
+
+        try
+        {
+            driver.Receive(envelope.From, envelope.Channel, envelope.Bytes);
+        }
+        catch (InvalidDataException problem)
+        {
+            _log.Warning("{0} passes over a message from {1}: {2}", _context, envelope.From, problem.Message);
+        }
+    }
+
+    private void PublishStatus(ReplicaDriver driver)
+    {
+        long now = ReplicaClock.Monotonic;
+        if (_published is not null && now - _statusAt < StatusIntervalMicros)
+            return;
+        _statusAt = now;
+        ReplicaStatus status = driver.Status;
+        if (_published is { } last && last.Term == status.Term && last.Leader == status.Leader && last.Role == status.Role && last.Voter == status.Voter)
+            return;
+        _published = status;
+        _events.Publish(new ReplicaStatusChanged(Describe(status)));
+    }
+
+    private ReplicaReport Describe(ReplicaStatus status) => new(
+        _context.Group.Name, _context.Shard, _context.Self, _blocked ? ReplicaHealth.StorageFull : ReplicaHealth.Running, status)
+    {
+        StateBytes = _machine!.ApproximateBytes,
+        Starts = _context.Start,
+    };
+}

@@ -1,0 +1,39 @@
+using ActorRepl.Protocols.Driver;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Replica;
+
+/// <summary>To self: hand what waits to the protocol. One is under way at a time.</summary>
+internal sealed record FlushRequests
+{
+    public static readonly FlushRequests Instance = new();
+}
+
+/// <summary>To self: try again to write what a full disk refused.</summary>
+internal sealed record RetryWrite
+{
+    public static readonly RetryWrite Instance = new();
+}
+
+/// <summary>To the supervisor: the replica runs.</summary>
+internal sealed record ReplicaReady(string? Detail);
+
+/// <summary>To the supervisor, before the replica stops: why. <see cref="Storage"/>: it could not read or write.</summary>
+internal sealed record ReplicaFailed(bool Storage, string Reason);
+
+/// <summary>To the checkpoint writer.</summary>
+internal sealed record WriteCheckpoint(CheckpointManifest Manifest, ICheckpointView View, long SequenceNr);
+
+/// <summary>From the checkpoint writer: the manifest as saved, or why it was not.</summary>
+internal sealed record CheckpointWritten(CheckpointManifest Manifest, long SequenceNr);
+
+internal sealed record CheckpointNotWritten(string Reason);
+
+/// <summary>To the checkpoint writer: everything older than this checkpoint may go.</summary>
+internal sealed record CleanUp(long SequenceNr, int Segments, int OldSegments, long EventsFrom);
+
+/// <summary>To the segment reader.</summary>
+internal sealed record ReadSegment(int Number, long SequenceNr, SegmentInfo Expected, SegmentTicket Ticket);
+
+/// <summary>From the segment reader; bytes are null if the segment is gone or damaged.</summary>
+internal sealed record SegmentRead(int Number, SegmentTicket Ticket, ReadOnlyMemory<byte>? Bytes, string? Problem);

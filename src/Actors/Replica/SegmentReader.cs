@@ -1,0 +1,73 @@
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+using Akka.Persistence;
+
+namespace ActorRepl.Actors.Replica;
+
+/// <summary>Reads segments of a replica's checkpoints back, one at a time, and checks each.</summary>
+internal sealed class SegmentReader : UntypedActor
+{
+    private readonly ReplicaContext _context;
+    private readonly IActorRef _store;
+    private readonly Queue<ReadSegment> _waiting = new();
+    private ReadSegment? _current;
+
+    public SegmentReader(ReplicaContext context)
+    {
+        _context = context;
+        _store = Persistence.Instance.Apply(Context.System).SnapshotStoreFor(context.Settings.SnapshotPlugin);
+    }
+
+    public static Props Props(ReplicaContext context) => Akka.Actor.Props.Create(() => new SegmentReader(context));
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case ReadSegment read:
+                _waiting.Enqueue(read);
+                if (_current is null)
+                    ReadNext();
+                break;
+            case LoadSnapshotResult result when _current is { } current:
+                Answer(current, result.Snapshot);
+                break;
+            case LoadSnapshotFailed failed when _current is { } current:
+                Answer(current, null, failed.Cause.Message);
+                break;
+            case ReceiveTimeout when _current is { } current:
+                Answer(current, null, "the snapshot store does not answer");
+                break;
+        }
+    }
+
+    private void ReadNext()
+    {
+        if (!_waiting.TryDequeue(out _current))
+        {
+            Context.SetReceiveTimeout(null);
+            return;
+        }
+
+        Context.SetReceiveTimeout(_context.Settings.Replica.StoreTimeout);
+        var exactly = new SnapshotSelectionCriteria(_current.SequenceNr, DateTime.MaxValue, _current.SequenceNr);
+        _store.Tell(new LoadSnapshot(PersistenceIds.Segment(_context.PersistenceId, _current.Number), exactly, long.MaxValue), Self);
+    }
+
+    private void Answer(ReadSegment read, SelectedSnapshot? found)
+    {
+        if (found is not { Snapshot: SegmentPayload payload } || found.Metadata.SequenceNr != read.SequenceNr)
+            Answer(read, null, "it is not there");
+        else if (payload.Bytes.Length != read.Expected.Length || Crc32C.Compute(payload.Bytes.Span) != read.Expected.Crc)
+            Answer(read, null, "its checksum does not match");
+        else
+            Answer(read, payload.Bytes, null);
+    }
+
+    private void Answer(ReadSegment read, ReadOnlyMemory<byte>? bytes, string? problem)
+    {
+        string? what = problem is null ? null : $"segment {read.Number} of checkpoint {read.SequenceNr}: {problem}";
+        Context.Parent.Tell(new SegmentRead(read.Number, read.Ticket, bytes, what), Self);
+        ReadNext();
+    }
+}

@@ -1,0 +1,102 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Routing;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Actors.Supervision;
+using Akka.Actor;
+
+namespace ActorRepl.Actors;
+
+/// <summary>The replication runtime of one node: starts its actors, and is how the rest of the process speaks to them.</summary>
+public sealed class ReplicationRuntime
+{
+    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly ActorSystem _system;
+    private readonly IActorRef _root;
+    private readonly ReplicationClient _client;
+
+    private ReplicationRuntime(ActorSystem system, ReplicationSettings settings, IActorRef root, ReplicationClient client)
+    {
+        _system = system;
+        _root = root;
+        Settings = settings;
+        _client = client;
+    }
+
+    public ReplicationSettings Settings { get; }
+
+    public IReplicationClient Client => _client;
+
+    /// <summary>Starts all groups of this node; completes when calls can be made, before shards have leaders.</summary>
+    /// <exception cref="ArgumentException">The settings are wrong.</exception>
+    public static async Task<ReplicationRuntime> StartAsync(ActorSystem system, ReplicationSettings settings)
+    {
+        settings.Validate();
+        var routers = new RouterTable(settings.Groups);
+        IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, routers), settings.RootName(settings.SelfNode));
+        await routers.WhenComplete.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
+        return new ReplicationRuntime(system, settings, root, new ReplicationClient(settings, routers, system.WhenTerminated));
+    }
+
+    /// <summary>The replicas of this node, by group and shard. One that does not answer in 2 s is reported as down.</summary>
+    public async Task<IReadOnlyList<ReplicaReport>> LocalReplicasAsync(CancellationToken cancellation = default)
+    {
+        var reports = new List<Task<ReplicaReport>>();
+        foreach (GroupDefinition group in Settings.Groups)
+        {
+            for (int shard = 0; shard < group.Shards; shard++)
+            {
+                if (Settings.Hosts(group, shard))
+                    reports.Add(ReportAsync(group.Name, shard, cancellation));
+            }
+        }
+
+        return await Task.WhenAll(reports).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Makes this node's leaders give leadership away and waits until none is left, at most this long. For a node that is
+    /// about to stop.
+    /// </summary>
+    public async Task<bool> HandOverAsync(TimeSpan patience, CancellationToken cancellation = default)
+    {
+        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        _root.Tell(HandOverLeadership.Instance, ActorRefs.NoSender);
+        while (true)
+        {
+            IReadOnlyList<ReplicaReport> reports = await LocalReplicasAsync(cancellation).ConfigureAwait(false);
+            if (reports.All(report => report.Status?.Leader != Settings.Self))
+                return true;
+            if (Environment.TickCount64 >= deadline)
+                return false;
+            await Task.Delay(20, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Stops this node's part of all groups; the actor system goes on.</summary>
+    public async Task StopAsync(TimeSpan patience)
+    {
+        try
+        {
+            await _root.GracefulStop(patience).ConfigureAwait(false);
+        }
+        finally
+        {
+            _client.Close();
+        }
+    }
+
+    private async Task<ReplicaReport> ReportAsync(string group, int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            ActorSelection supervisor = _system.ActorSelection(_root.Path / group / Names.Shard(shard));
+            return await supervisor.Ask<ReplicaReport>(new GetReplicaStatus(group, shard), StatusTimeout, cancellation).ConfigureAwait(false);
+        }
+        catch (AskTimeoutException)
+        {
+            return new ReplicaReport(group, shard, Settings.Self, ReplicaHealth.Down, null) { Detail = "no answer" };
+        }
+    }
+}

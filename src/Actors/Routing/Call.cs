@@ -1,0 +1,72 @@
+using ActorRepl.Actors.Messages;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>
+/// One request as its router keeps it, from admission to answer. Only the router touches it in between, and answers it
+/// exactly once.
+/// </summary>
+internal abstract class Call
+{
+    public RequestKind Kind { get; protected set; }
+    public ReadOnlyMemory<byte> Payload { get; protected set; }
+    public int TimeoutMillis { get; protected set; }
+
+    /// <summary>The router's name for it; 0 while no router has it. Ids follow the order of arrival.</summary>
+    public long Id { get; set; }
+
+    /// <summary>In ms of <see cref="Environment.TickCount64"/>.</summary>
+    public long Deadline { get; set; }
+
+    /// <summary>Where it has been sent and may be under way; none: it waits here.</summary>
+    public ReplicaId SentTo { get; set; }
+
+    /// <summary>The batch it was last sent with.</summary>
+    public long Batch { get; set; }
+
+    /// <summary>Why it was last sent back to wait.</summary>
+    public Rejection? LastRejection { get; set; }
+
+    /// <summary>Counts the uses of a pooled object.</summary>
+    public long Use { get; protected set; }
+
+    public abstract void Complete(ReadOnlyMemory<byte> result);
+
+    public abstract void Fail(in Rejection why);
+
+    /// <summary>The caller has given up.</summary>
+    public virtual void Cancel()
+    {
+    }
+}
+
+/// <summary>A call by a public message; the answer goes to its sender.</summary>
+internal sealed class AskedCall : Call
+{
+    private readonly IActorRef _asker;
+    private readonly IActorRef _router;
+
+    public AskedCall(RequestKind kind, ReadOnlyMemory<byte> payload, int timeoutMillis, IActorRef asker, IActorRef router)
+    {
+        Kind = kind;
+        Payload = payload;
+        TimeoutMillis = timeoutMillis;
+        _asker = asker;
+        _router = router;
+    }
+
+    /// <summary>A session's result carries its status in front.</summary>
+    public bool OfSession { get; init; }
+
+    public override void Complete(ReadOnlyMemory<byte> result)
+    {
+        if (OfSession && SessionReply.Rejects(ref result) is { } why)
+            Fail(why);
+        else
+            _asker.Tell(Kind == RequestKind.Command ? new Executed(result) : new QueryResult(result), _router);
+    }
+
+    public override void Fail(in Rejection why) => _asker.Tell(new RequestRejected(why.Reason, why.OutcomeUnknown, Explain.Rejection(why)), _router);
+}

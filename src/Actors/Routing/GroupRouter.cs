@@ -1,0 +1,76 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>
+/// Takes a group's public messages, <see cref="Execute"/> and <see cref="Query"/>, to the router of the shard that owns
+/// the key. Anything else is refused by a reply, not silence.
+/// </summary>
+internal sealed class GroupRouter : UntypedActor
+{
+    private readonly ReplicationSettings _settings;
+    private readonly GroupDefinition _group;
+    private readonly IActorRef[] _shards;
+
+    public GroupRouter(ReplicationSettings settings, GroupDefinition group, RouterTable routers)
+    {
+        _settings = settings;
+        _group = group;
+        _shards = new IActorRef[group.Shards];
+        for (int shard = 0; shard < group.Shards; shard++)
+        {
+            _shards[shard] = Context.ActorOf(ShardRouter.Props(settings, group, shard), Names.Shard(shard));
+            routers.Register(group.Name, shard, _shards[shard]);
+        }
+    }
+
+    public static Props Props(ReplicationSettings settings, GroupDefinition group, RouterTable routers) =>
+        Akka.Actor.Props.Create(() => new GroupRouter(settings, group, routers)).WithDispatcher(settings.Dispatcher);
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case Execute execute when execute.ClientId is null:
+                Route(execute.Key, new AskedCall(
+                    RequestKind.Command, CommandEnvelope.Encode(execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self));
+                break;
+            case Execute { ClientId: { } client } execute when execute.FirstIncomplete >= 1 && execute.Sequence >= execute.FirstIncomplete:
+                var stamp = new SessionStamp(client, execute.Sequence, execute.FirstIncomplete);
+                Route(execute.Key, new AskedCall(
+                    RequestKind.Command, CommandEnvelope.Encode(stamp, execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self)
+                { OfSession = true });
+                break;
+            case Execute execute:
+                Refuse($"sequence {execute.Sequence} with {execute.FirstIncomplete} as the first incomplete; both are from 1, and the first incomplete is not above the sequence");
+                break;
+            case Query query when query.Kind is RequestKind.Read or RequestKind.StaleRead:
+                Route(query.Key, new AskedCall(query.Kind, query.Payload, Timeout(query.TimeoutMillis), Sender, Self));
+                break;
+            case Query query:
+                Refuse($"a query is of kind {RequestKind.Read} or {RequestKind.StaleRead}, not {query.Kind}");
+                break;
+            case RequestBatch or ReplyBatch or PeerEnvelope or HandOverLeadership:
+                Unhandled(message);
+                break;
+            default:
+                Refuse($"the router of group '{_group.Name}' takes {nameof(Execute)} and {nameof(Query)}, not {message.GetType().Name}");
+                break;
+        }
+    }
+
+    private void Route(ReadOnlyMemory<byte> key, AskedCall call) => _shards[ShardHash.ShardOf(key.Span, _shards.Length)].Tell(call, Self);
+
+    private int Timeout(int? millis) => millis is > 0 and int given ? given : (int)_settings.RequestTimeout.TotalMilliseconds;
+
+    private void Refuse(string why)
+    {
+        if (!Sender.IsNobody())
+            Sender.Tell(new RequestRejected(RejectReason.Invalid, OutcomeUnknown: false, Explain.Rejection(new Rejection(RejectReason.Invalid, Detail: why))), Self);
+    }
+}

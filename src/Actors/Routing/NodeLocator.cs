@@ -1,0 +1,34 @@
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>
+/// Finds the actors of another node's runtime. Paths carry no UID, so what is found goes on working when that node starts
+/// again; an actor in this system is looked up anew for each message.
+/// </summary>
+internal sealed class NodeLocator(ReplicationSettings settings, ActorSystem system)
+{
+    private readonly IActorRefProvider _provider = ((ExtendedActorSystem)system).Provider;
+
+    public ICanTell Supervisor(ReplicaId node, string group, int shard) => Find(ShardPath(node, group, shard));
+
+    public ICanTell Replica(ReplicaId node, string group, int shard) => Find(ShardPath(node, group, shard) / Names.Replica);
+
+    private ActorPath ShardPath(ReplicaId node, string group, int shard) =>
+        settings.RootPath(settings.Node(node)) / group / Names.Shard(shard);
+
+    private ICanTell Find(ActorPath path) => path.Address.Equals(_provider.DefaultAddress) || path.Address.HasLocalScope
+        ? system.ActorSelection("/" + string.Join('/', path.Elements))
+        : _provider.ResolveActorRef(path);
+}
+
+/// <summary>Names of actors; paths are how nodes find each other.</summary>
+internal static class Names
+{
+    public const string Replica = "replica";
+    public const string Router = "router";
+
+    public static string Shard(int shard) => $"shard-{shard}";
+}

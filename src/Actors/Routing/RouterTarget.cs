@@ -1,0 +1,21 @@
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>One replica of the shard, as the router sees it.</summary>
+internal sealed class RouterTarget(ReplicaId node, bool local, ICanTell supervisor)
+{
+    public ReplicaId Node => node;
+
+    /// <summary>It is on this node.</summary>
+    public bool Local => local;
+
+    public ICanTell Supervisor => supervisor;
+
+    /// <summary>It went away or fell silent; what others say of its leading does not count until it speaks itself.</summary>
+    public bool Suspect { get; set; }
+
+    /// <summary>Its supervisor last said that it is not running because storage failed.</summary>
+    public bool StorageFailed { get; set; }
+}

@@ -1,0 +1,149 @@
+using ActorRepl.Actors.Messages;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>What comes back: results, rejections that mean another try, losses, and deadlines.</summary>
+internal sealed partial class ShardRouter
+{
+    private readonly List<Call> _overdue = [];
+
+    private void OnReplies(ReplyBatch batch)
+    {
+        if (!_targets.TryGetValue(batch.From, out RouterTarget? target))
+            return;
+        target.Suspect = false;
+        target.StorageFailed = false;
+        foreach (ref readonly RoutedReply reply in batch.Replies.AsSpan())
+        {
+            if (!_calls.TryGetValue(reply.Id, out Call? call) || call.SentTo != batch.From)
+                continue;
+            if (reply.Rejection is not { } why)
+                Complete(call, reply.Result);
+            else if (batch.ReplicaDown)
+                OnReplicaDown(target, call, why);
+            else
+                OnRejected(target, call, why);
+        }
+
+        if (_returned.Count > 0)
+            ScheduleFlushOrLook();
+    }
+
+    private void OnRejected(RouterTarget target, Call call, in Rejection why)
+    {
+        bool passing = why.Reason is RejectReason.NotLeader or RejectReason.Unavailable or RejectReason.Dropped;
+        bool harmless = !why.OutcomeUnknown || call.Kind != RequestKind.Command;
+        if (!passing || !harmless)
+        {
+            Fail(call, why);
+            return;
+        }
+
+        Return(call, why);
+        if (why.Reason == RejectReason.NotLeader)
+            OnNotLeader(target, why.Leader);
+        else if (ReferenceEquals(_leader, target) && why.Reason == RejectReason.Unavailable)
+            _leader = null;
+    }
+
+    private void OnReplicaDown(RouterTarget target, Call call, in Rejection why)
+    {
+        target.Suspect = true;
+        target.StorageFailed = why.Reason == RejectReason.StorageUnavailable;
+        if (ReferenceEquals(_leader, target))
+            _leader = null;
+        if (_targets.Values.All(each => each.StorageFailed))
+            Fail(call, why);
+        else
+            Return(call, why);
+    }
+
+    /// <summary>The node or the replica is gone: what it was sent up to that batch may or may not have been done.</summary>
+    private void OnLost(ReplicaId node, long lastBatch, string what)
+    {
+        RouterTarget target = _targets[node];
+        target.Suspect = true;
+        if (ReferenceEquals(_leader, target))
+            _leader = null;
+        foreach (Call call in _calls.Values.Where(call => call.SentTo == node && call.Batch <= lastBatch).ToArray())
+        {
+            var why = new Rejection(RejectReason.Unavailable, IsUncertain(call), Detail: what);
+            if (why.OutcomeUnknown)
+                Fail(call, why);
+            else
+                Return(call, why);
+        }
+
+        if (_returned.Count > 0 || _waiting.Count > 0)
+            ScheduleFlushOrLook();
+    }
+
+    /// <summary>The call waits again.</summary>
+    private void Return(Call call, in Rejection why)
+    {
+        call.SentTo = ReplicaId.None;
+        call.LastRejection = why;
+        _returned.Add(call);
+    }
+
+    // Rarely needed, so it may cost a sort: what came back goes in front, in the order of arrival.
+    private void TakeBackReturned()
+    {
+        if (_returned.Count == 0)
+            return;
+        Call[] back = [.. _returned.Where(IsWaiting)];
+        _returned.Clear();
+        _stale = new Queue<Call>(back.Where(call => call.Kind == RequestKind.StaleRead).Concat(_stale));
+        _waiting = new Queue<Call>(back.Where(call => call.Kind != RequestKind.StaleRead).Concat(_waiting.Where(IsWaiting)).OrderBy(call => call.Id));
+    }
+
+    private void ScheduleDeadlineCheck()
+    {
+        if (_checking || _calls.Count == 0)
+            return;
+        _checking = true;
+        Context.System.Scheduler.ScheduleTellOnce(_settings.Router.DeadlineCheck, _self, CheckDeadlines.Instance, ActorRefs.NoSender);
+    }
+
+    private void OnCheckDeadlines()
+    {
+        _checking = false;
+        long now = Environment.TickCount64;
+        foreach (Call call in _calls.Values)
+        {
+            if (call.Deadline <= now)
+                _overdue.Add(call);
+        }
+
+        foreach (Call call in _overdue)
+            OnOverdue(call);
+        _overdue.Clear();
+        ScheduleDeadlineCheck();
+    }
+
+    private void OnOverdue(Call call)
+    {
+        // A leader that has not answered by the deadline may be gone without a word.
+        if (_leader is { } leader && call.SentTo == leader.Node && !leader.Local)
+        {
+            leader.Suspect = true;
+            _leader = null;
+            ScheduleLook();
+        }
+
+        RejectReason reason = call.LastRejection?.Reason == RejectReason.StorageUnavailable ? RejectReason.StorageUnavailable : RejectReason.NoQuorum;
+        string last = call.LastRejection is { Detail.Length: > 0 } rejection ? $"; last heard: {rejection.Detail}" : "";
+        Fail(call, new Rejection(reason, IsUncertain(call), Detail: $"{Place} did not answer within {call.TimeoutMillis} ms{last}"));
+    }
+
+    private void OnCancel(CancelCall cancel)
+    {
+        Call call = cancel.Call;
+        if (call.Use != cancel.Use || !_calls.TryGetValue(call.Id, out Call? known) || !ReferenceEquals(known, call))
+            return;
+        Forget(call);
+        call.Cancel();
+    }
+}

@@ -1,0 +1,133 @@
+using ActorRepl.Actors.Messages;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>
+/// Who leads: the replica of this node says so when it changes, rejections name a leader, and while nobody is known all
+/// replicas are asked.
+/// </summary>
+internal sealed partial class ShardRouter
+{
+    // Redirections in a row after which it is better to wait for things to settle.
+    private const int MaxHops = 3;
+
+    private RouterTarget? _leader;
+    private long _term;
+    private int _hops;
+    private bool _looking;
+
+    private RouterTarget NearestTarget() =>
+        _targets.Values.FirstOrDefault(target => target is { Local: true, Suspect: false })
+        ?? _leader
+        ?? _targets.Values.Where(target => !target.Suspect).MinBy(target => target.Node)
+        ?? _targets.Values.First();
+
+    private void OnReport(ReplicaReport report)
+    {
+        if (!_targets.TryGetValue(report.Node, out RouterTarget? speaker))
+            return;
+        speaker.Suspect = report.Status is null;
+        speaker.StorageFailed = report.Health == ReplicaHealth.StorageFailed;
+        if (report.Status is not { } status)
+        {
+            if (ReferenceEquals(_leader, speaker))
+                _leader = null;
+        }
+        else if (status.Term >= _term)
+        {
+            Believe(status.Leader, status.Term, speaker);
+        }
+
+        if (_waiting.Count > 0 || _returned.Count > 0 || _stale.Count > 0)
+            ScheduleFlushOrLook();
+    }
+
+    private void Believe(ReplicaId node, long term, RouterTarget speaker)
+    {
+        if (node.IsNone || !_targets.TryGetValue(node, out RouterTarget? leader))
+        {
+            if (term > _term)
+                SetLeader(null, term);
+            return;
+        }
+
+        // A new term is news even of a suspect; in an old one only its own word clears it.
+        if (leader.Suspect && !ReferenceEquals(leader, speaker) && term == _term)
+            return;
+        SetLeader(leader, term);
+    }
+
+    private void SetLeader(RouterTarget? leader, long term)
+    {
+        RouterTarget? before = _leader;
+        _leader = leader;
+        _term = term;
+        if (leader is null || ReferenceEquals(before, leader))
+            return;
+        _hops = 0;
+        _backoff.Reset();
+        ReturnReadsFrom(leader);
+    }
+
+    // Reads have no effect, so those that went to a former leader need not wait for its answer.
+    private void ReturnReadsFrom(RouterTarget leader)
+    {
+        foreach (Call call in _calls.Values)
+        {
+            if (call.Kind == RequestKind.Read && !call.SentTo.IsNone && call.SentTo != leader.Node)
+                Return(call, new Rejection(RejectReason.NotLeader));
+        }
+    }
+
+    private void OnNotLeader(RouterTarget source, ReplicaId hint)
+    {
+        if (!ReferenceEquals(_leader, source) && _leader is not null)
+            return;
+        bool usable = hint != source.Node && _targets.TryGetValue(hint, out RouterTarget? named) && !named.Suspect && ++_hops <= MaxHops;
+        _leader = usable ? _targets[hint] : null;
+    }
+
+    private void OnPeer(RouterTarget target, bool up)
+    {
+        if (up)
+            target.Suspect = false;
+        else
+            OnLost(target.Node, long.MaxValue, $"{target.Node} went away");
+    }
+
+    private void ScheduleFlushOrLook()
+    {
+        if (_leader is not null || _returned.Any(call => call.Kind == RequestKind.StaleRead))
+            ScheduleFlush();
+        if (_leader is null)
+            ScheduleLook();
+    }
+
+    private void ScheduleLook()
+    {
+        if (_looking)
+            return;
+        _looking = true;
+        Context.System.Scheduler.ScheduleTellOnce(_backoff.Next(), _self, LookForLeader.Instance, ActorRefs.NoSender);
+    }
+
+    private void OnLookForLeader()
+    {
+        _looking = false;
+        _hops = 0;
+        if (_leader is not null)
+        {
+            ScheduleFlush();
+            return;
+        }
+
+        if (_calls.Count == 0)
+            return;
+        var question = new GetReplicaStatus(_group.Name, _shard);
+        foreach (RouterTarget target in _targets.Values)
+            target.Supervisor.Tell(question, _self);
+        ScheduleLook();
+    }
+}

@@ -1,0 +1,209 @@
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Actors.Supervision;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Routing;
+
+/// <summary>
+/// Takes the calls of this node to whichever replica leads the shard. What waits together travels together; what
+/// certainly has not been done is sent again, in the order of arrival, until its deadline; what may have been done is not.
+/// Nothing is kept past its deadline or beyond the limits.
+/// </summary>
+internal sealed partial class ShardRouter : UntypedActor
+{
+    private readonly ReplicationSettings _settings;
+    private readonly GroupDefinition _group;
+    private readonly int _shard;
+    private readonly Dictionary<ReplicaId, RouterTarget> _targets;
+    private readonly Dictionary<long, Call> _calls = [];
+    private readonly List<Call> _returned = [];
+    private readonly Backoff _backoff;
+    private readonly IActorRef _self;
+
+    private Queue<Call> _waiting = new();
+    private Queue<Call> _stale = new();
+    private long _bytes;
+    private long _lastId;
+    private long _lastBatch;
+    private bool _flushing;
+    private bool _checking;
+
+    public ShardRouter(ReplicationSettings settings, GroupDefinition group, int shard)
+    {
+        _settings = settings;
+        _group = group;
+        _shard = shard;
+        _backoff = new Backoff(settings.Router.MinBackoff, settings.Router.MaxBackoff);
+        _self = Self;
+        var locator = new NodeLocator(settings, Context.System);
+        _targets = settings.ReplicasOf(group, shard).ToDictionary(
+            node => node, node => new RouterTarget(node, node == settings.Self, locator.Supervisor(node, group.Name, shard)));
+    }
+
+    public static Props Props(ReplicationSettings settings, GroupDefinition group, int shard) =>
+        Akka.Actor.Props.Create(() => new ShardRouter(settings, group, shard)).WithDispatcher(settings.Dispatcher);
+
+    protected override void PreStart()
+    {
+        Context.System.EventStream.Subscribe(_self, typeof(ReplicaStatusChanged));
+        Context.System.EventStream.Subscribe(_self, typeof(PeerChanged));
+    }
+
+    protected override void PostStop()
+    {
+        foreach (Call call in _calls.Values.ToArray())
+            Fail(call, new Rejection(RejectReason.Unavailable, OutcomeUnknown: IsUncertain(call), Detail: "the node is stopping"));
+    }
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case Call call:
+                Admit(call);
+                break;
+            case FlushCalls:
+                _flushing = false;
+                Flush();
+                break;
+            case ReplyBatch batch when IsOurs(batch.Group, batch.Shard):
+                OnReplies(batch);
+                break;
+            case ReplicaStopped stopped when IsOurs(stopped.Group, stopped.Shard):
+                OnLost(stopped.From, stopped.LastBatch, $"the replica on {stopped.From} stopped");
+                break;
+            case ReplicaReport report when IsOurs(report.Group, report.Shard):
+                OnReport(report);
+                break;
+            case ReplicaStatusChanged changed when IsOurs(changed.Report.Group, changed.Report.Shard):
+                OnReport(changed.Report);
+                break;
+            case PeerChanged peer when _targets.TryGetValue(peer.Node, out RouterTarget? target):
+                OnPeer(target, peer.Up);
+                break;
+            case LookForLeader:
+                OnLookForLeader();
+                break;
+            case CheckDeadlines:
+                OnCheckDeadlines();
+                break;
+            case CancelCall cancel:
+                OnCancel(cancel);
+                break;
+        }
+    }
+
+    private bool IsOurs(string group, int shard) => shard == _shard && group == _group.Name;
+
+    private void Admit(Call call)
+    {
+        if (call.Payload.Length > _settings.Limits.MaxRequestBytes)
+        {
+            call.Fail(new Rejection(
+                RejectReason.Invalid,
+                Detail: $"the request has {call.Payload.Length} bytes; {_settings.Limits.MaxRequestBytes} are allowed (actorrepl.limits.max-request-bytes)"));
+            return;
+        }
+
+        if (_calls.Count >= _settings.Router.MaxRequests || _bytes + call.Payload.Length > _settings.Router.MaxBytes)
+        {
+            call.Fail(new Rejection(RejectReason.Overloaded, Detail: $"{_calls.Count} requests with {_bytes} bytes are under way to {Place}"));
+            return;
+        }
+
+        call.Id = ++_lastId;
+        call.Deadline = Environment.TickCount64 + call.TimeoutMillis;
+        call.SentTo = ReplicaId.None;
+        call.LastRejection = null;
+        _bytes += call.Payload.Length;
+        _calls.Add(call.Id, call);
+        (call.Kind == RequestKind.StaleRead ? _stale : _waiting).Enqueue(call);
+        ScheduleFlush();
+        ScheduleDeadlineCheck();
+    }
+
+    private string Place => $"group '{_group.Name}', shard {_shard}";
+
+    private void ScheduleFlush()
+    {
+        if (_flushing)
+            return;
+        _flushing = true;
+        _self.Tell(FlushCalls.Instance, ActorRefs.NoSender);
+    }
+
+    private void Flush()
+    {
+        if (_stale.Count > 0)
+            Send(_stale, NearestTarget());
+        TakeBackReturned();
+        if (_waiting.Count == 0)
+            return;
+        if (_leader is { } leader)
+            Send(_waiting, leader);
+        else
+            ScheduleLook();
+    }
+
+    private void Send(Queue<Call> queue, RouterTarget target)
+    {
+        long now = Environment.TickCount64;
+        while (queue.Count > 0)
+        {
+            RoutedRequest[] requests = NextBatch(queue, target, now);
+            if (requests.Length > 0)
+                target.Supervisor.Tell(new RequestBatch(_group.Name, _shard, _lastBatch, requests), _self);
+        }
+    }
+
+    private RoutedRequest[] NextBatch(Queue<Call> queue, RouterTarget target, long now)
+    {
+        _lastBatch++;
+        var requests = new List<RoutedRequest>(Math.Min(queue.Count, _settings.Router.MaxBatch));
+        long bytes = 0;
+        while (requests.Count < _settings.Router.MaxBatch && queue.TryPeek(out Call? call))
+        {
+            if (!IsWaiting(call))
+            {
+                queue.Dequeue();
+                continue;
+            }
+
+            bytes += RoutedRequest.Overhead + call.Payload.Length;
+            if (requests.Count > 0 && bytes > _settings.Limits.BatchBytes)
+                break;
+            queue.Dequeue();
+            call.SentTo = target.Node;
+            call.Batch = _lastBatch;
+            int remaining = (int)Math.Max(1, call.Deadline - now);
+            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload));
+        }
+
+        return [.. requests];
+    }
+
+    // A call that was answered while it waited may meanwhile be in use for something else.
+    private bool IsWaiting(Call call) => call.Id != 0 && _calls.TryGetValue(call.Id, out Call? known) && ReferenceEquals(known, call) && call.SentTo.IsNone;
+
+    private bool IsUncertain(Call call) => call.Kind == RequestKind.Command && !call.SentTo.IsNone;
+
+    private void Complete(Call call, ReadOnlyMemory<byte> result)
+    {
+        Forget(call);
+        call.Complete(result);
+    }
+
+    private void Fail(Call call, in Rejection why)
+    {
+        Forget(call);
+        call.Fail(why);
+    }
+
+    private void Forget(Call call)
+    {
+        _calls.Remove(call.Id);
+        _bytes -= call.Payload.Length;
+    }
+}

@@ -1,0 +1,38 @@
+using ActorRepl.Protocols.Driver;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+
+namespace ActorRepl.Actors.Settings;
+
+/// <summary>A replication group as declared: the protocol, the state machine, how many shards and replicas.</summary>
+public sealed record GroupDefinition
+{
+    /// <summary>Letters, digits, '-' and '_'; part of actor paths and persistence ids.</summary>
+    public required string Name { get; init; }
+
+    public required IProtocolFactory Protocol { get; init; }
+
+    /// <summary>Makes an empty machine for one shard. Sessions are put around it by the replica.</summary>
+    public required Func<IStateMachine> Machine { get; init; }
+
+    /// <summary>Limits of client sessions; they decide results, so all nodes must have the same.</summary>
+    public SessionOptions Sessions { get; init; } = new();
+
+    /// <summary>Fixed once the group has data: see <see cref="Client.ShardHash"/>.</summary>
+    public int Shards { get; init; } = 4;
+
+    public int Replicas { get; init; } = 3;
+
+    public DriverOptions Driver { get; init; } = new();
+
+    /// <exception cref="ArgumentException">Something is missing or out of bounds.</exception>
+    public void Validate(int nodes)
+    {
+        if (Name.Length is 0 or > 64 || !Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+            throw new ArgumentException($"group name '{Name}' must be 1 to 64 letters, digits, '-' or '_'");
+        if (Shards is < 1 or > 1024)
+            throw new ArgumentException($"group '{Name}' has {Shards} shards; it must be 1 to 1024");
+        if (Replicas < 1 || Replicas > nodes)
+            throw new ArgumentException($"group '{Name}' has {Replicas} replicas a shard; it must be 1 to {nodes}, the number of nodes");
+    }
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Replica;
+using ActorRepl.Actors.Routing;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+using Akka.Event;
+
+namespace ActorRepl.Actors.Supervision;
+
+/// <summary>
+/// Keeps one replica alive: whatever fails stops it, and after a delay that grows a new one recovers from disk. Its path
+/// stays, so peers and routers go on writing to it. While it is not running, requests are refused at once.
+/// </summary>
+internal sealed class ShardSupervisor : UntypedActor
+{
+    private readonly ReplicationSettings _settings;
+    private readonly GroupDefinition _group;
+    private readonly int _shard;
+    private readonly NodeLocator _locator;
+    private readonly Backoff _backoff;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Dictionary<IActorRef, long> _lastBatch = [];
+
+    private IActorRef _replica = ActorRefs.Nobody;
+    private bool _running;
+    private int _starts;
+    private long _startedAt;
+    private ReplicaFailed? _failure;
+
+    public ShardSupervisor(ReplicationSettings settings, GroupDefinition group, int shard)
+    {
+        _settings = settings;
+        _group = group;
+        _shard = shard;
+        _locator = new NodeLocator(settings, Context.System);
+        _backoff = new Backoff(settings.Replica.MinRestart, settings.Replica.MaxRestart);
+    }
+
+    public static Props Props(ReplicationSettings settings, GroupDefinition group, int shard) =>
+        Akka.Actor.Props.Create(() => new ShardSupervisor(settings, group, shard)).WithDispatcher(settings.Dispatcher);
+
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
+    {
+        _failure ??= new ReplicaFailed(Storage: false, cause.Message);
+        return Directive.Stop;
+    });
+
+    protected override void PreStart() => StartReplica();
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case RequestBatch batch when _running:
+                _lastBatch[Sender] = batch.Number;
+                _replica.Tell(batch, Sender);
+                break;
+            case RequestBatch batch:
+                Refuse(batch);
+                break;
+            case GetReplicaStatus when _running:
+                _replica.Tell(message, Sender);
+                break;
+            case GetReplicaStatus:
+                Sender.Tell(DownReport(), Self);
+                break;
+            case ReplicaReady when Sender.Equals(_replica):
+                _running = true;
+                _failure = null;
+                _startedAt = Stopwatch.GetTimestamp();
+                break;
+            case ReplicaFailed failed when Sender.Equals(_replica):
+                _failure = failed;
+                break;
+            case Terminated terminated when terminated.ActorRef.Equals(_replica):
+                OnReplicaStopped();
+                break;
+            case StartAgain:
+                StartReplica();
+                break;
+            case HandOverLeadership when _running:
+                _replica.Tell(message, Sender);
+                break;
+        }
+    }
+
+    private void StartReplica()
+    {
+        _failure = null;
+        _replica = Context.ActorOf(ReplicaActor.Props(new ReplicaContext(_settings, _group, _shard, _locator, ++_starts)), Names.Replica);
+        Context.Watch(_replica);
+    }
+
+    private void OnReplicaStopped()
+    {
+        if (_running && Stopwatch.GetElapsedTime(_startedAt) >= _settings.Replica.RestartReset)
+            _backoff.Reset();
+        _running = false;
+        _failure ??= new ReplicaFailed(Storage: false, "it stopped");
+        foreach ((IActorRef router, long last) in _lastBatch)
+            router.Tell(new ReplicaStopped(_group.Name, _shard, _settings.Self, last), Self);
+        _lastBatch.Clear();
+        Context.System.EventStream.Publish(new ReplicaStatusChanged(DownReport()));
+
+        TimeSpan delay = _backoff.Next();
+        _log.Warning("replica {0}/{1} on {2} is down: {3}; it starts again in {4:0} ms", _group.Name, _shard, _settings.Self, _failure.Reason, delay.TotalMilliseconds);
+        Context.System.Scheduler.ScheduleTellOnce(delay, Self, StartAgain.Instance, Self);
+    }
+
+    private void Refuse(RequestBatch batch)
+    {
+        Rejection why = _failure is { Storage: true } failure
+            ? new Rejection(RejectReason.StorageUnavailable, Detail: failure.Reason)
+            : new Rejection(RejectReason.Unavailable, Detail: _failure?.Reason ?? "the replica is recovering");
+        RoutedReply[] replies = Array.ConvertAll(batch.Requests, request => new RoutedReply(request.Id, default, why));
+        Sender.Tell(new ReplyBatch(_group.Name, _shard, _settings.Self, ReplicaDown: true, replies), Self);
+    }
+
+    private ReplicaReport DownReport()
+    {
+        ReplicaHealth health = _failure is { Storage: true } ? ReplicaHealth.StorageFailed : ReplicaHealth.Down;
+        return new ReplicaReport(_group.Name, _shard, _settings.Self, health, null) { Detail = _failure?.Reason ?? "recovering", Starts = _starts };
+    }
+
+    private sealed class StartAgain
+    {
+        public static readonly StartAgain Instance = new();
+    }
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using ActorRepl.Protocols.Raft;
+using Akka.Actor;
+using Akka.Configuration;
+
+namespace ActorRepl.Actors.Tests.Cluster;
+
+/// <summary>Nodes of a cluster in this process: an actor system each, over loopback remoting.</summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private readonly TestClusterOptions _options;
+    private readonly TestNode?[] _nodes;
+    private readonly NodeInfo[] _infos;
+
+    private TestCluster(TestClusterOptions options)
+    {
+        _options = options;
+        _nodes = new TestNode?[options.Nodes];
+        _infos = [.. FreePorts(options.Nodes).Select((port, i) =>
+            new NodeInfo(new ReplicaId(i + 1), $"node-{i + 1}", new Address("akka.tcp", "test", "127.0.0.1", port)))];
+    }
+
+    public IEnumerable<TestNode> Running => _nodes.OfType<TestNode>();
+
+    public TestNode this[int node] => _nodes[node - 1] ?? throw new InvalidOperationException($"node {node} is down");
+
+    public static async Task<TestCluster> StartAsync(TestClusterOptions? options = null)
+    {
+        var cluster = new TestCluster(options ?? new TestClusterOptions());
+        for (int node = 1; node <= cluster._nodes.Length; node++)
+            await cluster.StartNodeAsync(node);
+        return cluster;
+    }
+
+    public async Task<TestNode> StartNodeAsync(int node)
+    {
+        NodeInfo self = _infos[node - 1];
+        Config config = ConfigurationFactory.ParseString($$"""
+            akka.remote.dot-netty.tcp { hostname = "127.0.0.1", port = {{self.Address.Port}} }
+            """)
+            .WithFallback(_options.Config(node))
+            .WithFallback(TestClusterOptions.Base)
+            .WithFallback(RuntimeConfig.Reference);
+        var system = ActorSystem.Create("test", config);
+        var settings = new ReplicationSettings
+        {
+            Cluster = "test",
+            Self = self.Id,
+            Nodes = _infos,
+            Groups = [_options.Group],
+        };
+        ReplicationRuntime runtime = await ReplicationRuntime.StartAsync(system, _options.Change(settings.WithConfig(system.Settings.Config)));
+        return _nodes[node - 1] = new TestNode(self.Id, system, runtime);
+    }
+
+    /// <summary>Ends a node without any farewell of the replicas.</summary>
+    public async Task TerminateAsync(int node)
+    {
+        TestNode gone = this[node];
+        _nodes[node - 1] = null;
+        await gone.System.Terminate();
+    }
+
+    /// <summary>The node that leads a shard, once the running nodes that hold it agree.</summary>
+    public async Task<TestNode> LeaderAsync(int shard = 0, Func<ReplicaId, bool>? wanted = null)
+    {
+        TestNode? leader = null;
+        await Wait.UntilAsync(
+            async () =>
+            {
+                var reports = (await Task.WhenAll(Running.Select(node => node.Runtime.LocalReplicasAsync()))).SelectMany(all => all).Where(report => report.Shard == shard).ToArray();
+                ReplicaReport? leading = reports.SingleOrDefault(report => report.Status?.Role == "leader" && report.Status.Term == reports.Max(r => r.Status?.Term ?? 0));
+                leader = leading is null ? null : Running.SingleOrDefault(node => node.Id == leading.Node);
+                return leader is not null && (wanted?.Invoke(leader.Id) ?? true);
+            },
+            $"shard {shard} has a leader");
+        return leader!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (TestNode node in Running)
+            await node.System.Terminate();
+    }
+
+    private static int[] FreePorts(int count)
+    {
+        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
+        foreach (TcpListener listener in listeners)
+            listener.Start();
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (TcpListener listener in listeners)
+            listener.Stop();
+        return ports;
+    }
+}
+
+internal sealed record TestNode(ReplicaId Id, ActorSystem System, ReplicationRuntime Runtime)
+{
+    public IReplicationClient Client => Runtime.Client;
+}
+
+internal sealed record TestClusterOptions
+{
+    public static readonly Config Base = ConfigurationFactory.ParseString("""
+        akka {
+          loglevel = OFF
+          stdout-loglevel = OFF
+          log-dead-letters = off
+          log-dead-letters-during-shutdown = off
+          actor.provider = remote
+          remote {
+            log-remote-lifecycle-events = off
+            retry-gate-closed-for = 100ms
+            dot-netty.tcp.maximum-frame-size = 4 MiB
+          }
+          persistence {
+            journal.plugin = "akka.persistence.journal.inmem"
+            snapshot-store.plugin = "akka.persistence.snapshot-store.inmem"
+          }
+        }
+        """);
+
+    public int Nodes { get; init; } = 3;
+
+    public GroupDefinition Group { get; init; } = new()
+    {
+        Name = KeyValue.Group,
+        Protocol = new RaftFactory(),
+        Machine = () => new KeyValueMachine(),
+        Shards = 1,
+        Replicas = 3,
+    };
+
+    public Func<int, Config> Config { get; init; } = _ => Akka.Configuration.Config.Empty;
+
+    public Func<ReplicationSettings, ReplicationSettings> Change { get; init; } = settings => settings;
+}

@@ -1,0 +1,49 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Tests.Cluster;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Tests;
+
+/// <summary>Three nodes in one process: what a user of the client notices.</summary>
+public sealed class ClusterTests
+{
+    [Fact]
+    public async Task What_one_node_writes_every_node_reads()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await cluster[1].Client.SetAsync("a", "1");
+        foreach (TestNode node in cluster.Running)
+            Assert.Equal("1", await node.Client.GetAsync("a"));
+    }
+
+    [Fact]
+    public async Task Another_replica_takes_over_when_the_leader_goes_and_nothing_acknowledged_is_lost()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode leader = await cluster.LeaderAsync();
+        TestNode other = cluster.Running.First(node => node.Id != leader.Id);
+        for (int i = 0; i < 100; i++)
+            await other.Client.SetAsync($"k{i}", $"v{i}");
+
+        await cluster.TerminateAsync(leader.Id.Value);
+
+        await other.Client.SetAsync("after", "1");
+        for (int i = 0; i < 100; i++)
+            Assert.Equal($"v{i}", await other.Client.GetAsync($"k{i}"));
+    }
+
+    [Fact]
+    public async Task Without_a_majority_a_write_is_refused_by_its_deadline_as_no_quorum()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await cluster[1].Client.SetAsync("a", "1");
+        await cluster.TerminateAsync(2);
+        await cluster.TerminateAsync(3);
+
+        long start = Environment.TickCount64;
+        var refused = await Assert.ThrowsAsync<ReplicationException>(
+            () => cluster[1].Client.SetAsync("a", "2", TimeSpan.FromSeconds(1)));
+        Assert.Contains(refused.Rejection.Reason, new[] { RejectReason.NoQuorum, RejectReason.Unavailable });
+        Assert.InRange(Environment.TickCount64 - start, 0, 3_000);
+    }
+}

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Pattern;
 
 namespace Akka.Persistence.Journal;
 
@@ -27,7 +28,7 @@ public interface IAsyncRecovery
 public abstract class AsyncWriteJournal : WriteJournalBase, IAsyncRecovery
 {
     private readonly ReplySequence _replies;
-    private readonly StoreBreaker _breaker;
+    private readonly CircuitBreaker _breaker;
     private readonly ReplayFilterMode _filterMode;
     private readonly int _filterWindow;
     private readonly int _filterOldWriters;
@@ -37,7 +38,11 @@ public abstract class AsyncWriteJournal : WriteJournalBase, IAsyncRecovery
     {
         Config config = Persistence.Instance.Apply(Context.System).ConfigFor(Self);
         _replies = new ReplySequence();
-        _breaker = new StoreBreaker(config);
+        _breaker = CircuitBreaker.Create(
+            Context.System.Scheduler,
+            config.GetInt("circuit-breaker.max-failures"),
+            config.GetTimeSpan("circuit-breaker.call-timeout"),
+            config.GetTimeSpan("circuit-breaker.reset-timeout"));
         _filterMode = ReadFilterMode(config.GetString("replay-filter.mode"));
         _filterWindow = config.GetInt("replay-filter.window-size");
         _filterOldWriters = config.GetInt("replay-filter.max-old-writers");
@@ -112,7 +117,7 @@ public abstract class AsyncWriteJournal : WriteJournalBase, IAsyncRecovery
     private Task<IImmutableList<Exception>> CallWrite(IReadOnlyCollection<AtomicWrite> prepared)
     {
         if (prepared.Count == 0) return NothingToWrite;
-        if (!_breaker.IsClosed) return _breaker.Call(() => WriteMessagesAsync(prepared));
+        if (!_breaker.IsClosed) return _breaker.WithCircuitBreaker(() => WriteMessagesAsync(prepared));
         Task<IImmutableList<Exception>> task;
         try
         {
@@ -122,7 +127,7 @@ public abstract class AsyncWriteJournal : WriteJournalBase, IAsyncRecovery
         {
             task = Task.FromException<IImmutableList<Exception>>(e);
         }
-        if (!task.IsCompletedSuccessfully) return _breaker.Call(() => task);
+        if (!task.IsCompletedSuccessfully) return _breaker.WithCircuitBreaker(() => task);
         _breaker.Succeed();
         return task;
     }
@@ -151,7 +156,7 @@ public abstract class AsyncWriteJournal : WriteJournalBase, IAsyncRecovery
         {
             string id = request.PersistenceId;
             long readFrom = Math.Max(0, request.FromSequenceNr - 1);
-            long highest = await _breaker.Call(() => ReadHighestSequenceNrAsync(id, readFrom)).ConfigureAwait(false);
+            long highest = await _breaker.WithCircuitBreaker(() => ReadHighestSequenceNrAsync(id, readFrom)).ConfigureAwait(false);
             long to = Math.Min(request.ToSequenceNr, highest);
             if (to > 0 && request.FromSequenceNr <= to)
                 await ReplayMessagesAsync(context, id, request.FromSequenceNr, to, request.Max, each => SendReplayed(each, replyTo)).ConfigureAwait(false);
@@ -176,7 +181,7 @@ public abstract class AsyncWriteJournal : WriteJournalBase, IAsyncRecovery
         object reply;
         try
         {
-            await _breaker.Call(() => DeleteMessagesToAsync(request.PersistenceId, request.ToSequenceNr)).ConfigureAwait(false);
+            await _breaker.WithCircuitBreaker(() => DeleteMessagesToAsync(request.PersistenceId, request.ToSequenceNr)).ConfigureAwait(false);
             reply = new DeleteMessagesSuccess(request.ToSequenceNr);
         }
         catch (Exception e)

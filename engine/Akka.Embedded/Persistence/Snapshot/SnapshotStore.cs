@@ -1,17 +1,22 @@
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Pattern;
 
 namespace Akka.Persistence.Snapshot;
 
 /// <summary>A snapshot store whose calls complete asynchronously and go through a circuit breaker.</summary>
 public abstract class SnapshotStore : ActorBase
 {
-    private readonly StoreBreaker _breaker;
+    private readonly CircuitBreaker _breaker;
 
     protected SnapshotStore()
     {
         Config config = Persistence.Instance.Apply(Context.System).ConfigFor(Self);
-        _breaker = new StoreBreaker(config);
+        _breaker = CircuitBreaker.Create(
+            Context.System.Scheduler,
+            config.GetInt("circuit-breaker.max-failures"),
+            config.GetTimeSpan("circuit-breaker.call-timeout"),
+            config.GetTimeSpan("circuit-breaker.reset-timeout"));
     }
 
     /// <summary>The newest snapshot that matches, null if there is none.</summary>
@@ -38,7 +43,7 @@ public abstract class SnapshotStore : ActorBase
             case LoadSnapshot load:
                 _ = Answer(
                     async () => new LoadSnapshotResult(
-                        await _breaker.Call(() => LoadAsync(load.PersistenceId, load.Criteria.Limit(load.ToSequenceNr))).ConfigureAwait(false),
+                        await _breaker.WithCircuitBreaker(() => LoadAsync(load.PersistenceId, load.Criteria.Limit(load.ToSequenceNr))).ConfigureAwait(false),
                         load.ToSequenceNr),
                     cause => new LoadSnapshotFailed(cause), Sender, Self);
                 return true;
@@ -80,7 +85,7 @@ public abstract class SnapshotStore : ActorBase
         _ = Answer(
             async () =>
             {
-                await _breaker.Call(call).ConfigureAwait(false);
+                await _breaker.WithCircuitBreaker(call).ConfigureAwait(false);
                 return success;
             },
             failure, Self, Sender);
@@ -103,7 +108,7 @@ public abstract class SnapshotStore : ActorBase
     {
         try
         {
-            await _breaker.Call(() => DeleteAsync(metadata)).ConfigureAwait(false);
+            await _breaker.WithCircuitBreaker(() => DeleteAsync(metadata)).ConfigureAwait(false);
         }
         catch (Exception)
         {

@@ -1,19 +1,28 @@
 namespace ActorRepl.Persistence.Tests;
 
-/// <summary>The process that the crash tests kill: writes, and prints each acknowledgement.</summary>
+/// <summary>The process that tests kill: writes, and prints each acknowledgement; or holds a data directory.</summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
-        if (args is not ["write", string directory, string writers])
+        switch (args)
         {
-            Console.Error.WriteLine("usage: write DIRECTORY WRITERS");
-            return 2;
-        }
+            case ["write", var directory, var writers]:
+                await using (var wal = new SqliteWal(new StoreOptions { Directory = directory, LogBytes = 1 << 20 }))
+                    await Task.WhenAll(Enumerable.Range(0, int.Parse(writers)).Select(writer => Task.Run(() => Write(wal, $"w{writer}"))));
+                return 0;
+            case ["hold", var directory]:
+                using (DataDirectory.Open(directory, "prod", 1))
+                {
+                    Console.Out.WriteLine("held");
+                    await Task.Delay(Timeout.Infinite);
+                }
 
-        await using var wal = new SqliteWal(new StoreOptions { Directory = directory, LogBytes = 1 << 20 });
-        await Task.WhenAll(Enumerable.Range(0, int.Parse(writers)).Select(writer => Task.Run(() => Write(wal, $"w{writer}"))));
-        return 0;
+                return 0;
+            default:
+                Console.Error.WriteLine("usage: write DIRECTORY WRITERS | hold DIRECTORY");
+                return 2;
+        }
     }
 
     private static async Task Write(SqliteWal wal, string name)

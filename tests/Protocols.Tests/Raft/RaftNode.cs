@@ -16,7 +16,6 @@ internal sealed class RaftNode
     private readonly Queue<Effect.SendWhenDurable> _gate = new();
     private readonly SortedDictionary<byte, (long Generation, long At)> _timers = [];
     private readonly Queue<Input> _raised = new();
-    private long _lastRequest;
     private bool _stepping;
 
     public RaftNode(int id, int of, RaftOptions? options = null, RecoveredState? recovered = null, ulong seed = 1, long now = 0)
@@ -37,12 +36,14 @@ internal sealed class RaftNode
     public RecoveredState Recovered { get; }
     public ReplicaStatus Status => Raft.Status;
     public bool IsLeader => Status.Role == "leader";
+    public long LastRequest { get; set; }
     public long Now { get; set; }
     public long Wall { get; set; } = 1_000_000;
 
     /// <summary>False: nothing becomes durable until the test says so.</summary>
     public bool DiskWorks { get; set; } = true;
     public long DurableLsn { get; private set; }
+    public long WrittenLsn => _effects.LastLsn;
 
     /// <summary>False: what the machine has applied is told by the test.</summary>
     public bool MachineWorks { get; set; } = true;
@@ -57,7 +58,8 @@ internal sealed class RaftNode
     public List<string> Reports { get; } = [];
     public List<Effect> Seen { get; } = [];
     public CheckpointManifest? Saved { get; set; }
-    public List<(long Index, long Term, string Command)> SavedState { get; private set; } = [];
+    public List<(long Index, long Term, string Command)> SavedState { get; set; } = [];
+    private List<(long Index, long Term, string Command)> _stateToSave = [];
     public Effect.Checkpoint? Saving { get; private set; }
     public Effect.Fetch? Fetching { get; set; }
     public Effect.Install? Installing { get; set; }
@@ -117,7 +119,7 @@ internal sealed class RaftNode
     }
 
     public ClientRequest Request(RequestKind kind, string payload, long? deadline = null) =>
-        new(Id.Value * 1_000_000 + ++_lastRequest, kind, Encoding.UTF8.GetBytes(payload), deadline ?? Now + 5 * Instant.Second);
+        new(Id.Value * 1_000_000 + ++LastRequest, kind, Encoding.UTF8.GetBytes(payload), deadline ?? Now + 5 * Instant.Second);
 
     public long? NextTimer => _timers.Count == 0 ? null : _timers.Values.Min(timer => timer.At);
 
@@ -170,12 +172,12 @@ internal sealed class RaftNode
     public void Acknowledge(int from, long index) => Receive(from, new AppendReply(Status.Term, success: true, nonVoter: false, index, 0, 0));
 
     /// <summary>What this replica would find if it started again with what is on its disk now.</summary>
-    public RecoveredState Recover()
+    public RecoveredState Recover(long? upTo = null)
     {
         var fold = new RecoveryFold();
         if (Saved is not null)
             fold.Checkpoint(Saved);
-        foreach (WalEntry entry in Written.Where(entry => entry.Lsn <= DurableLsn))
+        foreach (WalEntry entry in Written.Where(entry => entry.Lsn <= (upTo ?? DurableLsn)))
             fold.Record(RecordCodec.DecodeRecord(RecordCodec.Encode(entry)));
         return fold.Finish();
     }
@@ -219,7 +221,7 @@ internal sealed class RaftNode
                 break;
             case Effect.Checkpoint checkpoint:
                 Saving = checkpoint;
-                SavedState = [.. Applied];
+                _stateToSave = [.. Applied];
                 if (AnswersCheckpoints)
                     FinishCheckpoint();
                 break;
@@ -241,6 +243,7 @@ internal sealed class RaftNode
     public void FinishCheckpoint()
     {
         Saved = Manifest(Saving!.Request, Saving.Lsn);
+        SavedState = _stateToSave;
         Saving = null;
         Step(new Input.CheckpointSaved(Saved.Index));
     }

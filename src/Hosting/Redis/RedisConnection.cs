@@ -20,11 +20,10 @@ internal sealed class RedisConnection(ConnectionContext connection, Pipeline pip
         PipeReader input = connection.Transport.Input;
         try
         {
-            int needed = 1;
             while (true)
             {
-                ReadResult read = await input.ReadAtLeastAsync(needed).ConfigureAwait(false);
-                bool open = TakeCommands(read.Buffer, out SequencePosition consumed, out needed);
+                ReadResult read = await input.ReadAsync().ConfigureAwait(false);
+                bool open = TakeCommands(read.Buffer, out SequencePosition consumed);
                 bool exhausted = read.IsCompleted && pipeline.IsEmpty;
                 input.AdvanceTo(consumed, pipeline.IsEmpty ? read.Buffer.End : consumed);
                 if (!pipeline.IsEmpty && !await AnswerAsync().ConfigureAwait(false))
@@ -42,20 +41,15 @@ internal sealed class RedisConnection(ConnectionContext connection, Pipeline pip
     public void Dispose() => _parser.Dispose();
 
     /// <summary>Takes the whole commands at the start of the buffer, as many as the pipeline holds; false: close after the replies.</summary>
-    private bool TakeCommands(in ReadOnlySequence<byte> buffer, out SequencePosition consumed, out int needed)
+    private bool TakeCommands(in ReadOnlySequence<byte> buffer, out SequencePosition consumed)
     {
         ReadOnlySequence<byte> rest = buffer;
         bool open = true;
-        needed = 1;
         while (open && !pipeline.IsFull)
         {
             ParseStatus status = _parser.Parse(rest);
             if (status == ParseStatus.Incomplete)
-            {
-                needed = pipeline.IsEmpty ? _parser.Needed : 1;
                 break;
-            }
-
             if (status == ParseStatus.Broken)
             {
                 pipeline.AnswerError($"ERR Protocol error: {_parser.Error}");

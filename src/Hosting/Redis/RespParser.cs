@@ -5,7 +5,7 @@ namespace ActorRepl.Hosting.Redis;
 
 internal enum ParseStatus
 {
-    /// <summary>More bytes are needed: at least <see cref="RespParser.Needed"/> in all.</summary>
+    /// <summary>More bytes are needed.</summary>
     Incomplete,
 
     /// <summary>A command is whole.</summary>
@@ -41,9 +41,6 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
     /// <summary>Bytes that the command, or the nothing, takes.</summary>
     public int Consumed { get; private set; }
 
-    /// <summary>After <see cref="ParseStatus.Incomplete"/>: no progress is possible with fewer bytes than this.</summary>
-    public int Needed { get; private set; }
-
     /// <summary>After <see cref="ParseStatus.Broken"/>: what Redis says of such bytes.</summary>
     public string Error { get; private set; } = "";
 
@@ -59,7 +56,7 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
         if (!_started)
         {
             if (buffer.IsEmpty)
-                return More(1);
+                return ParseStatus.Incomplete;
             if (At(buffer, 0) != '*')
                 return ParseInline(buffer);
             ParseStatus status = ParseArrayHeader(buffer);
@@ -73,7 +70,7 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
                 return header;
             int end = _position + _bulkLength + 2;
             if (buffer.Length < end)
-                return More(end);
+                return ParseStatus.Incomplete;
             AddArgument(_position, _bulkLength);
             _position = end;
             _bulkLength = -1;
@@ -104,7 +101,7 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
     private ParseStatus ParseBulkHeader(in ReadOnlySequence<byte> buffer)
     {
         if (buffer.Length <= _position)
-            return More(_position + 1);
+            return ParseStatus.Incomplete;
         byte marker = At(buffer, _position);
         if (marker != '$')
             return Broken($"expected '$', got '{(marker is >= 0x20 and < 0x7f ? (char)marker : '?')}'");
@@ -128,7 +125,7 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
         end = start + 1 + length + 2;
         number = 0;
         if (length < 0)
-            return window.Length < HeaderBytes ? More((int)Math.Min(buffer.Length + 1, int.MaxValue)) : Broken(error);
+            return window.Length < HeaderBytes ? ParseStatus.Incomplete : Broken(error);
         return Utf8Parser.TryParse(window[..length], out number, out int used) && used == length ? ParseStatus.Command : Broken(error);
     }
 
@@ -136,7 +133,7 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
     {
         var reader = new SequenceReader<byte>(buffer);
         if (!reader.TryReadTo(out ReadOnlySequence<byte> line, (byte)'\n'))
-            return buffer.Length > limits.MaxInlineBytes ? Broken("too big inline request") : More((int)buffer.Length + 1);
+            return buffer.Length > limits.MaxInlineBytes ? Broken("too big inline request") : ParseStatus.Incomplete;
         if (line.Length > limits.MaxInlineBytes)
             return Broken("too big inline request");
 
@@ -209,12 +206,6 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
         if (_scratch.Length > 0)
             ArrayPool<byte>.Shared.Return(_scratch);
         _scratch = [];
-    }
-
-    private ParseStatus More(int needed)
-    {
-        Needed = needed;
-        return ParseStatus.Incomplete;
     }
 
     private ParseStatus Done(ParseStatus status, int consumed)

@@ -1,0 +1,62 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+
+namespace ActorRepl.Hosting.Tests.Support;
+
+/// <summary>A group whose shards are key-value machines in this process, with a journal of what it was asked and ways to refuse.</summary>
+internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? options = null) : IReplicationClient
+{
+    private readonly KeyValueMachine[] _machines = [.. Enumerable.Range(0, shards).Select(_ => new KeyValueMachine(options))];
+    private readonly Lock _lock = new();
+    private long _index;
+
+    public IReadOnlyList<GroupInfo> Groups { get; } = [new GroupInfo("kv", "raft", shards, 3)];
+
+    /// <summary>Every request in order: kind, shard, and how many operations.</summary>
+    public List<(bool Query, int Shard, int Operations)> Requests { get; } = [];
+
+    /// <summary>Asked before each request with its shard; what it returns is thrown.</summary>
+    public Func<int, Exception?> Refuse { get; set; } = _ => null;
+
+    /// <summary>Awaited before each request is carried out.</summary>
+    public Func<int, Task> Before { get; set; } = _ => Task.CompletedTask;
+
+    public ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        ExecuteOnShardAsync(group, Groups[0].ShardOf(key.Span), command, options, cancellation);
+
+    public async ValueTask<ReadOnlyMemory<byte>> ExecuteOnShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default)
+    {
+        await EnterAsync(query: false, shard, command);
+        lock (_lock)
+            return _machines[shard].Apply(new AppliedCommand(++_index, 0, command)).ToArray();
+    }
+
+    public ValueTask<ReadOnlyMemory<byte>> QueryAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        QueryShardAsync(group, Groups[0].ShardOf(key.Span), query, options, cancellation);
+
+    public async ValueTask<ReadOnlyMemory<byte>> QueryShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default)
+    {
+        await EnterAsync(query: true, shard, query);
+        lock (_lock)
+            return _machines[shard].Query(query).ToArray();
+    }
+
+    public IReplicationSession OpenSession(string group) => throw new NotSupportedException("no test opens a session here");
+
+    private async Task EnterAsync(bool query, int shard, ReadOnlyMemory<byte> payload)
+    {
+        int operations = 0;
+        for (KeyValueOperationReader reader = KeyValueCodec.Operations(payload); reader.Next(out _);)
+            operations++;
+        lock (_lock)
+            Requests.Add((query, shard, operations));
+        if (Refuse(shard) is { } refusal)
+            throw refusal;
+        await Before(shard);
+    }
+}

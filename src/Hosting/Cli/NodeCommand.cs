@@ -1,9 +1,42 @@
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Logging;
+using ActorRepl.Hosting.Node;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
 
 namespace ActorRepl.Hosting.Cli;
 
 /// <summary><c>actorrepl node</c>: one node in this process.</summary>
 internal sealed class NodeCommand(NodeLaunch launch, bool logFile, bool detached)
 {
-    public Task<int> RunAsync() => throw new UserErrorException($"not yet: {launch} {logFile} {detached}");
+    public async Task<int> RunAsync()
+    {
+        if (detached)
+            NodeProcess.LeaveTerminal();
+        NodeSettings settings = NodeSettings.Load(launch);
+        launch.Ports.CheckFree();
+        using RollingFile? file = logFile ? OpenLog(settings) : null;
+        using var logger = new LineLoggerProvider(file, settings.LogLevel);
+        AppDomain.CurrentDomain.UnhandledException += (_, crash) => file?.Write($"{DateTime.UtcNow:O} CRASH {crash.ExceptionObject}\n");
+
+        await using WebApplication app = NodeHost.Build(settings, logger);
+        await app.StartAsync().ConfigureAwait(false);
+        if (!logFile)
+            Terminal.Line($"node {launch.Id}: redis 127.0.0.1:{launch.Ports.Redis}, http 127.0.0.1:{launch.Ports.Http}, {Engine.Description}");
+        await app.WaitForShutdownAsync().ConfigureAwait(false);
+        return ExitCode.Success;
+    }
+
+    private RollingFile OpenLog(NodeSettings settings)
+    {
+        try
+        {
+            Directory.CreateDirectory(launch.Directory);
+            return new RollingFile(launch.LogFile, settings.LogFileBytes, settings.LogFiles);
+        }
+        catch (Exception denied) when (denied is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"the data directory {launch.Directory} cannot be used: {denied.Message}");
+        }
+    }
 }

@@ -144,11 +144,16 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         IsFull = false;
     }
 
-    /// <summary>Counts the bytes of a command against the limit of what may be under way.</summary>
-    public void Count(int bytes)
+    /// <summary>
+    /// Counts the bytes of a command against the limit of what may be under way; false: it has to wait for the next
+    /// pipeline. A command that is longer than the limit goes alone, and so no request grows beyond one command or the limit.
+    /// </summary>
+    public bool TryCount(int bytes)
     {
+        if (!IsEmpty && _bytes + bytes > limits.MaxChunkBytes)
+            return false;
         _bytes += bytes;
-        IsFull |= _bytes >= limits.MaxChunkBytes;
+        return true;
     }
 
     private void Close(Slot slot)

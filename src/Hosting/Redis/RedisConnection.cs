@@ -59,7 +59,8 @@ internal sealed class RedisConnection(ConnectionContext connection, Pipeline pip
 
             if (status == ParseStatus.Command)
             {
-                pipeline.Count(_parser.Consumed);
+                if (!pipeline.TryCount(_parser.Consumed))
+                    break;
                 open = dispatcher.Dispatch(_parser, pipeline);
             }
 

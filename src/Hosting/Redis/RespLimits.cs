@@ -16,7 +16,7 @@ public sealed record RespLimits
     public int BulkSlackBytes { get; init; } = 64 * 1024;
 
     /// <summary>The longest command, in bytes.</summary>
-    public int MaxCommandBytes { get; init; } = 4 * 1024 * 1024;
+    public int MaxCommandBytes { get; init; } = 1152 * 1024;
 
     /// <summary>The most arguments of a command, its name included.</summary>
     public int MaxArguments { get; init; } = 16 * 1024;

@@ -1,0 +1,81 @@
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Hosting;
+
+/// <summary>
+/// What a node is told by its host. Every setting beside these is in HOCON: the defaults in hocon/reference.conf and its
+/// neighbours, replaced by <see cref="Config"/>.
+/// </summary>
+public sealed class ActorReplOptions
+{
+    private readonly List<GroupBuilder> _groups = [];
+
+    /// <summary>This node's number, from 1.</summary>
+    public int Node { get; set; } = 1;
+
+    /// <summary>How many nodes there are; null: as many as the group with the most replicas needs.</summary>
+    public int? Nodes { get; set; }
+
+    /// <summary>Names the cluster, and its actor systems: letters, digits, '-' and '_'. A data directory belongs to one.</summary>
+    public string Cluster { get; set; } = "actorrepl";
+
+    /// <summary>The directory of the data; each node has a directory of its own in it, <c>node-1</c> and so on.</summary>
+    public string Data { get; set; } = "./data";
+
+    /// <summary>Node i listens for other nodes on this + 200 + i of 127.0.0.1, unless there are <see cref="Addresses"/>.</summary>
+    public int BasePort { get; set; } = NodePorts.DefaultBasePort;
+
+    /// <summary>Where nodes listen for each other, <c>host:port</c>, by number: for nodes on several machines.</summary>
+    public IList<string> Addresses { get; } = [];
+
+    /// <summary>HOCON that replaces defaults, also of Akka.NET; an unknown setting under <c>actorrepl</c> is an error.</summary>
+    public string Config { get; set; } = "";
+
+    internal IReadOnlyList<GroupBuilder> Groups => _groups;
+
+    /// <summary>Declares a replication group; all nodes must declare the same.</summary>
+    /// <param name="name">1 to 64 letters, digits, '-' and '_'.</param>
+    /// <param name="configure">Says the protocol, how many replicas and shards, and the state machine.</param>
+    public ActorReplOptions AddGroup(string name, Action<GroupBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        if (_groups.Any(group => group.Name == name))
+            throw new UserErrorException($"group '{name}' is declared twice");
+        var group = new GroupBuilder(name);
+        configure(group);
+        _groups.Add(group);
+        return this;
+    }
+}
+
+/// <summary>Declares one replication group.</summary>
+public sealed class GroupBuilder
+{
+    internal GroupBuilder(string name) => Name = name;
+
+    internal string Name { get; }
+
+    internal int Replicas { get; private set; } = 3;
+
+    internal int Shards { get; private set; } = 4;
+
+    internal Func<IStateMachine>? Machine { get; private set; }
+
+    /// <summary>Replicates by Raft: a majority of the replicas has every acknowledged command on disk.</summary>
+    /// <param name="replicas">Of each shard: 1 to the number of nodes.</param>
+    /// <param name="shards">1 to 1024; fixed once the group has data.</param>
+    public GroupBuilder Raft(int replicas = 3, int shards = 4)
+    {
+        Replicas = replicas;
+        Shards = shards;
+        return this;
+    }
+
+    /// <summary>Makes the empty state machine of a shard; without it, the built-in key-value machine.</summary>
+    public GroupBuilder StateMachine(Func<IStateMachine> create)
+    {
+        Machine = create;
+        return this;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Node;
+using ActorRepl.Hosting.Status;
+using Microsoft.AspNetCore.Http;
+
+namespace ActorRepl.Hosting.Http;
+
+/// <summary>GET /status, /health/live and /health/ready, as JSON.</summary>
+internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
+{
+    private readonly long _started = Stopwatch.GetTimestamp();
+
+    public Task HandleAsync(HttpContext context)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+            return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, new HealthStatus("method not allowed", ["only GET"]));
+        return context.Request.Path.Value switch
+        {
+            "/status" => StatusAsync(context),
+            "/health/live" => WriteAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
+            "/health/ready" => ReadyAsync(context),
+            _ => WriteAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live and /health/ready"])),
+        };
+    }
+
+    private async Task StatusAsync(HttpContext context)
+    {
+        if (node.Runtime is null)
+        {
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, new HealthStatus("starting", ["the node is starting"]));
+            return;
+        }
+
+        IReadOnlyList<ReplicaReport> replicas = await node.Runtime.LocalReplicasAsync(context.RequestAborted);
+        IReadOnlyList<string> missing = node.Missing(replicas);
+        var identity = new NodeIdentity(launch.Id, $"node-{launch.Id}", launch.Cluster, Environment.ProcessId, node.Directory, Engine.ProductVersion,
+            (long)Stopwatch.GetElapsedTime(_started).TotalSeconds, launch.Ports.Redis, launch.Ports.Http, launch.Ports.Peers);
+        IEnumerable<GroupStatus> groups = node.Runtime.Client.Groups.Select(group => new GroupStatus(group.Name, group.Protocol, group.Shards, group.Replicas,
+            [.. replicas.Where(replica => replica.Group == group.Name).Select(Describe)]));
+        await WriteAsync(context, StatusCodes.Status200OK,
+            new NodeStatus(identity, new EngineStatus(Engine.Name, Engine.Version), missing.Count == 0, missing, node.Members(), [.. groups]),
+            StatusJson.Default.NodeStatus);
+    }
+
+    private async Task ReadyAsync(HttpContext context)
+    {
+        IReadOnlyList<string> missing = node.Runtime is null ? ["the node is starting"]
+            : node.Missing(await node.Runtime.LocalReplicasAsync(context.RequestAborted));
+        await WriteAsync(context, missing.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
+            new HealthStatus(missing.Count == 0 ? "ready" : "not ready", missing));
+    }
+
+    private static ShardReplicaStatus Describe(ReplicaReport report)
+    {
+        string health = report.Health switch
+        {
+            ReplicaHealth.Running => "running",
+            ReplicaHealth.StorageFull => "storage-full",
+            ReplicaHealth.StorageFailed => "storage-failed",
+            _ => "down",
+        };
+        return report.Status is not { } status
+            ? new ShardReplicaStatus(report.Shard, "down", 0, 0, 0, 0, 0, 0, 0, false, health, report.Detail, 0, report.Starts, null)
+            : new ShardReplicaStatus(report.Shard, status.Role.ToLowerInvariant(), status.Term, status.Leader.Value, status.LastIndex, status.CommitIndex,
+                status.AppliedIndex, status.CheckpointIndex, status.Lag, status.Voter, health, report.Detail, report.StateBytes, report.Starts,
+                status.Followers.Count == 0 ? null : status.Followers.ToDictionary(follower => $"{follower.Key.Value}", follower => follower.Value));
+    }
+
+    private static Task WriteAsync(HttpContext context, int code, HealthStatus health) => WriteAsync(context, code, health, StatusJson.Default.HealthStatus);
+
+    private static async Task WriteAsync<T>(HttpContext context, int code, T value, JsonTypeInfo<T> type)
+    {
+        byte[] body = JsonSerializer.SerializeToUtf8Bytes(value, type);
+        context.Response.StatusCode = code;
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+}

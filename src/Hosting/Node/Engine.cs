@@ -1,0 +1,23 @@
+using System.Reflection;
+using Akka.Actor;
+
+namespace ActorRepl.Hosting.Node;
+
+/// <summary>Which Akka.NET this process runs on.</summary>
+public static class Engine
+{
+    private static readonly Assembly Assembly = typeof(ActorSystem).Assembly;
+
+    /// <summary><c>embedded</c>: the engine that comes with ActorRepl; <c>Akka.NET</c>: the published packages.</summary>
+    public static string Name => Assembly.GetName().Name == "Akka.Embedded" ? "embedded" : "Akka.NET";
+
+    public static string Version => VersionOf(Assembly);
+
+    /// <summary>The version of ActorRepl itself.</summary>
+    public static string ProductVersion => VersionOf(typeof(Engine).Assembly);
+
+    public static string Description => Name == "embedded" ? "the embedded engine" : $"{Name} {Version}";
+
+    private static string VersionOf(Assembly assembly) =>
+        assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
+}

@@ -1,0 +1,64 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ActorRepl.Actors.Settings;
+
+namespace ActorRepl.Hosting.Node;
+
+/// <summary>
+/// <c>groups.json</c> in a node's directory: what the data depends on and a setting must not change under it, the number of
+/// nodes and each group's protocol, shards and replicas.
+/// </summary>
+internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups)
+{
+    private const string Name = "groups.json";
+
+    /// <summary>Writes the stamp of a new directory, and compares with the one of an old; a new group is added.</summary>
+    /// <exception cref="UserErrorException">The directory's data was made with other numbers.</exception>
+    public static void Check(string directory, ReplicationSettings settings)
+    {
+        string path = Path.Combine(directory, Name);
+        var wanted = new GroupStamp(settings.Nodes.Count,
+            [.. settings.Groups.Select(group => new GroupSettings(group.Name, group.Protocol.Name, group.Shards, group.Replicas))]);
+        if (Read(path) is not { } found)
+        {
+            Write(path, wanted);
+            return;
+        }
+
+        if (found.Nodes != wanted.Nodes)
+            throw new UserErrorException($"the data in {directory} is of a cluster of {found.Nodes} nodes, not {wanted.Nodes}");
+        foreach (GroupSettings group in wanted.Groups)
+        {
+            if (found.Groups.FirstOrDefault(old => old.Name == group.Name) is { } old && old != group)
+                throw new UserErrorException($"the data in {directory} holds group '{group.Name}' with {Describe(old)}, not {Describe(group)}");
+        }
+
+        GroupSettings[] all = [.. wanted.Groups, .. found.Groups.Where(old => wanted.Groups.All(group => group.Name != old.Name))];
+        if (all.Length > found.Groups.Count)
+            Write(path, wanted with { Groups = all });
+    }
+
+    private static string Describe(GroupSettings group) => $"{group.Protocol}, {group.Shards} shards, {group.Replicas} replicas";
+
+    private static GroupStamp? Read(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), GroupStampJson.Default.GroupStamp) : null;
+        }
+        catch (JsonException damage)
+        {
+            throw new UserErrorException($"{path} is not readable: {damage.Message}");
+        }
+    }
+
+    private static void Write(string path, GroupStamp stamp)
+    {
+        File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(stamp, GroupStampJson.Default.GroupStamp));
+        File.Move(path + ".new", path, overwrite: true);
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(GroupStamp))]
+internal sealed partial class GroupStampJson : JsonSerializerContext;

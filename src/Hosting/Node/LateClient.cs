@@ -1,0 +1,35 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Hosting.Node;
+
+/// <summary>The client as the host's services get it: refuses until the node has started, then passes everything on.</summary>
+internal sealed class LateClient : IReplicationClient
+{
+    private volatile IReplicationClient? _client;
+
+    public IReadOnlyList<GroupInfo> Groups => _client?.Groups ?? [];
+
+    public void Started(IReplicationClient client) => _client = client;
+
+    public ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Client.ExecuteAsync(group, key, command, options, cancellation);
+
+    public ValueTask<ReadOnlyMemory<byte>> ExecuteOnShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Client.ExecuteOnShardAsync(group, shard, command, options, cancellation);
+
+    public ValueTask<ReadOnlyMemory<byte>> QueryAsync(
+        string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Client.QueryAsync(group, key, query, options, cancellation);
+
+    public ValueTask<ReadOnlyMemory<byte>> QueryShardAsync(
+        string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Client.QueryShardAsync(group, shard, query, options, cancellation);
+
+    public IReplicationSession OpenSession(string group) => Client.OpenSession(group);
+
+    private IReplicationClient Client => _client
+        ?? throw new ReplicationException(new Rejection(RejectReason.Unavailable), "the node has not started yet");
+}

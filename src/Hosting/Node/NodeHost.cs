@@ -1,0 +1,63 @@
+using System.Net;
+using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Http;
+using ActorRepl.Hosting.Logging;
+using ActorRepl.Hosting.Redis;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace ActorRepl.Hosting.Node;
+
+/// <summary>A node process: the node itself, with the Redis and HTTP gateways in front of it.</summary>
+internal static class NodeHost
+{
+    /// <summary>How long stopping may take in all.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(12);
+
+    /// <summary>Everything is in place and nothing has been started.</summary>
+    public static WebApplication Build(NodeSettings settings, ILoggerProvider logger)
+    {
+        NodeLaunch launch = settings.Launch;
+
+        // Empty: no files of the working directory are read or watched, and nothing is kept in memory that a node does not use.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddProvider(logger).SetMinimumLevel(settings.LogLevel).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = StopPatience);
+        builder.Services.AddActorRepl(options => Configure(options, settings));
+        builder.Services.AddSingleton(new RedisGatewayOptions(settings.RedisGroup, settings.Redis));
+        builder.Services.AddSingleton(provider => new RedisServer(Facts(launch, provider.GetRequiredService<IReplicationClient>()), settings.Redis));
+        builder.Services.AddSingleton<RedisConnectionHandler>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = settings.MaxConnections;
+            kestrel.Listen(IPAddress.Loopback, launch.Ports.Redis, listen => listen.UseConnectionHandler<RedisConnectionHandler>());
+            kestrel.Listen(IPAddress.Loopback, launch.Ports.Http);
+        });
+
+        WebApplication app = builder.Build();
+        var endpoints = new StatusEndpoints(app.Services.GetRequiredService<NodeService>(), launch);
+        app.Run(endpoints.HandleAsync);
+        return app;
+    }
+
+    private static void Configure(ActorReplOptions options, NodeSettings settings)
+    {
+        NodeLaunch launch = settings.Launch;
+        options.Node = launch.Id;
+        options.Nodes = launch.Nodes;
+        options.Cluster = launch.Cluster;
+        options.Data = launch.Data;
+        options.BasePort = launch.BasePort;
+        options.Config = launch.Config is { } file ? File.ReadAllText(file) : "";
+        foreach (GroupSettings group in settings.Groups)
+            options.AddGroup(group.Name, declared => declared.Raft(group.Replicas, group.Shards));
+    }
+
+    private static RedisServerFacts Facts(NodeLaunch launch, IReplicationClient client) => new(Engine.ProductVersion, Engine.Name, launch.Ports.Redis,
+        () => ["cluster:" + launch.Cluster, $"node:{launch.Id}", .. client.Groups.Select(group => $"group_{group.Name}:protocol={group.Protocol},shards={group.Shards},replicas={group.Replicas}")]);
+}

@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Net;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Settings;
+using ActorRepl.Persistence;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using ActorRepl.Protocols.Raft;
+using Akka.Actor;
+using Akka.Configuration;
+
+namespace ActorRepl.Hosting.Node;
+
+/// <summary>A node, worked out from its options and settings and checked, before anything is started.</summary>
+internal sealed record NodePlan
+{
+    public required ReplicationSettings Replication { get; init; }
+
+    /// <summary>For the actor system: the user's settings, over the node's own, over all defaults.</summary>
+    public required Config Config { get; init; }
+
+    /// <summary>The node's own directory, absolute.</summary>
+    public required string Directory { get; init; }
+
+    public required TimeSpan HandOverTimeout { get; init; }
+
+    /// <exception cref="UserErrorException">An option or a setting is wrong.</exception>
+    public static NodePlan Make(ActorReplOptions options)
+    {
+        Config user = Hocon.Parse(options.Config, "ActorReplOptions.Config");
+        Config settings = user.WithFallback(Hocon.Reference);
+        int nodes = options.Nodes ?? options.Groups.Select(group => group.Replicas).DefaultIfEmpty(1).Max();
+        if (options.Groups.Count == 0)
+            throw new UserErrorException("no group is declared; declare one with AddGroup");
+        if (options.Node < 1 || options.Node > nodes)
+            throw new UserErrorException($"the node's number is {options.Node}; it must be 1 to {nodes}, the number of nodes");
+        if (options.Cluster.Length is 0 or > 64 || !options.Cluster.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') || !char.IsAsciiLetterOrDigit(options.Cluster[0]))
+            throw new UserErrorException($"the cluster's name is '{options.Cluster}'; it must be 1 to 64 letters, digits, '-' or '_', a letter or digit first");
+
+        NodeInfo[] infos = [.. Enumerable.Range(1, nodes).Select(id => new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id, nodes)))];
+        string directory = Path.Combine(Path.GetFullPath(options.Data), $"node-{options.Node}");
+        try
+        {
+            var replication = new ReplicationSettings
+            {
+                Cluster = options.Cluster,
+                Self = new ReplicaId(options.Node),
+                Nodes = infos,
+                Groups = [.. options.Groups.Select(group => Define(group, settings))],
+                JournalPlugin = PersistenceConfig.JournalPluginId,
+                SnapshotPlugin = PersistenceConfig.SnapshotPluginId,
+                RequestTimeout = RuntimeSettings.RequestTimeout(settings),
+                Limits = RuntimeSettings.Limits(settings),
+                Router = RuntimeSettings.Router(settings),
+                Replica = RuntimeSettings.Replica(settings),
+            };
+            replication.Validate();
+            return new NodePlan
+            {
+                Replication = replication,
+                Config = user.WithFallback(Addressing(infos, options.Node)).WithFallback(PersistenceConfig.For(directory))
+                    .WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
+                Directory = directory,
+                HandOverTimeout = settings.Time("actorrepl.hand-over-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(1)),
+            };
+        }
+        catch (ArgumentException wrong)
+        {
+            throw new UserErrorException(wrong.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    private static GroupDefinition Define(GroupBuilder group, Config settings)
+    {
+        int frame = settings.Int("actorrepl.max-frame-bytes", 64 << 10, 1 << 30);
+        var keyValue = new KeyValueOptions
+        {
+            MaxKeyBytes = settings.Int("actorrepl.max-key-bytes", 1, 1024),
+            MaxValueBytes = settings.Int("actorrepl.max-value-bytes", 1, 1 << 20),
+            MaxContentBytes = settings.Bytes("actorrepl.max-shard-bytes", 1 << 20, 1L << 40),
+            // A result travels as one message, with room for what is around it.
+            MaxResultBytes = frame / 2,
+        };
+        return new GroupDefinition
+        {
+            Name = group.Name,
+            Protocol = new RaftFactory(RuntimeSettings.Raft(settings)),
+            Machine = group.Machine ?? (() => new KeyValueMachine(keyValue)),
+            Shards = group.Shards,
+            Replicas = group.Replicas,
+        };
+    }
+
+    private static Address AddressOf(ActorReplOptions options, int id, int nodes)
+    {
+        if (options.Addresses.Count == 0)
+            return new Address("akka.tcp", options.Cluster, IPAddress.Loopback.ToString(), new NodePorts(options.BasePort, id).Peers);
+        if (options.Addresses.Count != nodes)
+            throw new UserErrorException($"there are {options.Addresses.Count} addresses for {nodes} nodes");
+        string address = options.Addresses[id - 1];
+        int colon = address.LastIndexOf(':');
+        if (colon < 1 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+            throw new UserErrorException($"the address of node {id} is '{address}'; it must be host:port");
+        return new Address("akka.tcp", options.Cluster, address[..colon], port);
+    }
+
+    private static Config Addressing(NodeInfo[] nodes, int self)
+    {
+        Address own = nodes[self - 1].Address;
+
+        // The first of the seed nodes is the only one to found a cluster, so all nodes list the same one first.
+        string seeds = string.Join(", ", nodes.Select(node => $"\"{node.Address}\""));
+        return ConfigurationFactory.ParseString($$"""
+            akka.remote.dot-netty.tcp { hostname = "{{own.Host}}", port = {{own.Port}} }
+            akka.cluster.seed-nodes = [{{seeds}}]
+            """);
+    }
+}

@@ -11,16 +11,15 @@ internal sealed record RedisGatewayOptions(string Group, RespLimits Limits);
 internal sealed class RedisConnectionHandler(IReplicationClient client, RedisGatewayOptions options, RedisServer server, ILogger<RedisConnectionHandler> log)
     : ConnectionHandler
 {
-    private readonly GroupInfo _group = client.Groups.FirstOrDefault(group => group.Name == options.Group)
-        ?? throw new UserErrorException(
-            $"actorrepl.redis.group is '{options.Group}'; the groups are: {string.Join(", ", client.Groups.Select(group => group.Name))}");
+    // The groups are known once the node has started, which is before the first connection.
+    private readonly Lazy<GroupInfo> _group = new(() => client.Groups.Single(group => group.Name == options.Group));
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
         RedisClientInfo info = server.Connected(connection.RemoteEndPoint?.ToString() ?? "");
         try
         {
-            var pipeline = new Pipeline(client, _group, options.Limits, log);
+            var pipeline = new Pipeline(client, _group.Value, options.Limits, log);
             var dispatcher = new RedisDispatcher(server, info, options.Limits);
             using var served = new RedisConnection(connection, pipeline, dispatcher, options.Limits, log);
             await served.RunAsync().ConfigureAwait(false);

@@ -98,10 +98,10 @@ public sealed partial class RaftReplica
     {
         if (!_configuration.HasQuorum(_grantedBy))
             return;
-        if (_role == RaftRole.PreCandidate)
-            Campaign(handOver: false);
-        else
+        if (_role != RaftRole.PreCandidate)
             BecomeLeader();
+        else if (MayCampaign)
+            Campaign(handOver: false);
     }
 
     private void OnVoteRequest(ReplicaId from, VoteRequest request)

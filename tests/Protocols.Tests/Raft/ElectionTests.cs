@@ -412,6 +412,21 @@ public class ElectionTests
     }
 
     [Fact]
+    public void A_disk_that_fills_up_between_pre_vote_and_vote_ends_the_candidacy()
+    {
+        RaftNode node = Node();
+        node.Pass(MaxTimeout);
+        node.Step(new Input.Storage(StorageState.Full));
+        node.Receive(2, new VoteReply(1, granted: true, pre: true));
+        Assert.Equal(0, node.Status.Term);
+
+        node.Step(new Input.Storage(StorageState.Healthy));
+        node.Pass(2 * MaxTimeout);
+        node.Receive(2, new VoteReply(1, granted: true, pre: true));
+        Assert.Equal(1, node.Status.Term);
+    }
+
+    [Fact]
     public void A_candidate_whose_vote_is_still_being_written_does_not_run_through_the_terms()
     {
         RaftNode node = Node();

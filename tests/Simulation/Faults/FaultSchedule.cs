@@ -1,0 +1,223 @@
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Simulation.Run;
+using ActorRepl.Simulation.World;
+
+namespace ActorRepl.Simulation.Faults;
+
+/// <summary>Draws faults by the profile's weights and ends those that last.</summary>
+internal sealed class FaultSchedule
+{
+    private readonly SimulatedWorld _world;
+    private readonly (int Weight, Action Strike)[] _faults;
+    private readonly int _totalWeight;
+
+    public FaultSchedule(SimulatedWorld world)
+    {
+        _world = world;
+        Profile profile = world.Profile;
+        _faults =
+        [
+            (profile.Crash, () => Crash(Any())),
+            (profile.CrashLeader, () => Crash(Leader())),
+            (profile.CrashAll, CrashAll),
+            (profile.Partition, Partition),
+            (profile.IsolateLeader, () => Isolate(Leader())),
+            (profile.OneWay, CutOneWay),
+            (profile.DiskFull, FillDisk),
+            (profile.WriteFailure, () => Any().Disk.FailNextSync = true),
+            (profile.CheckpointFailure, () => Any().FailNextCheckpoint = true),
+            (profile.Damage, Damage),
+            (profile.Pause, Pause),
+            (profile.WallJump, JumpWall),
+            (profile.HandOver, HandOver),
+            (profile.FalseHint, HintFalsely),
+        ];
+        _totalWeight = _faults.Sum(fault => fault.Weight);
+    }
+
+    public void ScheduleNext() =>
+        _world.Schedule(new Event { Time = _world.Time + 1 + Random.Next(2 * _world.Profile.FaultGap), Kind = EventKind.Fault, Incarnation = Event.Any });
+
+    public void Strike()
+    {
+        if (_world.IsHealing)
+            return;
+        long drawn = Random.Next(_totalWeight);
+        foreach ((int weight, Action strike) in _faults)
+        {
+            drawn -= weight;
+            if (drawn >= 0)
+                continue;
+            strike();
+            break;
+        }
+
+        ScheduleNext();
+    }
+
+    /// <summary>Everything comes back to order, at once.</summary>
+    public void EndAll()
+    {
+        _world.Network.MendAll();
+        foreach (SimulatedReplica replica in _world.Replicas)
+        {
+            replica.PausedUntil = 0;
+            replica.Disk.FailNextSync = false;
+            replica.FailNextCheckpoint = false;
+            replica.OnSpace();
+            if (!replica.IsUp)
+                replica.StartLater(Random.Next(10 * Instant.Millisecond));
+        }
+    }
+
+    private DeterministicRandom Random => _world.Random;
+
+    private SimulatedReplica Any() => _world.Replicas[(int)Random.Next(_world.Replicas.Count)];
+
+    private SimulatedReplica Leader()
+    {
+        SimulatedReplica? leader = null;
+        long highest = -1;
+        foreach (SimulatedReplica replica in _world.Replicas)
+        {
+            if (replica.IsUp && _world.Protocol.IsLeader(replica.Protocol!, out long term) && term > highest)
+                (leader, highest) = (replica, term);
+        }
+
+        return leader ?? Any();
+    }
+
+    private void Crash(SimulatedReplica replica)
+    {
+        if (!replica.IsUp)
+            return;
+        replica.Crash();
+        replica.StartLater(1 + Random.Next(_world.Profile.Downtime));
+        foreach (SimulatedReplica other in _world.Replicas)
+        {
+            if (other.IsUp && Random.Chance(1, 4))
+                Tell(other, new Input.PeerHint(replica.Id, false), Random.Next(100 * Instant.Millisecond));
+        }
+    }
+
+    private void CrashAll()
+    {
+        _world.Coverage.Count(CoverageItem.CrashesOfAll);
+        foreach (SimulatedReplica replica in _world.Replicas)
+            Crash(replica);
+    }
+
+    // Damage takes a replica's vote for good, so at most a minority is ever damaged.
+    private void Damage()
+    {
+        SimulatedReplica replica = Any();
+        int damaged = _world.Replicas.Count(other => other.Disk.WasDamaged);
+        if (replica.Disk.WasDamaged || damaged + 1 > (_world.Replicas.Count - 1) / 2)
+            return;
+        Crash(replica);
+        if (!replica.IsUp && replica.Disk.Damage())
+        {
+            _world.Trace?.Write(_world.Time, replica.Id.ToString(), "a bit turns over on its disk");
+            _world.Coverage.Count(CoverageItem.Damages);
+        }
+    }
+
+    private void Partition()
+    {
+        _world.Coverage.Count(CoverageItem.Partitions);
+        ulong side = Random.NextUInt64();
+        foreach (ReplicaId from in _world.ReplicaIds)
+        {
+            foreach (ReplicaId to in _world.ReplicaIds)
+            {
+                if (((side >> from.Value) & 1) != ((side >> to.Value) & 1))
+                    _world.Network.Cut(from, to);
+            }
+        }
+
+        MendLater();
+    }
+
+    private void Isolate(SimulatedReplica replica)
+    {
+        _world.Coverage.Count(CoverageItem.Partitions);
+        foreach (ReplicaId other in _world.ReplicaIds)
+        {
+            _world.Network.Cut(replica.Id, other);
+            _world.Network.Cut(other, replica.Id);
+        }
+
+        MendLater();
+    }
+
+    private void CutOneWay()
+    {
+        _world.Coverage.Count(CoverageItem.OneWayPartitions);
+        ReplicaId deaf = Any().Id;
+        bool isMute = Random.Chance(1, 2);
+        foreach (ReplicaId other in _world.ReplicaIds)
+        {
+            if (!Random.Chance(2, 3))
+                continue;
+            if (isMute)
+                _world.Network.Cut(deaf, other);
+            else
+                _world.Network.Cut(other, deaf);
+        }
+
+        MendLater();
+    }
+
+    private void MendLater()
+    {
+        _world.Trace?.Write(_world.Time, "", "links are cut");
+        _world.After(Random.Next(_world.Profile.PartitionTime), _world.Network.MendAll);
+    }
+
+    private void FillDisk()
+    {
+        SimulatedReplica replica = Any();
+        if (replica.Disk.IsFull)
+            return;
+        _world.Trace?.Write(_world.Time, replica.Id.ToString(), "disk is full");
+        _world.Coverage.Count(CoverageItem.DiskFull);
+        replica.Disk.IsFull = true;
+        _world.After(Random.Next(2 * Instant.Second), replica.OnSpace);
+    }
+
+    private void Pause()
+    {
+        SimulatedReplica replica = Random.Chance(1, 2) ? Leader() : Any();
+        _world.Trace?.Write(_world.Time, replica.Id.ToString(), "pauses");
+        _world.Coverage.Count(CoverageItem.Pauses);
+        replica.PausedUntil = _world.Time + Random.Next(1200 * Instant.Millisecond);
+    }
+
+    private void JumpWall()
+    {
+        _world.Coverage.Count(CoverageItem.WallJumps);
+        Any().Clock.WallSkew = Random.Next(20 * 60 * Instant.Second) - 10 * 60 * Instant.Second;
+    }
+
+    private void HandOver()
+    {
+        _world.Coverage.Count(CoverageItem.HandOvers);
+        ReplicaId to = Random.Chance(1, 2) ? ReplicaId.None : Any().Id;
+        Tell(Leader(), new Input.HandOver(to), 1);
+    }
+
+    private void HintFalsely()
+    {
+        _world.Coverage.Count(CoverageItem.FalseHints);
+        Tell(Any(), new Input.PeerHint(Any().Id, Random.Chance(1, 3)), 1);
+    }
+
+    private void Tell(SimulatedReplica replica, Input input, long delay) => _world.Schedule(new Event
+    {
+        Time = _world.Time + delay,
+        Kind = EventKind.Input,
+        Target = replica.Id.Value,
+        Incarnation = replica.Incarnation,
+        Payload = input,
+    });
+}

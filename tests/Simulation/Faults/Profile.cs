@@ -1,0 +1,85 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Simulation.Faults;
+
+/// <summary>
+/// How bad the world is: rates and spans of faults. Times in µs, chances in thousandths. The weights say which faults
+/// are drawn how often; one is drawn about every <see cref="FaultGap"/>.
+/// </summary>
+internal sealed record Profile(string Name)
+{
+    public int Nodes { get; init; } = 3;
+
+    public long FaultGap { get; init; } = 300 * Instant.Millisecond;
+
+    public int Drop { get; init; } = 5;
+    public int Duplicate { get; init; } = 5;
+
+    /// <summary>Messages that are late by up to <see cref="LateBy"/>, and so overtaken by others.</summary>
+    public int Late { get; init; } = 20;
+    public long LateBy { get; init; } = 200 * Instant.Millisecond;
+    public long Latency { get; init; } = Instant.Millisecond;
+
+    public long Sync { get; init; } = Instant.Millisecond;
+    public int SlowSync { get; init; } = 10;
+    public long SlowSyncBy { get; init; } = 500 * Instant.Millisecond;
+    public long Checkpoint { get; init; } = 30 * Instant.Millisecond;
+
+    public long Downtime { get; init; } = 800 * Instant.Millisecond;
+    public long PartitionTime { get; init; } = 1500 * Instant.Millisecond;
+
+    public int Crash { get; init; } = 4;
+    public int CrashLeader { get; init; } = 3;
+    public int CrashAll { get; init; } = 1;
+    public int Partition { get; init; } = 3;
+    public int IsolateLeader { get; init; } = 2;
+    public int OneWay { get; init; } = 2;
+    public int DiskFull { get; init; } = 1;
+    public int WriteFailure { get; init; } = 2;
+    public int CheckpointFailure { get; init; } = 1;
+    public int Damage { get; init; } = 1;
+    public int Pause { get; init; } = 2;
+    public int WallJump { get; init; } = 2;
+    public int HandOver { get; init; } = 1;
+    public int FalseHint { get; init; } = 1;
+
+    /// <summary>Bytes of a batch above which a leader begins another; small ones make logs differ in the middle.</summary>
+    public int MaxBatchBytes { get; init; } = 512;
+
+    public int CheckpointEntries { get; init; } = 60;
+    public int KeepEntries { get; init; } = 10;
+
+    public int Clients { get; init; } = 5;
+
+    /// <summary>A client waits up to this long between two operations.</summary>
+    public long ThinkTime { get; init; } = 60 * Instant.Millisecond;
+}
+
+/// <summary>The schedules there are. A seed of <c>mixed</c> draws one of the others.</summary>
+internal static class Profiles
+{
+    private static readonly Profile Base = new("everything");
+
+    public static readonly Profile[] All =
+    [
+        Base,
+        Base with { Name = "five", Nodes = 5 },
+        Base with { Name = "crashes", Crash = 10, CrashLeader = 10, CrashAll = 3, Partition = 0, IsolateLeader = 0, OneWay = 0, SlowSync = 100, FaultGap = 200 * Instant.Millisecond },
+        Base with { Name = "network", Nodes = 5, Drop = 50, Duplicate = 30, Late = 100, Partition = 8, IsolateLeader = 6, OneWay = 6, Crash = 1, CrashLeader = 1, MaxBatchBytes = 128 },
+        Base with { Name = "disks", SlowSync = 150, DiskFull = 5, WriteFailure = 8, CheckpointFailure = 5, Damage = 3, CheckpointEntries = 20, KeepEntries = 2 },
+        Base with { Name = "checkpoints", CheckpointEntries = 8, KeepEntries = 0, Checkpoint = 200 * Instant.Millisecond, ThinkTime = 10 * Instant.Millisecond, Partition = 6 },
+        Base with { Name = "elections", SlowSync = 300, SlowSyncBy = 100 * Instant.Millisecond, CrashLeader = 12, IsolateLeader = 4, FaultGap = 120 * Instant.Millisecond, Downtime = 100 * Instant.Millisecond },
+        Base with { Name = "reads", Drop = 20, Late = 60, LateBy = 600 * Instant.Millisecond, IsolateLeader = 10, Partition = 5, Pause = 8, ThinkTime = 10 * Instant.Millisecond },
+        Base with
+        {
+            // Leaders that come back with entries of an old term and replicate a part of them (Raft, figure 8).
+            Name = "figure8", Nodes = 5, Drop = 120, Late = 150, MaxBatchBytes = 96, CrashLeader = 14, Crash = 6, CrashAll = 0, Partition = 4,
+            IsolateLeader = 6, OneWay = 2, Downtime = 250 * Instant.Millisecond, FaultGap = 150 * Instant.Millisecond, DiskFull = 0, WriteFailure = 0,
+            Damage = 0, Pause = 0, ThinkTime = 20 * Instant.Millisecond, PartitionTime = 600 * Instant.Millisecond,
+        },
+    ];
+
+    public static Profile? Find(string name) => Array.Find(All, profile => profile.Name == name);
+
+    public static Profile Draw(DeterministicRandom random) => All[random.Next(All.Length)];
+}

@@ -1,0 +1,225 @@
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Raft;
+using ActorRepl.Simulation.Faults;
+using ActorRepl.Simulation.Run;
+using ActorRepl.Simulation.World;
+
+namespace ActorRepl.Simulation.Invariants;
+
+/// <summary>Raft, with limits small enough that a few thousand steps meet them.</summary>
+internal sealed class SimulatedRaft : ISimulatedProtocol
+{
+    public string Name => "raft";
+
+    public IProtocolFactory CreateFactory(Profile profile, DeterministicRandom random)
+    {
+        long heartbeat = (40 + random.Next(60)) * Instant.Millisecond;
+        long electionMin = 2 * heartbeat + random.Next(200 * Instant.Millisecond);
+        return new RaftFactory(new RaftOptions
+        {
+            HeartbeatMicros = heartbeat,
+            ElectionMinMicros = electionMin,
+            ElectionMaxMicros = electionMin + 50 * Instant.Millisecond + random.Next(300 * Instant.Millisecond),
+            HintDelayMicros = 20 * Instant.Millisecond,
+            MaxBatchBytes = profile.MaxBatchBytes,
+            MaxInFlightMessages = (int)(1 + random.Next(6)),
+            CheckpointEntries = profile.CheckpointEntries,
+            KeepEntries = profile.KeepEntries,
+            CheckpointRetryMicros = 200 * Instant.Millisecond,
+        });
+    }
+
+    public IInvariants CreateInvariants(SimulatedWorld world) => new RaftInvariants(world);
+
+    public bool IsLeader(IProtocol protocol, out long term)
+    {
+        var raft = (RaftReplica)protocol;
+        term = raft.CurrentTerm;
+        return raft.IsLeader;
+    }
+}
+
+/// <summary>
+/// The properties of figure 3 of the Raft paper, and two that the paper takes for granted: a commit index does not go
+/// back, and what is committed is on the disks of a majority.
+/// </summary>
+internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
+{
+    private readonly View[] _views = [.. Enumerable.Range(0, world.Profile.Nodes + 1).Select(_ => new View())];
+    private readonly Dictionary<long, (ReplicaId Id, int Incarnation)> _leaders = [];
+
+    // Per entry that was ever in a log: what it is, and the term of the one before it.
+    private readonly Dictionary<(long Index, long Term), (uint Content, long PreviousTerm)> _entries = [];
+
+    // Per index: the term of the committed entry, and the term in which it was committed.
+    private readonly List<(long Term, long CommittedIn)> _committed = [(0, 0)];
+    private ReplicaId _lastLeader;
+
+    public void Starting(SimulatedReplica replica, RecoveredState recovered)
+    {
+        View view = ViewOf(replica);
+        view.Reset(recovered.Checkpoint?.Index ?? 0, recovered.Checkpoint?.Term ?? 0, []);
+        foreach (EntryBatch batch in recovered.Log)
+        {
+            MatchLogs(replica, view.Log, batch);
+            view.Log.Append(batch);
+            view.Durable.Append(batch);
+        }
+    }
+
+    public void Writing(SimulatedReplica replica, WalEntry entry)
+    {
+        View view = ViewOf(replica);
+        WalRecord record = entry.Record;
+        if (record.TruncateFrom > 0)
+        {
+            if (((RaftReplica)replica.Protocol!).IsLeader)
+                throw new RuleBrokenException("leader append-only", $"{replica.Id} leads and truncates from {record.TruncateFrom}");
+            if (record.TruncateFrom <= view.Commit)
+                throw new RuleBrokenException("commit never back", $"{replica.Id} truncates from {record.TruncateFrom}; {view.Commit} is committed");
+            view.Log.Truncate(record.TruncateFrom);
+        }
+
+        foreach (EntryBatch batch in record.Entries)
+        {
+            MatchLogs(replica, view.Log, batch);
+            view.Log.Append(batch);
+        }
+
+        view.Writing.Enqueue(entry);
+    }
+
+    public void Durable(SimulatedReplica replica, long lsn)
+    {
+        View view = ViewOf(replica);
+        while (view.Writing.TryPeek(out WalEntry? entry) && entry.Lsn <= lsn)
+            view.Durable.Take(view.Writing.Dequeue().Record);
+    }
+
+    public void Installed(SimulatedReplica replica, CheckpointManifest manifest)
+    {
+        View view = ViewOf(replica);
+        long commit = Math.Max(view.Commit, manifest.Index);
+        if (manifest.Index < view.Commit)
+            throw new RuleBrokenException("commit never back", $"{replica.Id} installs {manifest.Index}; {view.Commit} is committed");
+        if (TermCommittedAt(manifest.Index) is var term && term != 0 && term != manifest.Term)
+            throw new RuleBrokenException("state machine safety", $"{replica.Id} installs {manifest.Index} of term {manifest.Term}; term {term} is committed there");
+        view.Reset(manifest.Index, manifest.Term, manifest.Tail);
+        view.Commit = commit;
+    }
+
+    public void Stepped(SimulatedReplica replica)
+    {
+        var raft = (RaftReplica)replica.Protocol!;
+        View view = ViewOf(replica);
+        long term = raft.CurrentTerm;
+        if (term < view.Term)
+            throw new RuleBrokenException("terms never go back", $"{replica.Id} went from {view.Term} to {term}");
+        bool isElected = raft.IsLeader && !(view.Leads && view.Term == term);
+        view.Term = term;
+        view.Leads = raft.IsLeader;
+        if (isElected)
+            Elected(replica, view);
+        if (raft.CommitIndex != view.Commit)
+            Committed(replica, view, raft.CommitIndex);
+    }
+
+    private void Elected(SimulatedReplica replica, View view)
+    {
+        world.Coverage.Count(CoverageItem.Elections);
+        world.Coverage.Count(CoverageItem.LeaderChanges, _lastLeader != replica.Id ? 1 : 0);
+        _lastLeader = replica.Id;
+        if (!_leaders.TryAdd(view.Term, (replica.Id, replica.Incarnation)))
+            throw new RuleBrokenException("one leader a term", $"{replica.Id} leads term {view.Term}, which {_leaders[view.Term].Id} has led");
+        for (long index = view.Log.BaseIndex + 1; index < _committed.Count; index++)
+        {
+            (long committed, long committedIn) = _committed[(int)index];
+            if (committed != 0 && committedIn < view.Term && (!view.Log.Holds(index) || view.Log.TermAt(index) != committed))
+                throw new RuleBrokenException("leader completeness", $"{replica.Id} leads term {view.Term} without entry {index} of term {committed}, committed in term {committedIn}");
+        }
+    }
+
+    private void Committed(SimulatedReplica replica, View view, long commit)
+    {
+        if (commit < view.Commit)
+            throw new RuleBrokenException("commit never back", $"{replica.Id} went from {view.Commit} to {commit}");
+        for (long index = Math.Max(view.Commit, view.Log.BaseIndex) + 1; index <= commit; index++)
+        {
+            while (_committed.Count <= index)
+                _committed.Add((0, 0));
+            long term = view.Log.TermAt(index);
+            (long known, _) = _committed[(int)index];
+            if (known == 0)
+            {
+                _committed[(int)index] = (term, view.Term);
+                world.Coverage.Count(CoverageItem.EntriesCommitted);
+            }
+            else if (known != term)
+            {
+                throw new RuleBrokenException("state machine safety", $"{replica.Id} commits entry {index} of term {term}; of term {known} it was committed before");
+            }
+        }
+
+        view.Commit = commit;
+        if (view.Leads)
+            CheckMajority(replica, view, commit);
+    }
+
+    private void CheckMajority(SimulatedReplica leader, View view, long index)
+    {
+        int needed = world.Replicas.Count / 2 + 1;
+        int found = 0;
+        long term = view.Log.TermAt(index);
+        foreach (SimulatedReplica replica in world.Replicas)
+        {
+            LogShadow durable = ViewOf(replica).Durable;
+            // What damage took away had been there; the replica has no vote since.
+            if (replica.Disk.WasDamaged || durable.BaseIndex > index || (durable.Holds(index) && durable.TermAt(index) == term))
+                found++;
+        }
+
+        if (found < needed)
+            throw new RuleBrokenException("committed is durable on a majority", $"{leader.Id} commits entry {index} of term {term}, which {found} of {world.Replicas.Count} disks hold");
+    }
+
+    // If index and term of two entries agree, so do the entries and all before them: each names its predecessor.
+    private void MatchLogs(SimulatedReplica replica, LogShadow log, EntryBatch batch)
+    {
+        long index = batch.FirstIndex;
+        if (index - 1 > log.LastIndex || index <= log.BaseIndex)
+            throw new RuleBrokenException("log matching", $"{replica.Id} writes entry {index} after {log.LastIndex}");
+        long previous = log.TermAt(index - 1);
+        foreach (ReadOnlyMemory<byte> payload in batch)
+        {
+            (uint Content, long PreviousTerm) entry = (Crc32C.Compute(payload.Span, (uint)batch.Wall ^ (uint)batch.Kind), previous);
+            if (!_entries.TryAdd((index, batch.Term), entry) && _entries[(index, batch.Term)] != entry)
+                throw new RuleBrokenException("log matching", $"{replica.Id} has another entry {index} of term {batch.Term} than a replica before it");
+            previous = batch.Term;
+            index++;
+        }
+    }
+
+    private long TermCommittedAt(long index) => index < _committed.Count ? _committed[(int)index].Term : 0;
+
+    private View ViewOf(SimulatedReplica replica) => _views[replica.Id.Value];
+
+    private sealed class View
+    {
+        public LogShadow Log { get; } = new();
+        public LogShadow Durable { get; } = new();
+        public Queue<WalEntry> Writing { get; } = new();
+        public long Commit { get; set; }
+        public long Term { get; set; }
+        public bool Leads { get; set; }
+
+        public void Reset(long baseIndex, long baseTerm, IReadOnlyList<EntryBatch> log)
+        {
+            Log.Reset(baseIndex, baseTerm, log);
+            Durable.Reset(baseIndex, baseTerm, log);
+            Writing.Clear();
+            Commit = baseIndex;
+            Leads = false;
+            Term = 0;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Text.Json;
+using ActorRepl.Simulation.Faults;
+using ActorRepl.Simulation.Invariants;
+
+namespace ActorRepl.Simulation.Run;
+
+/// <summary>The command line. Exit code 0: all held; 1: a rule was broken or something was not met; 2: usage.</summary>
+internal static class SimulationCommand
+{
+    private static readonly ISimulatedProtocol[] Protocols = [new SimulatedRaft()];
+
+    public static ISimulatedProtocol? FindProtocol(string name) => Array.Find(Protocols, protocol => protocol.Name == name);
+
+    public static int Invoke(string[] arguments)
+    {
+        var protocol = new Option<string>("--protocol") { Description = $"the protocol: {string.Join(", ", Protocols.Select(item => item.Name))}", DefaultValueFactory = _ => "raft" };
+        protocol.AcceptOnlyFromAmong([.. Protocols.Select(item => item.Name)]);
+        var seeds = new Option<long>("--seeds") { Description = "how many seeds to run", DefaultValueFactory = _ => 1000 };
+        var from = new Option<long>("--from") { Description = "the first of them", DefaultValueFactory = _ => 1 };
+        var seed = new Option<long?>("--seed") { Description = "run this one seed" };
+        var steps = new Option<long>("--steps") { Description = "steps with faults in a seed, before it heals", DefaultValueFactory = _ => 2_500 };
+        var nodes = new Option<int?>("--nodes") { Description = "replicas, 1 to 9; the profile's own if not given" };
+        var profile = new Option<string>("--profile") { Description = $"schedule of faults: mixed, {string.Join(", ", Profiles.All.Select(item => item.Name))}", DefaultValueFactory = _ => "mixed" };
+        profile.AcceptOnlyFromAmong(["mixed", .. Profiles.All.Select(item => item.Name)]);
+        var failures = new Option<int>("--failures") { Description = "stop after so many failing seeds", DefaultValueFactory = _ => 1 };
+        var trace = new Option<bool>("--trace") { Description = "with --seed: print all that happens" };
+        var json = new Option<bool>("--json") { Description = "print the result as JSON" };
+        var floors = new Option<bool>("--no-floors") { Description = "do not fail where coverage is below its floor" };
+        AtLeast(seeds, 1);
+        AtLeast(from, 0);
+        AtLeast(steps, 1);
+        var command = new RootCommand("Runs a protocol through seeded histories of faults and checks it after every step.")
+        {
+            protocol, seeds, from, seed, steps, nodes, profile, failures, trace, json, floors,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(trace) && result.GetValue(seed) is null)
+                result.AddError("--trace needs --seed: it prints one seed");
+            if (result.GetValue(nodes) is < 1 or > 9)
+                result.AddError($"--nodes is {result.GetValue(nodes)}; it must be 1 to 9");
+        });
+        command.SetAction(result =>
+        {
+            var options = new RunOptions
+            {
+                Protocol = FindProtocol(result.GetValue(protocol)!)!,
+                Profile = Profiles.Find(result.GetValue(profile)!),
+                Nodes = result.GetValue(nodes),
+                Steps = result.GetValue(steps),
+            };
+            if (result.GetValue(seed) is { } one)
+                return RunOne(options, (ulong)one, result.GetValue(trace), result.GetValue(json));
+            return RunMany(options, result.GetValue(from), result.GetValue(seeds), result.GetValue(failures), result.GetValue(json), !result.GetValue(floors));
+        });
+        ParseResult parsed = command.Parse(arguments);
+        int code = parsed.Invoke();
+        return parsed.Errors.Count > 0 ? 2 : code;
+    }
+
+    /// <summary>The one command that runs a seed again.</summary>
+    public static string Replay(RunOptions options, SeedResult failure) =>
+        $"dotnet run -c Release --project tests/Simulation -- --protocol {options.Protocol.Name} --profile {failure.Profile}"
+        + (options.Nodes is { } nodes ? $" --nodes {nodes}" : "")
+        + (options.Steps != new RunOptions { Protocol = options.Protocol }.Steps ? $" --steps {options.Steps}" : "")
+        + $" --seed {failure.Seed} --trace";
+
+    private static void AtLeast(Option<long> option, long least) => option.Validators.Add(result =>
+    {
+        if (result.Errors.Any() || result.GetValueOrDefault<long>() >= least)
+            return;
+        result.AddError($"{option.Name} is {result.GetValueOrDefault<long>()}; it must be at least {least}");
+    });
+
+    private static int RunOne(RunOptions options, ulong seed, bool trace, bool json)
+    {
+        SeedResult result = SeedRun.Run(options, seed, trace ? new Trace(Console.Out) : null);
+        if (json)
+            Console.WriteLine(JsonSerializer.Serialize(new { result.Seed, result.Profile, result.Nodes, result.Steps, Hash = $"{result.Hash:x16}", result.Rule, result.Detail }));
+        else
+            Console.WriteLine($"seed {seed} ({result.Profile}, {result.Nodes} nodes): {result.Steps} steps, trace {result.Hash:x16}: {result.Rule ?? "all rules held"}");
+        if (result.Rule is null)
+            return 0;
+        if (!json)
+            Report.Failure(options, result);
+        return 1;
+    }
+
+    private static int RunMany(RunOptions options, long first, long count, int maxFailures, bool json, bool checkFloors)
+    {
+        var runner = new Runner(options);
+        RunResult result;
+        using (Report.ShowProgress(runner, count, enabled: !json && !Console.IsOutputRedirected))
+            result = runner.Run((ulong)first, count, maxFailures);
+        bool checksFloors = checkFloors && options is { Profile: null, Nodes: null } && result.Failures.Count == 0;
+        CoverageItem[] missed = checksFloors ? [.. result.Coverage.BelowFloor(result.Seeds)] : [];
+        if (json)
+            Report.Json(options, result, missed);
+        else
+            Report.Text(options, result, missed);
+        return result.Failures.Count > 0 || missed.Length > 0 ? 1 : 0;
+    }
+}

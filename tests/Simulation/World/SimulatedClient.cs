@@ -1,0 +1,311 @@
+using System.Text;
+using ActorRepl.Protocols.Checking;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using ActorRepl.Simulation.Run;
+
+namespace ActorRepl.Simulation.World;
+
+/// <summary>
+/// A client that does one thing at a time and writes down what it saw. With a session it sends a command again until it
+/// knows; without one it gives up where sending again could do it twice.
+/// </summary>
+internal sealed class SimulatedClient(SimulatedWorld world, int number, bool hasSession)
+{
+    /// <summary>Request ids are made so that the client is known from them.</summary>
+    public const int MaxClients = 16;
+
+    /// <summary>Wakes a client that is idle, whatever it waits for.</summary>
+    public const long Now = -1;
+
+    private readonly List<RecordedOperation> _parts = [];
+    private ReplicaId _target;
+    private byte[] _payload = [];
+    private RequestKind _kind;
+    private bool _busy;
+    private bool _maybeDone;
+    private bool _wasSent;
+    private long _firstAttempt;
+    private long _lastAttempt;
+    private long _giveUpAt;
+    private long _called;
+
+    private Guid _session;
+    private long _sequence;
+    private bool _registering;
+
+    /// <summary>Reads every key one after the other and then rests, instead of doing as it likes.</summary>
+    public Queue<string>? FinalReads { get; set; }
+
+    public bool IsIdle => !_busy;
+
+    /// <summary>Successful operations so far.</summary>
+    public long Done { get; private set; }
+
+    /// <summary>Its next thing is due: an operation, or another attempt at the one it is at.</summary>
+    public void Wake(long token)
+    {
+        if (token != _lastAttempt && (_busy || token != Now))
+            return;
+        if (_busy)
+        {
+            if (_wasSent)
+                _maybeDone = true;
+            AttemptAgain();
+        }
+        else if (!world.IsHealing || FinalReads is { Count: > 0 })
+        {
+            Begin();
+        }
+    }
+
+    public void Answer(SimulatedAnswer answer)
+    {
+        if (!_busy || answer.RequestId < _firstAttempt)
+            return;
+        if (answer.Why is { } why)
+        {
+            if (answer.RequestId == _lastAttempt)
+                Rejected(why);
+            return;
+        }
+
+        ReadOnlyMemory<byte> result = answer.Result;
+        if (_kind == RequestKind.Command && hasSession)
+        {
+            result = CommandEnvelope.DecodeResult(result, out SessionStatus status);
+            if (status != SessionStatus.Applied)
+            {
+                SessionRefused(status);
+                return;
+            }
+        }
+
+        Finish(result);
+    }
+
+    private void Begin()
+    {
+        _busy = true;
+        _maybeDone = _wasSent = false;
+        _parts.Clear();
+        _called = world.Steps;
+        var payload = new KeyValuePayload();
+        if (FinalReads is { Count: > 0 } keys)
+        {
+            _kind = RequestKind.Read;
+            Read(payload, keys.Dequeue());
+        }
+        else if (hasSession && _session == Guid.Empty)
+        {
+            Register(payload);
+        }
+        else
+        {
+            Choose(payload);
+        }
+
+        byte[] bytes = payload.ToArray();
+        _payload = _kind != RequestKind.Command ? bytes
+            : hasSession ? CommandEnvelope.Encode(new SessionStamp(_session, _sequence, _sequence), bytes)
+            : CommandEnvelope.Encode(bytes);
+        _giveUpAt = world.Time + Instant.Second + world.Random.Next(3 * Instant.Second);
+        _firstAttempt = world.NextRequestId(number);
+        Send(_firstAttempt);
+    }
+
+    // The first command of a session does nothing: should the session be forgotten before the answer is known, nothing is done twice.
+    private void Register(KeyValuePayload payload)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BitConverter.TryWriteBytes(bytes, world.Random.NextUInt64());
+        BitConverter.TryWriteBytes(bytes[8..], world.Random.NextUInt64());
+        _session = new Guid(bytes);
+        _sequence = 1;
+        _registering = true;
+        _kind = RequestKind.Command;
+        payload.CountKeys();
+    }
+
+    private void Choose(KeyValuePayload payload)
+    {
+        if (hasSession)
+            _sequence++;
+        string key = world.Keys[world.Random.Next(world.Keys.Length)];
+        long dice = world.Random.Next(100);
+        _kind = dice < 35 ? RequestKind.Read : dice < 38 ? RequestKind.StaleRead : RequestKind.Command;
+        if (_kind != RequestKind.Command)
+        {
+            Read(payload, key);
+            return;
+        }
+
+        Write(payload, key, dice);
+        if (world.Random.Chance(1, 10) && world.Keys[world.Random.Next(world.Keys.Length)] is var other && other != key)
+            Write(payload, other, dice);
+    }
+
+    private void Read(KeyValuePayload payload, string key)
+    {
+        payload.Get(Encoding.UTF8.GetBytes(key));
+        _parts.Add(Operation(RecordedAction.Read, key, ""));
+    }
+
+    private void Write(KeyValuePayload payload, string key, long dice)
+    {
+        byte[] name = Encoding.UTF8.GetBytes(key);
+        string value = world.NextValue(number);
+        byte[] bytes = Encoding.UTF8.GetBytes(value);
+        if (dice < 68)
+        {
+            payload.Append(name, bytes);
+            _parts.Add(Operation(RecordedAction.Append, key, value));
+        }
+        else if (dice < 85)
+        {
+            payload.Set(name, bytes);
+            _parts.Add(Operation(RecordedAction.Write, key, value));
+        }
+        else if (dice < 95)
+        {
+            string expected = world.LastSeen(key);
+            if (expected.Length == 0)
+                payload.SetIfMissing(name, bytes);
+            else
+                payload.CompareAndSet(name, Encoding.UTF8.GetBytes(expected), bytes);
+            _parts.Add(Operation(RecordedAction.CompareAndSet, key, value) with { Expected = expected });
+        }
+        else
+        {
+            payload.Delete(name);
+            _parts.Add(Operation(RecordedAction.Delete, key, ""));
+        }
+    }
+
+    private RecordedOperation Operation(RecordedAction action, string key, string value) => new()
+    {
+        Client = number,
+        Action = action,
+        Key = key,
+        Value = value,
+        Called = _called,
+        Returned = RecordedOperation.Never,
+    };
+
+    private void Send(long attempt)
+    {
+        _lastAttempt = attempt;
+        if (_target.IsNone || world.Random.Chance(1, 20))
+            _target = world.ReplicaIds[(int)world.Random.Next(world.ReplicaIds.Count)];
+        long patience = 100 * Instant.Millisecond + world.Random.Next(900 * Instant.Millisecond);
+        _wasSent = world.SendRequest(_target, new SimulatedRequest(attempt, _kind, _payload, patience));
+        world.Wake(number, attempt, patience + 50 * Instant.Millisecond);
+    }
+
+    private void AttemptAgain()
+    {
+        bool isSafe = hasSession || _kind != RequestKind.Command || !_maybeDone;
+        if (world.Time >= _giveUpAt || !isSafe)
+        {
+            GiveUp();
+            return;
+        }
+
+        world.Coverage.Count(CoverageItem.Retries);
+        _target = world.ReplicaIds[(int)world.Random.Next(world.ReplicaIds.Count)];
+        Send(world.NextRequestId(number));
+    }
+
+    private void Rejected(in Rejection why)
+    {
+        world.Coverage.Count(why.Reason switch
+        {
+            RejectReason.NotLeader => CoverageItem.RejectedNotLeader,
+            RejectReason.NoQuorum => CoverageItem.RejectedNoQuorum,
+            RejectReason.StorageUnavailable => CoverageItem.RejectedStorageUnavailable,
+            RejectReason.Dropped => CoverageItem.RejectedDropped,
+            _ => CoverageItem.RejectedOverloaded,
+        });
+        _maybeDone |= why.OutcomeUnknown;
+        _wasSent = false;
+        bool isSafe = hasSession || _kind != RequestKind.Command || !_maybeDone;
+        if (world.Time >= _giveUpAt || !isSafe)
+        {
+            GiveUp();
+            return;
+        }
+
+        world.Coverage.Count(CoverageItem.Retries);
+        _target = why.Leader;
+        _lastAttempt = world.NextRequestId(number);
+        world.Wake(number, _lastAttempt, Instant.Millisecond + world.Random.Next(30 * Instant.Millisecond));
+    }
+
+    private void SessionRefused(SessionStatus status)
+    {
+        if (status == SessionStatus.Expired)
+            world.Coverage.Count(CoverageItem.SessionsExpired);
+        else
+            throw new Invariants.RuleBrokenException("sessions", $"client {number} got {status} for sequence {_sequence}");
+        _maybeDone |= _firstAttempt != _lastAttempt;
+        _session = Guid.Empty;
+        GiveUp();
+    }
+
+    private void GiveUp()
+    {
+        if (_maybeDone && _kind == RequestKind.Command)
+        {
+            world.Coverage.Count(CoverageItem.OutcomesUnknown);
+            world.History.AddRange(_parts);
+        }
+
+        if (_registering)
+            _session = Guid.Empty;
+        End();
+    }
+
+    private void Finish(ReadOnlyMemory<byte> result)
+    {
+        Done++;
+        world.Coverage.Count(_kind switch
+        {
+            RequestKind.Command => CoverageItem.CommandsDone,
+            RequestKind.Read => CoverageItem.ReadsDone,
+            _ => CoverageItem.StaleReads,
+        });
+        KeyValueReplyReader replies = KeyValueCodec.Replies(result);
+        foreach (RecordedOperation part in _parts)
+        {
+            if (!replies.Next(out KeyValueReply reply))
+                throw new Invariants.RuleBrokenException("replies", $"client {number} got fewer replies than operations");
+            if (_kind != RequestKind.StaleRead)
+                world.History.Add(Returned(part, reply));
+        }
+
+        End();
+    }
+
+    private RecordedOperation Returned(RecordedOperation part, in KeyValueReply reply)
+    {
+        if (reply.Kind == KeyValueReplyKind.Error)
+            throw new Invariants.RuleBrokenException("replies", $"client {number} got an error: {reply.Error}");
+        string value = part.Action == RecordedAction.Read ? Encoding.UTF8.GetString(reply.Bytes.Span) : part.Value;
+        if (part.Action == RecordedAction.Read)
+            world.Saw(part.Key, value);
+        return part with
+        {
+            Returned = world.Steps,
+            Value = value,
+            Succeeded = part.Action is RecordedAction.CompareAndSet or RecordedAction.Delete ? reply.Integer == 1 : null,
+        };
+    }
+
+    private void End()
+    {
+        _busy = false;
+        _registering = false;
+        _lastAttempt = world.NextRequestId(number);
+        world.Wake(number, _lastAttempt, world.IsHealing ? Instant.Millisecond : world.Random.Next(world.Profile.ThinkTime));
+    }
+}

@@ -1,0 +1,251 @@
+using ActorRepl.Protocols.Checking;
+using ActorRepl.Protocols.Driver;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using ActorRepl.Simulation.Faults;
+using ActorRepl.Simulation.Invariants;
+using ActorRepl.Simulation.Run;
+
+namespace ActorRepl.Simulation.World;
+
+/// <summary>
+/// Replicas, clients, network, disks, clocks and faults in one virtual time. Everything that happens follows from the
+/// seed: one event after another from the queue, each one step.
+/// </summary>
+internal sealed class SimulatedWorld
+{
+    private static readonly Profile Calm = new("calm") { Drop = 0, Duplicate = 0, Late = 0, SlowSync = 0 };
+
+    private readonly EventQueue _queue = new();
+    private readonly SimulatedReplica[] _replicas;
+    private readonly SimulatedClient[] _clients;
+    private readonly FaultSchedule _faults;
+    private readonly Dictionary<string, string> _lastSeen = [];
+    private ulong _hash = 14695981039346656037;
+    private long _requests;
+    private long _values;
+
+    public SimulatedWorld(ISimulatedProtocol protocol, ulong seed, Profile profile, Trace? trace)
+    {
+        Random = new DeterministicRandom(seed);
+        Profile = profile;
+        Trace = trace;
+        Protocol = protocol;
+        Factory = protocol.CreateFactory(profile, Random);
+        IsNetworkOrdered = Random.Chance(1, 2);
+        SegmentBytes = (int)(100 + Random.Next(800));
+        Sessions = new SessionOptions { MaxSessions = Random.Chance(1, 3) ? 2 : 64, ExpiryMicros = Random.Chance(1, 4) ? Instant.Second : 3600 * Instant.Second };
+        ReplicaIds = [.. Enumerable.Range(1, profile.Nodes).Select(number => new ReplicaId(number))];
+        Network = new SimulatedNetwork(this, profile.Nodes);
+        Invariants = protocol.CreateInvariants(this);
+        _replicas = [.. Enumerable.Range(1, profile.Nodes).Select(number => new SimulatedReplica(this, number))];
+        _clients = [.. Enumerable.Range(0, profile.Clients).Select(number => new SimulatedClient(this, number, hasSession: number % 3 != 0))];
+        _faults = new FaultSchedule(this);
+    }
+
+    public DeterministicRandom Random { get; }
+    public ISimulatedProtocol Protocol { get; }
+    public IProtocolFactory Factory { get; }
+    public IInvariants Invariants { get; }
+    public MachineAgreement Agreement { get; } = new();
+    public SimulatedNetwork Network { get; }
+    public Coverage Coverage { get; } = new();
+    public Trace? Trace { get; }
+    public Profile Profile { get; private set; }
+    public SessionOptions Sessions { get; }
+    public DriverOptions DriverOptions { get; } = new() { TransferWindow = 2, TransferPatienceMicros = 200 * Instant.Millisecond };
+    public IReadOnlyList<ReplicaId> ReplicaIds { get; }
+    public IReadOnlyList<SimulatedReplica> Replicas => _replicas;
+    public string[] Keys { get; } = ["a", "b", "c", "d"];
+    public List<RecordedOperation> History { get; } = [];
+
+    public bool IsNetworkOrdered { get; }
+    public int SegmentBytes { get; }
+
+    /// <summary>µs since the world began.</summary>
+    public long Time { get; private set; }
+
+    /// <summary>Events so far: the clock of histories.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>Faults are over; what was broken is to come back.</summary>
+    public bool IsHealing { get; private set; }
+
+    /// <summary>A fingerprint of everything that happened.</summary>
+    public ulong Hash => _hash;
+
+    /// <summary>Faults for so many steps, then healing, then the history is judged.</summary>
+    public void Run(long steps)
+    {
+        foreach (SimulatedReplica replica in _replicas)
+            replica.StartLater(Random.Next(20 * Instant.Millisecond));
+        for (int client = 0; client < _clients.Length; client++)
+            Wake(client, 0, Random.Next(500 * Instant.Millisecond));
+        _faults.ScheduleNext();
+        while (Steps < steps)
+            Step();
+        Heal();
+    }
+
+    public void Schedule(in Event scheduled) => _queue.Add(scheduled);
+
+    public void After(long delay, Action end) => Schedule(new Event { Time = Time + delay, Kind = EventKind.FaultEnds, Incarnation = Event.Any, Payload = end });
+
+    /// <summary>True in so many of a thousand cases.</summary>
+    public bool Chance(int permille) => permille > 0 && Random.Next(1000) < permille;
+
+    public void Mix(ulong value) => _hash = (_hash ^ value) * 1099511628211;
+
+    public SimulatedReplica Replica(ReplicaId id) => _replicas[id.Value - 1];
+
+    // ---- clients ----
+
+    public long NextRequestId(int client) => ++_requests * SimulatedClient.MaxClients + client;
+
+    public string NextValue(int client) => $"{client}.{++_values} ";
+
+    public string LastSeen(string key) => _lastSeen.GetValueOrDefault(key, "");
+
+    public void Saw(string key, string value) => _lastSeen[key] = value;
+
+    public void Wake(int client, long token, long delay) =>
+        Schedule(new Event { Time = Time + delay, Kind = EventKind.ClientWakes, Target = client, Incarnation = Event.Any, A = token });
+
+    /// <summary>False: it was lost on its way.</summary>
+    public bool SendRequest(ReplicaId to, SimulatedRequest request)
+    {
+        if (Chance(Profile.Drop))
+            return false;
+        Schedule(new Event
+        {
+            Time = Time + 50 + Random.Next(Profile.Latency) + (Chance(Profile.Late) ? Random.Next(Profile.LateBy) : 0),
+            Kind = EventKind.Request,
+            Target = to.Value,
+            Incarnation = Event.Any,
+            Payload = request,
+        });
+        return true;
+    }
+
+    public void Answer(SimulatedAnswer answer)
+    {
+        Mix((ulong)answer.RequestId ^ ((ulong)Crc32C.Compute(answer.Result.Span) << 32));
+        if (Chance(Profile.Drop))
+            return;
+        Schedule(new Event
+        {
+            Time = Time + 50 + Random.Next(Profile.Latency),
+            Kind = EventKind.Answer,
+            Target = (int)(answer.RequestId % SimulatedClient.MaxClients),
+            Incarnation = Event.Any,
+            Payload = answer,
+        });
+    }
+
+    // ---- steps ----
+
+    private void Step()
+    {
+        Event next = _queue.Take();
+        Time = next.Time;
+        Steps++;
+        Mix((ulong)next.Time * 31 + (ulong)next.Kind * 7 + (ulong)next.Target);
+        switch (next.Kind)
+        {
+            case EventKind.ClientWakes:
+                _clients[next.Target].Wake(next.A);
+                break;
+            case EventKind.Answer:
+                _clients[next.Target].Answer((SimulatedAnswer)next.Payload!);
+                break;
+            case EventKind.Fault:
+                _faults.Strike();
+                break;
+            case EventKind.FaultEnds:
+                ((Action)next.Payload!)();
+                break;
+            default:
+                StepReplica(_replicas[next.Target - 1], next);
+                break;
+        }
+    }
+
+    private void StepReplica(SimulatedReplica replica, in Event next)
+    {
+        if (next.Incarnation != Event.Any && next.Incarnation != replica.Incarnation)
+            return;
+        if (next.Kind == EventKind.Start)
+        {
+            if (!replica.IsUp)
+                replica.Start();
+            return;
+        }
+
+        if (!replica.IsUp)
+            return;
+        if (replica.PausedUntil > Time)
+        {
+            Event later = next;
+            later.Time = replica.PausedUntil;
+            Schedule(later);
+            return;
+        }
+
+        if (next.Kind == EventKind.Deliver && Network.IsCut(new ReplicaId((int)(next.A >> 8)), replica.Id))
+            return;
+        replica.Handle(next);
+    }
+
+    // ---- the end ----
+
+    private const long HealingTime = 30 * Instant.Second;
+    private const long HealingSteps = 200_000;
+
+    private void Heal()
+    {
+        Trace?.Write(Time, "", "healing");
+        IsHealing = true;
+        Profile = Calm with { Nodes = Profile.Nodes };
+        _faults.EndAll();
+        Until("operations that were under way end", () => _clients.All(client => client.IsIdle));
+        Until("the group has a leader that serves again", () => Replicas.Any(replica => replica.IsUp && Protocol.IsLeader(replica.Protocol!, out _)));
+
+        SimulatedClient reader = _clients[0];
+        reader.FinalReads = new Queue<string>(Keys);
+        long done = reader.Done + Keys.Length;
+        for (int i = 0; i < 20 && reader.Done < done; i++)
+        {
+            Wake(0, SimulatedClient.Now, 1);
+            Until("a read ends", () => reader.IsIdle && reader.FinalReads.Count == 0);
+            if (reader.Done < done)
+                reader.FinalReads = new Queue<string>(Keys);
+        }
+
+        if (reader.Done < done)
+            throw new RuleBrokenException("availability", "reads fail although everything is healed");
+        long reached = Agreement.LastIndex;
+        Until("all replicas catch up", () => Replicas.All(replica => replica.IsUp && replica.Status.AppliedIndex >= reached));
+        JudgeHistory();
+    }
+
+    private void Until(string what, Func<bool> isSo)
+    {
+        long deadline = Time + HealingTime;
+        long lastStep = Steps + HealingSteps;
+        while (!isSo())
+        {
+            if (Time > deadline || Steps > lastStep)
+                throw new RuleBrokenException("availability", $"after healing, {what}: not within {HealingTime / Instant.Second} s or {HealingSteps} steps");
+            Step();
+        }
+    }
+
+    private void JudgeHistory()
+    {
+        CheckResult result = LinearizabilityChecker.Check(History, new CheckerLimits { MaxConfigurations = 500_000 });
+        if (result.Verdict == Linearizability.NotLinearizable)
+            throw new RuleBrokenException("linearizability", result.Explanation!);
+        if (result.Verdict == Linearizability.Unknown)
+            Coverage.Count(CoverageItem.HistoriesUndecided);
+    }
+}

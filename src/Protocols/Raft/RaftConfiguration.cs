@@ -19,7 +19,8 @@ internal sealed class RaftConfiguration
         Learners = Sorted(learners ?? []);
         Members = Sorted([.. Voters, .. OldVoters, .. Learners]);
         if (Voters.Length == 0 || Members.Length > MaxMembers)
-            throw new ArgumentException($"a configuration has {Voters.Length} voters and {Members.Length} members; it needs 1 voter and has at most {MaxMembers} members");
+            throw new ArgumentException($"a configuration has {Voters.Length} voters and {Members.Length} members; "
+                + $"it needs 1 voter and has at most {MaxMembers} members");
         if (Members[0].Value < 1)
             throw new ArgumentException($"a configuration names replica {Members[0].Value}; the first is 1");
     }
@@ -78,7 +79,9 @@ internal sealed class RaftConfiguration
     }
 
     public override string ToString() =>
-        string.Join(",", Voters) + (OldVoters.Length > 0 ? $" from {string.Join(",", OldVoters)}" : "") + (Learners.Length > 0 ? $" learners {string.Join(",", Learners)}" : "");
+        string.Join(",", Voters)
+        + (OldVoters.Length > 0 ? $" from {string.Join(",", OldVoters)}" : "")
+        + (Learners.Length > 0 ? $" learners {string.Join(",", Learners)}" : "");
 
     private static ReplicaId[] ReadList(ref ByteReader reader)
     {

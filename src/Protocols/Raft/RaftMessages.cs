@@ -71,7 +71,9 @@ internal abstract class RaftMessage(long term) : PeerMessage
     protected static long NonNegative(ref ByteReader reader)
     {
         long index = reader.Int64();
-        return index >= 0 ? index : throw new InvalidDataException($"a Raft message has {index} at byte {reader.Position - sizeof(long)}; it cannot be negative");
+        if (index < 0)
+            throw new InvalidDataException($"a Raft message has {index} at byte {reader.Position - sizeof(long)}; it cannot be negative");
+        return index;
     }
 }
 
@@ -160,7 +162,8 @@ internal sealed class AppendRequest(long term, long prevIndex, long prevTerm, lo
         {
             EntryBatch batch = EntryBatch.Read(reader.Bytes());
             if (batch.FirstIndex != next || batch.Term < lowest || batch.Term > term)
-                throw new InvalidDataException($"an append of term {term} has entry {batch.FirstIndex} of term {batch.Term} where {next} of term {lowest} or later belongs");
+                throw new InvalidDataException($"an append of term {term} has entry {batch.FirstIndex} of term {batch.Term} "
+                    + $"where {next} of term {lowest} or later belongs");
             if (batch.Kind == EntryKind.Configuration)
                 throw new InvalidDataException($"entry {batch.FirstIndex} changes the membership; this build cannot");
             batches[i] = batch;
@@ -256,7 +259,8 @@ internal sealed class CheckpointOffer(long term, long index, long indexTerm) : R
         writer.Int64(IndexTerm);
     }
 
-    public static CheckpointOffer DecodeBody(long term, ref ByteReader reader) => new(term, NonNegative(ref reader), NonNegative(ref reader));
+    public static CheckpointOffer DecodeBody(long term, ref ByteReader reader) =>
+        new(term, NonNegative(ref reader), NonNegative(ref reader));
 }
 
 /// <summary>The leader asks this follower to start an election at once (thesis 3.10).</summary>

@@ -69,16 +69,19 @@ public sealed record RaftOptions
         Positive(CheckpointBytes, nameof(CheckpointBytes));
         Positive(CheckpointEntries, nameof(CheckpointEntries));
         Positive(CheckpointRetryMicros, nameof(CheckpointRetryMicros));
-        if (ElectionMinMicros < 2 * HeartbeatMicros)
-            throw new ArgumentOutOfRangeException(nameof(ElectionMinMicros), ElectionMinMicros, $"must be at least two heartbeats ({2 * HeartbeatMicros} µs)");
-        if (ElectionMaxMicros <= ElectionMinMicros)
-            throw new ArgumentOutOfRangeException(nameof(ElectionMaxMicros), ElectionMaxMicros, $"must be above {nameof(ElectionMinMicros)} ({ElectionMinMicros} µs)");
+        AtLeast(2 * HeartbeatMicros, ElectionMinMicros, nameof(ElectionMinMicros), $"two {nameof(HeartbeatMicros)}");
+        AtLeast(ElectionMinMicros + 1, ElectionMaxMicros, nameof(ElectionMaxMicros), $"one above {nameof(ElectionMinMicros)}");
         ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);
-        long needed = KeepBytes + CheckpointBytes + MaxBatchBytes;
-        if (MaxLogBytes < needed)
-            throw new ArgumentOutOfRangeException(nameof(MaxLogBytes), MaxLogBytes, $"must be at least {nameof(KeepBytes)} + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)} ({needed} bytes)");
+        AtLeast(KeepBytes + CheckpointBytes + MaxBatchBytes, MaxLogBytes, nameof(MaxLogBytes),
+            $"{nameof(KeepBytes)} + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)}");
         ArgumentOutOfRangeException.ThrowIfNegative(KeepEntries);
         return this;
+    }
+
+    private static void AtLeast(long least, long value, string name, string what)
+    {
+        if (value < least)
+            throw new ArgumentOutOfRangeException(name, value, $"must be at least {what} ({least})");
     }
 
     private static void Positive(long value, string name)

@@ -27,7 +27,8 @@ public sealed partial class RaftReplica
             return;
         _checkpointing = _applied;
         _appliedBytes = 0;
-        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), _configuration.Encode(), _log.After(_applied)));
+        EntryBatch[] tail = _log.After(_applied);
+        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), _configuration.Encode(), tail));
     }
 
     private void OnCheckpointSaved(long index)

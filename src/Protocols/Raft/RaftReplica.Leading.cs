@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Raft;
@@ -135,7 +136,7 @@ public sealed partial class RaftReplica
     }
 
     /// <summary>Whether a reply is to what this leader has asked in this term; a later term ends its leadership.</summary>
-    private bool IsAnswer(ReplicaId from, RaftMessage reply, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Peer? peer)
+    private bool IsAnswer(ReplicaId from, RaftMessage reply, [NotNullWhen(true)] out Peer? peer)
     {
         if (reply.Term > _term)
             BecomeFollower(reply.Term, ReplicaId.None);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Raft;
@@ -60,7 +61,7 @@ public sealed partial class RaftReplica
         if (request.Kind != RequestKind.Command)
             return new Rejection(RejectReason.Invalid, Detail: $"request kind {(byte)request.Kind} is unknown");
         if (request.Payload.Length > _options.MaxCommandBytes)
-            return new Rejection(RejectReason.Invalid, Detail: $"a command has {request.Payload.Length} bytes; {_options.MaxCommandBytes} are allowed");
+            return new Rejection(RejectReason.Invalid, Detail: $"the command has {request.Payload.Length} bytes of {_options.MaxCommandBytes} allowed");
         if (_handOver is { } handOver)
             return new Rejection(RejectReason.NotLeader, Leader: handOver.To, Detail: "leadership is being handed over");
         if (_storageFull)
@@ -85,7 +86,7 @@ public sealed partial class RaftReplica
     {
         if (_payloads.Count == 0)
             return;
-        EntryBatch batch = Propose(EntryKind.Command, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_payloads));
+        EntryBatch batch = Propose(EntryKind.Command, CollectionsMarshal.AsSpan(_payloads));
         _commands.Add(batch, [.. _ids], [.. _deadlines]);
         _payloads.Clear();
         _ids.Clear();
@@ -125,4 +126,10 @@ public sealed partial class RaftReplica
         RejectReason reason = _storageFull ? RejectReason.StorageUnavailable : RejectReason.NoQuorum;
         Reject(requestId, new Rejection(reason, OutcomeUnknown: true, _leader, "the command is in the log and was not committed in time"));
     }
+
+    private void RejectLost(long requestId) =>
+        Reject(requestId, new Rejection(RejectReason.Dropped, Leader: _leader, Detail: "a later leader's entry took its place in the log"));
+
+    private void RejectPassedOver(long requestId) =>
+        Reject(requestId, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, _leader, "a checkpoint took the place of its entry"));
 }

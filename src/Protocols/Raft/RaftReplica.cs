@@ -54,8 +54,8 @@ public sealed partial class RaftReplica : IProtocol
         _roundOf = id => id == Self ? _round : FindPeer(id) is { NonVoter: false } peer ? peer.Round : 0;
         _grantedBy = id => id == Self ? _ownVoteCounts : FindPeer(id)!.Granted;
         _heardFrom = id => id == Self || FindPeer(id) is { NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
-        _rejectLost = id => Reject(id, new Rejection(RejectReason.Dropped, Leader: _leader, Detail: "a later leader's entry took its place in the log"));
-        _rejectPassedOver = id => Reject(id, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, _leader, "a checkpoint took the place of its entry"));
+        _rejectLost = RejectLost;
+        _rejectPassedOver = RejectPassedOver;
         _rejectExpired = RejectExpired;
     }
 

@@ -27,7 +27,7 @@ public sealed class ClusterTests
 
         await cluster.TerminateAsync(leader.Id.Value);
 
-        await other.Client.SetAsync("after", "1");
+        await other.Client.OpenSession(KeyValue.Group).ExecuteAsync(KeyValue.Bytes("after"), KeyValue.Set("after", "1"));
         for (int i = 0; i < 100; i++)
             Assert.Equal($"v{i}", await other.Client.GetAsync($"k{i}"));
     }

@@ -22,6 +22,10 @@ internal sealed partial class ReplicaActor
                 _manifestSequenceNr = offer.Metadata.SequenceNr;
                 Fold(() => _fold.Checkpoint(RecordCodec.DecodeManifest(payload.Bytes)));
                 break;
+            case SnapshotOffer { Snapshot: DamagedRecord damaged } offer:
+                _manifestSequenceNr = offer.Metadata.SequenceNr;
+                _fold.Damaged($"snapshot {damaged.SequenceNr}: {damaged.Reason}");
+                break;
             case SnapshotOffer offer:
                 _manifestSequenceNr = offer.Metadata.SequenceNr;
                 _fold.Damaged($"snapshot {offer.Metadata.SequenceNr} is no checkpoint but {offer.Snapshot?.GetType().Name ?? "empty"}");

@@ -56,7 +56,9 @@ internal sealed class SegmentReader : UntypedActor
 
     private void Answer(ReadSegment read, SelectedSnapshot? found)
     {
-        if (found is not { Snapshot: SegmentPayload payload } || found.Metadata.SequenceNr != read.SequenceNr)
+        if (found is { Snapshot: DamagedRecord damaged })
+            Answer(read, null, damaged.Reason);
+        else if (found is not { Snapshot: SegmentPayload payload } || found.Metadata.SequenceNr != read.SequenceNr)
             Answer(read, null, "it is not there");
         else if (payload.Bytes.Length != read.Expected.Length || Crc32C.Compute(payload.Bytes.Span) != read.Expected.Crc)
             Answer(read, null, "its checksum does not match");

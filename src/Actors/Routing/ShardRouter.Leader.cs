@@ -40,8 +40,17 @@ internal sealed partial class ShardRouter
             Believe(status.Leader, status.Term, speaker);
         }
 
+        if (_targets.Values.All(target => target.StorageFailed))
+            RefuseWaiting(report);
         if (_waiting.Count > 0 || _returned.Count > 0 || _stale.Count > 0)
             ScheduleFlushOrLook();
+    }
+
+    private void RefuseWaiting(ReplicaReport report)
+    {
+        var why = new Rejection(RejectReason.StorageUnavailable, Detail: report.Detail);
+        foreach (Call call in _calls.Values.Where(call => call.SentTo.IsNone).ToArray())
+            Fail(call, why);
     }
 
     private void Believe(ReplicaId node, long term, RouterTarget speaker)

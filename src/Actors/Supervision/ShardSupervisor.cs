@@ -27,7 +27,10 @@ internal sealed class ShardSupervisor : UntypedActor
     private bool _running;
     private int _starts;
     private long _startedAt;
+
+    // Why the replica stopped last; kept until it runs again.
     private ReplicaFailed? _failure;
+    private bool _failureReported;
 
     public ShardSupervisor(ReplicationSettings settings, GroupDefinition group, int shard)
     {
@@ -43,7 +46,7 @@ internal sealed class ShardSupervisor : UntypedActor
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
     {
-        _failure ??= new ReplicaFailed(Storage: false, cause.Message);
+        OnFailure(new ReplicaFailed(Storage: false, cause.Message));
         return Directive.Stop;
     });
 
@@ -72,7 +75,7 @@ internal sealed class ShardSupervisor : UntypedActor
                 _startedAt = Stopwatch.GetTimestamp();
                 break;
             case ReplicaFailed failed when Sender.Equals(_replica):
-                _failure = failed;
+                OnFailure(failed);
                 break;
             case Terminated terminated when terminated.ActorRef.Equals(_replica):
                 OnReplicaStopped();
@@ -88,7 +91,7 @@ internal sealed class ShardSupervisor : UntypedActor
 
     private void StartReplica()
     {
-        _failure = null;
+        _failureReported = false;
         _replica = Context.ActorOf(ReplicaActor.Props(new ReplicaContext(_settings, _group, _shard, _locator, ++_starts)), Names.Replica);
         Context.Watch(_replica);
     }
@@ -98,15 +101,23 @@ internal sealed class ShardSupervisor : UntypedActor
         if (_running && Stopwatch.GetElapsedTime(_startedAt) >= _settings.Replica.RestartReset)
             _backoff.Reset();
         _running = false;
-        _failure ??= new ReplicaFailed(Storage: false, "it stopped");
+        OnFailure(new ReplicaFailed(Storage: false, "it stopped"));
         foreach ((IActorRef router, long last) in _lastBatch)
             router.Tell(new ReplicaStopped(_group.Name, _shard, _settings.Self, last), Self);
         _lastBatch.Clear();
         Context.System.EventStream.Publish(new ReplicaStatusChanged(DownReport()));
 
         TimeSpan delay = _backoff.Next();
-        _log.Warning("replica {0}/{1} on {2} is down: {3}; it starts again in {4:0} ms", _group.Name, _shard, _settings.Self, _failure.Reason, delay.TotalMilliseconds);
+        _log.Warning("replica {0}/{1} on {2} is down: {3}; it starts again in {4:0} ms", _group.Name, _shard, _settings.Self, _failure!.Reason, delay.TotalMilliseconds);
         Context.System.Scheduler.ScheduleTellOnce(delay, Self, StartAgain.Instance, Self);
+    }
+
+    // The first finding of a run counts; what follows is its consequence.
+    private void OnFailure(ReplicaFailed failure)
+    {
+        if (!_failureReported)
+            _failure = failure;
+        _failureReported = true;
     }
 
     private void Refuse(RequestBatch batch)

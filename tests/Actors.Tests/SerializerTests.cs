@@ -1,0 +1,97 @@
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Driver;
+using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
+using Akka.Serialization;
+
+namespace ActorRepl.Actors.Tests;
+
+/// <summary>Every message that crosses nodes, there and back.</summary>
+public sealed class SerializerTests : IAsyncLifetime
+{
+    private static readonly byte[] Some = [1, 2, 3];
+
+    private readonly ActorSystem _system = ActorSystem.Create("serializer", RuntimeConfig.Reference);
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _system.Terminate();
+
+    public static TheoryData<object> Messages => [.. All];
+
+    private static object[] All =>
+    [
+        new PeerEnvelope("kv", 3, new ReplicaId(2), PeerChannel.Transfer, Some),
+        new RequestBatch("kv", 3, 77, [
+            new RoutedRequest(1, RequestKind.Command, 5_000, Some), new RoutedRequest(2, RequestKind.StaleRead, 1, ReadOnlyMemory<byte>.Empty)]),
+        new RequestBatch("größer", 0, 1, []),
+        new ReplyBatch("kv", 3, new ReplicaId(1), true, [
+            new RoutedReply(1, Some, null),
+            new RoutedReply(2, default, new Rejection(RejectReason.NotLeader, false, new ReplicaId(3))),
+            new RoutedReply(3, default, new Rejection(RejectReason.NoQuorum, true, default, "nobody there – yet"))]),
+        new ReplicaStopped("kv", 1, new ReplicaId(3), long.MaxValue),
+        new GetReplicaStatus("kv", 2),
+        new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.StorageFailed, null) { Detail = "why", Starts = 4 },
+        new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("leader", 5, new ReplicaId(1), 10, 9, 8, 7, true)
+        {
+            Followers = new Dictionary<ReplicaId, long> { [new ReplicaId(2)] = 9, [new ReplicaId(3)] = 4 },
+        }) { StateBytes = 1 << 30 },
+        new Execute(Some, new byte[10_000]),
+        new Execute(Some, Some, 250, Guid.NewGuid(), 7, 3),
+        new Query(Some, Some, RequestKind.StaleRead, 20),
+        new Executed(Some),
+        new QueryResult(Array.Empty<byte>()),
+        new RequestRejected(RejectReason.StorageUnavailable, true, "storage unavailable"),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Messages), DisableDiscoveryEnumeration = true)]
+    public void A_message_comes_back_as_it_went_in_an_array_of_its_exact_size(object message)
+    {
+        Serializer found = _system.Serialization.FindSerializerFor(message);
+        var serializer = Assert.IsType<ActorReplSerializer>(found);
+        byte[] bytes = serializer.ToBinary(message);
+        object back = serializer.FromBinary(bytes, serializer.Manifest(message));
+
+        Assert.Equal(ActorReplSerializer.SizeOf(message), bytes.Length);
+        Assert.Equal(Describe(message), Describe(back));
+    }
+
+    [Theory]
+    [MemberData(nameof(Messages), DisableDiscoveryEnumeration = true)]
+    public void Bytes_that_end_early_are_refused_and_never_read_past_the_end(object message)
+    {
+        var serializer = (ActorReplSerializer)_system.Serialization.FindSerializerFor(message);
+        byte[] bytes = serializer.ToBinary(message);
+        if (message is PeerEnvelope or Executed or QueryResult)
+            return;
+        for (int length = 0; length < Math.Min(bytes.Length, 200); length++)
+            Assert.Throws<InvalidDataException>(() => serializer.FromBinary(bytes[..length], serializer.Manifest(message)));
+    }
+
+    [Fact]
+    public void Every_manifest_is_distinct_and_an_unknown_one_is_refused()
+    {
+        var serializer = (ActorReplSerializer)_system.Serialization.FindSerializerFor(new Executed(Some));
+        string[] manifests = [.. All.DistinctBy(message => message.GetType()).Select(serializer.Manifest)];
+        Assert.Equal(manifests.Length, manifests.Distinct().Count());
+        Assert.Throws<InvalidDataException>(() => serializer.FromBinary(Some, "zz9"));
+    }
+
+    private static string Describe(object message) => message switch
+    {
+        PeerEnvelope m => $"{m.Group} {m.Shard} {m.From} {m.Channel} {Hex(m.Bytes)}",
+        RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {Hex(r.Payload)}"))}",
+        ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
+        ReplicaReport m => $"{m with { Status = null }} {m.Status} {string.Join(", ", m.Status?.Followers.OrderBy(f => f.Key) ?? Enumerable.Empty<KeyValuePair<ReplicaId, long>>())}"
+            .Replace(m.Status?.Followers.ToString() ?? "-", "", StringComparison.Ordinal),
+        Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")}",
+        Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis}",
+        Executed m => Hex(m.Result),
+        QueryResult m => Hex(m.Result),
+        _ => message.ToString()!,
+    };
+
+    private static string Hex(ReadOnlyMemory<byte> bytes) => Convert.ToHexString(bytes.Span);
+}

@@ -1,0 +1,155 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Actors.Tests.Cluster;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Tests;
+
+/// <summary>Storage that fails, is full, or has lost something.</summary>
+public sealed class StorageTests
+{
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
+
+    private readonly JournalFaults _faults = new();
+
+    [Fact]
+    public async Task A_replica_whose_journal_fails_comes_back_alone_and_its_siblings_are_not_disturbed()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options(shards: 3));
+        TestNode leader = await cluster.LeaderAsync(shard: 1);
+        await cluster.LeaderAsync(shard: 0);
+        await cluster.LeaderAsync(shard: 2);
+        string id = PersistenceIds.Replica("test", leader.Id, KeyValue.Group, 1);
+
+        _faults.Fails = failing => failing == id;
+        for (int i = 0; i < 50; i++)
+            await WriteWhatMayFailAsync(leader.Client, i);
+        await Wait.UntilAsync(async () => (await ReportAsync(leader, 1)).Health == ReplicaHealth.StorageFailed, "the replica is down for its storage");
+        foreach (TestNode node in cluster.Running)
+            await node.Client.ExecuteOnShardAsync(KeyValue.Group, 1, KeyValue.Set("x", "1"));
+
+        _faults.Fails = _ => false;
+        await Wait.UntilAsync(
+            async () => await ReportAsync(leader, 1) is { Health: ReplicaHealth.Running, Status.AppliedIndex: > 0 } back && back.Status.Lag == 0,
+            "the replica is back");
+        Assert.True((await ReportAsync(leader, 1)).Starts > 1);
+        Assert.Equal(1, (await ReportAsync(leader, 0)).Starts);
+        Assert.Equal(1, (await ReportAsync(leader, 2)).Starts);
+    }
+
+    [Fact]
+    public async Task While_the_only_replica_is_down_for_its_storage_requests_are_refused_at_once_as_storage_unavailable()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options(nodes: 1) with
+        {
+            Change = settings => settings with { Replica = settings.Replica with { MinRestart = TimeSpan.FromMilliseconds(700) } },
+        });
+        IReplicationClient client = cluster[1].Client;
+        await client.SetAsync("a", "1");
+
+        _faults.Fails = _ => true;
+        var failed = await Assert.ThrowsAsync<ReplicationException>(() => client.SetAsync("a", "2"));
+        Assert.True(failed.Rejection.OutcomeUnknown);
+        await Wait.UntilAsync(async () => (await ReportAsync(cluster[1], 0)).Health == ReplicaHealth.StorageFailed, "the replica is down");
+        var refused = await Assert.ThrowsAsync<ReplicationException>(() => client.SetAsync("a", "3"));
+        Assert.Equal((RejectReason.StorageUnavailable, false), (refused.Rejection.Reason, refused.Rejection.OutcomeUnknown));
+        Assert.Contains("storage unavailable", refused.Message, StringComparison.Ordinal);
+
+        _faults.Fails = _ => false;
+        await Wait.UntilAsync(() => SucceedsAsync(client.SetAsync("a", "4", Short)), "writes return");
+        Assert.Equal("4", await client.GetAsync("a"));
+    }
+
+    [Fact]
+    public async Task A_full_disk_refuses_writes_reads_go_on_and_writes_return_with_space()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options(nodes: 1));
+        IReplicationClient client = cluster[1].Client;
+        await client.SetAsync("a", "1");
+
+        _faults.Refuses = _ => true;
+        await FailAsync(client.SetAsync("a", "2", Short));
+        var refused = await Assert.ThrowsAsync<ReplicationException>(() => client.SetAsync("b", "1"));
+        Assert.Equal((RejectReason.StorageUnavailable, false), (refused.Rejection.Reason, refused.Rejection.OutcomeUnknown));
+        Assert.Equal("1", await client.GetAsync("a", RequestKind.StaleRead));
+        Assert.NotNull(await client.GetAsync("a", timeout: Short));
+        Assert.Equal(ReplicaHealth.StorageFull, (await ReportAsync(cluster[1], 0)).Health);
+
+        _faults.Refuses = _ => false;
+        await Wait.UntilAsync(() => SucceedsAsync(client.SetAsync("c", "1", Short)), "writes return");
+        Assert.Equal("1", await client.GetAsync("c"));
+        Assert.Null(await client.GetAsync("b"));
+        Assert.Equal(1, (await ReportAsync(cluster[1], 0)).Starts);
+    }
+
+    [Fact]
+    public async Task A_leader_whose_disk_is_full_leaves_every_acknowledged_write_readable()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options());
+        TestNode leader = await cluster.LeaderAsync();
+        TestNode other = cluster.Running.First(node => node.Id != leader.Id);
+        await other.Client.SetAsync("a", "1");
+
+        string id = PersistenceIds.Replica("test", leader.Id, KeyValue.Group, 0);
+        _faults.Refuses = refused => refused == id;
+        await SucceedsAsync(other.Client.SetAsync("b", "1", Short));
+        Assert.Equal("1", await other.Client.GetAsync("a"));
+
+        _faults.Refuses = _ => false;
+        await Wait.UntilAsync(() => SucceedsAsync(other.Client.SetAsync("c", "1", Short)), "writes return");
+        foreach (TestNode node in cluster.Running)
+            Assert.Equal("1", await node.Client.GetAsync("c"));
+    }
+
+    [Fact]
+    public async Task A_replica_with_a_damaged_record_gives_up_its_vote_and_says_so()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options());
+        TestNode leader = await cluster.LeaderAsync();
+        await leader.Client.SetAsync("a", "1");
+        TestNode victim = cluster.Running.First(node => node.Id != leader.Id);
+        string id = PersistenceIds.Replica("test", victim.Id, KeyValue.Group, 0);
+
+        _faults.Damages = damaged => damaged == id;
+        _faults.Fails = failing => failing == id;
+        await leader.Client.SetAsync("a", "2");
+        await Wait.UntilAsync(async () => (await ReportAsync(victim, 0)).Health == ReplicaHealth.StorageFailed, "the replica stops");
+        _faults.Fails = _ => false;
+
+        await Wait.UntilAsync(async () => await ReportAsync(victim, 0) is { Status: { Voter: false } }, "the replica is no voter");
+        await leader.Client.SetAsync("a", "3");
+        Assert.Equal("3", await victim.Client.GetAsync("a"));
+        await Wait.UntilAsync(async () => await victim.Client.GetAsync("a", RequestKind.StaleRead) == "3", "it is rebuilt from its peers");
+    }
+
+    private TestClusterOptions Options(int nodes = 3, int shards = 1)
+    {
+        var options = new TestClusterOptions { Nodes = nodes, Config = _ => _faults.Config };
+        return options with { Group = options.Group with { Shards = shards, Replicas = nodes } };
+    }
+
+    private static async Task WriteWhatMayFailAsync(IReplicationClient client, int i)
+    {
+        foreach (int shard in new[] { 0, 1, 2 })
+            await SucceedsAsync(client.ExecuteOnShardAsync(KeyValue.Group, shard, KeyValue.Set($"k{i}", "v"), new RequestOptions { Timeout = Short }).AsTask());
+    }
+
+    private static async Task<bool> SucceedsAsync(Task request)
+    {
+        try
+        {
+            await request;
+            return true;
+        }
+        catch (ReplicationException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task FailAsync(Task request) => Assert.False(await SucceedsAsync(request), "the request was to be refused");
+
+    private static async Task<ReplicaReport> ReportAsync(TestNode node, int shard) =>
+        (await node.Runtime.LocalReplicasAsync()).Single(report => report.Shard == shard);
+}

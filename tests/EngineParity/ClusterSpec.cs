@@ -139,6 +139,7 @@ public sealed class ClusterSpec
         Assert.Equal(b.Address, (await snapshots.NextAsync<ClusterEvent.MemberJoined>()).Member.Address);
         Assert.Equal(b.Address, (await snapshots.NextAsync<ClusterEvent.MemberUp>()).Member.Address);
         Assert.Equal(b.Address, (await events.NextAsync<ClusterEvent.MemberUp>()).Member.Address);
+        await Up(a, b);
 
         cluster.SendCurrentClusterState(events.Ref);
         Assert.Equal(2, (await events.NextAsync<ClusterEvent.CurrentClusterState>()).Members.Count);

@@ -6,55 +6,52 @@ using Akka.Remote;
 
 namespace Akka.Cluster;
 
-/// <summary>How a node finds out that another cannot be reached.</summary>
+/// <summary>How a node finds out that another cannot be reached: each tells its predecessors in the ring of addresses that it is up.</summary>
 internal sealed partial class ClusterCore
 {
     private readonly Dictionary<UniqueAddress, long> _watchedSince = [];
 
     private DefaultFailureDetectorRegistry<Address> FailureDetector => _cluster.FailureDetector;
 
-    private void ReceiveHeartbeats()
-    {
-        Receive<Heartbeat>(heartbeat => Peer(heartbeat.From).Tell(new HeartbeatRsp(_self)));
-        Receive<HeartbeatRsp>(response =>
+    private void ReceiveHeartbeats() =>
+        Receive<Heartbeat>(heartbeat =>
         {
-            // The answer of a later incarnation says nothing about the member.
-            if (_watchedSince.ContainsKey(response.From))
-                FailureDetector.Heartbeat(response.From.Address);
+            // The heartbeat of a later incarnation says nothing about the member.
+            if (_watchedSince.ContainsKey(heartbeat.From))
+                FailureDetector.Heartbeat(heartbeat.From.Address);
         });
-    }
 
     private void SendHeartbeats()
     {
-        var neighbours = Neighbours();
-        foreach (var gone in _watchedSince.Keys.Except(neighbours.Select(m => m.UniqueAddress)).ToList())
+        var heartbeat = new Heartbeat(_self);
+        foreach (var watcher in Neighbours(_gossip.Members.Reverse()))
+            Peer(watcher.Address).Tell(heartbeat);
+
+        var watched = Neighbours(_gossip.Members).Select(m => m.UniqueAddress).ToHashSet();
+        foreach (var gone in _watchedSince.Keys.Except(watched).ToList())
         {
             _watchedSince.Remove(gone);
             FailureDetector.Remove(gone.Address);
         }
         long now = Environment.TickCount64;
-        foreach (var neighbour in neighbours)
+        foreach (var node in watched)
         {
-            var node = neighbour.UniqueAddress;
             if (_watchedSince.TryAdd(node, now))
                 FailureDetector.Remove(node.Address);
             else if (now - _watchedSince[node] >= _settings.HeartbeatExpectedResponseAfter.TotalMilliseconds
                 && !FailureDetector.IsMonitoring(node.Address))
-                // From here on silence counts, even if no heartbeat was ever answered.
+                // From here on silence counts, even if no heartbeat ever came.
                 FailureDetector.Heartbeat(node.Address);
-            Peer(node.Address).Tell(new Heartbeat(_self.Address));
         }
     }
 
-    /// <summary>The members that follow this one in the ring of addresses.</summary>
-    private List<Member> Neighbours() =>
-        _gossip.Members
-            .Where(m => m.CompareTo(new Member(_self, 0, MemberStatus.Up, [])) > 0)
-            .Concat(_gossip.Members)
-            .Where(m => m.UniqueAddress != _self)
-            .Distinct()
-            .Take(_settings.MonitoredByNrOfMembers)
-            .ToList();
+    /// <summary>The members that follow this one in a ring, up to the number that watch each member.</summary>
+    private IEnumerable<Member> Neighbours(IEnumerable<Member> ring)
+    {
+        var members = ring.ToList();
+        int here = members.FindIndex(m => m.UniqueAddress == _self);
+        return members.Skip(here + 1).Concat(members.Take(here)).Take(_settings.MonitoredByNrOfMembers);
+    }
 
     private void ReapUnreachable()
     {

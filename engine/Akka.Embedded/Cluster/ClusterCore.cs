@@ -15,6 +15,9 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
     // How many nodes a change is pushed to at once; gossip does the rest.
     private const int Fanout = 4;
 
+    // Gossip rounds left out while all are known to agree.
+    private const int QuietRounds = 10;
+
     private readonly Cluster _cluster;
     private readonly ClusterSettings _settings;
     private readonly UniqueAddress _self;
@@ -22,6 +25,8 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
     private readonly ClusterEventPublisher _publisher;
     private readonly HashSet<UniqueAddress> _confirmedExits = [];
     private Gossip _gossip = Gossip.Empty;
+    private Chore[] _chores = [];
+    private int _quietRounds;
     private long _disagreeingSince;
     private bool _leaving;
 
@@ -34,7 +39,8 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
         ReceiveJoining();
         ReceiveHeartbeats();
         Receive<GossipEnvelope>(ReceiveGossip);
-        Receive<Tick>(tick => Run(tick));
+        Receive<Tick>(tick => tick == Tick.Chores, _ => DoChores());
+        Receive<Tick>(tick => tick == Tick.Join, _ => TryJoin());
         Receive<LeaveCommand>(leave => Leave(leave.Address));
         Receive<DownCommand>(down => Down(down.Address));
         Receive<ExitingConfirmed>(ConfirmExit);
@@ -57,10 +63,15 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
             Context.Stop(Self);
             return;
         }
-        Every(Tick.Gossip, _settings.GossipInterval);
-        Every(Tick.Leader, _settings.LeaderActionsInterval);
-        Every(Tick.Heartbeat, _settings.HeartbeatInterval);
-        Every(Tick.Reap, _settings.UnreachableNodesReaperInterval);
+        _chores =
+        [
+            new Chore(SendHeartbeats, _settings.HeartbeatInterval),
+            new Chore(ReapUnreachable, _settings.UnreachableNodesReaperInterval),
+            new Chore(GossipToOne, _settings.GossipInterval),
+            new Chore(LeaderActions, _settings.LeaderActionsInterval),
+        ];
+        var pace = _chores.Min(chore => chore.Interval);
+        Timers.StartPeriodicTimer(Tick.Chores, Tick.Chores, pace);
         if (!_settings.SeedNodes.IsEmpty)
             JoinSeeds(_settings.SeedNodes);
     }
@@ -71,27 +82,16 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
         _cluster.Stopped();
     }
 
-    private void Every(Tick tick, TimeSpan interval) => Timers.StartPeriodicTimer(tick, tick, interval);
-
-    private void Run(Tick tick)
+    /// <summary>Does what is due. All share one timer: a node with nothing to do wakes up once for all of it.</summary>
+    private void DoChores()
     {
-        switch (tick)
+        long now = Environment.TickCount64;
+        foreach (var chore in _chores.Where(chore => now >= chore.Due))
         {
-            case Tick.Gossip when IsMember:
-                GossipToOne();
-                break;
-            case Tick.Leader when IsMember:
-                LeaderActions();
-                break;
-            case Tick.Heartbeat when IsMember:
-                SendHeartbeats();
-                break;
-            case Tick.Reap when IsMember:
-                ReapUnreachable();
-                break;
-            case Tick.Join:
-                TryJoin();
-                break;
+            if (!IsMember)
+                return;
+            chore.Due = now + (long)(chore.Interval.TotalMilliseconds * 0.9);
+            chore.Do();
         }
     }
 
@@ -150,10 +150,15 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
             SendGossip(node.UniqueAddress, _gossip);
     }
 
+    /// <summary>Tells a peer that may not know; when all do, tells one only every now and then.</summary>
     private void GossipToOne()
     {
         var peers = RandomPeers(_ => true);
-        if ((peers.FirstOrDefault(m => !_gossip.Seen.Contains(m.UniqueAddress)) ?? peers.FirstOrDefault()) is { } peer)
+        var ignorant = peers.FirstOrDefault(m => !_gossip.Seen.Contains(m.UniqueAddress));
+        if (ignorant is null && ++_quietRounds < QuietRounds)
+            return;
+        _quietRounds = 0;
+        if ((ignorant ?? peers.FirstOrDefault()) is { } peer)
             SendGossip(peer.UniqueAddress, _gossip);
     }
 
@@ -282,11 +287,16 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
 
     private enum Tick
     {
-        Gossip,
-        Leader,
-        Heartbeat,
-        Reap,
+        Chores,
         Join,
+    }
+
+    /// <summary>Something to be done every now and then.</summary>
+    private sealed class Chore(Action what, TimeSpan interval)
+    {
+        public Action Do { get; } = what;
+        public TimeSpan Interval { get; } = interval;
+        public long Due { get; set; }
     }
 
     internal sealed record JoinCommand(Address Address);

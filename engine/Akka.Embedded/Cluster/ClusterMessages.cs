@@ -31,9 +31,8 @@ namespace Akka.Cluster
     /// <summary>The state, from one member to another.</summary>
     internal sealed record GossipEnvelope(UniqueAddress From, UniqueAddress To, Gossip Gossip) : ClusterMessage;
 
-    internal sealed record Heartbeat(Address From) : ClusterMessage;
-
-    internal sealed record HeartbeatRsp(UniqueAddress From) : ClusterMessage;
+    /// <summary>The sender is up.</summary>
+    internal sealed record Heartbeat(UniqueAddress From) : ClusterMessage;
 
     /// <summary>The leaving member has finished and can be removed.</summary>
     internal sealed record ExitingConfirmed(UniqueAddress Node) : ClusterMessage;
@@ -53,7 +52,6 @@ namespace Akka.Cluster.Serialization
             Welcome => "W",
             GossipEnvelope => "GE",
             Heartbeat => "HB",
-            HeartbeatRsp => "HBR",
             ExitingConfirmed => "EC",
             _ => throw new ArgumentException($"cannot serialize {o.GetType()}"),
         };
@@ -67,8 +65,7 @@ namespace Akka.Cluster.Serialization
                 case InitJoin: break;
                 case InitJoinAck ack: to.Write(ack.Address.ToString()); break;
                 case InitJoinNack nack: to.Write(nack.Address.ToString()); break;
-                case Heartbeat heartbeat: to.Write(heartbeat.From.ToString()); break;
-                case HeartbeatRsp response: Write(to, response.From); break;
+                case Heartbeat heartbeat: Write(to, heartbeat.From); break;
                 case ExitingConfirmed confirmed: Write(to, confirmed.Node); break;
                 case Join join:
                     Write(to, join.Node);
@@ -99,8 +96,7 @@ namespace Akka.Cluster.Serialization
                 "J" => new Join(ReadNode(from), [.. ReadAll(from, from.ReadString)]),
                 "W" => new Welcome(ReadNode(from), ReadGossip(from)),
                 "GE" => new GossipEnvelope(ReadNode(from), ReadNode(from), ReadGossip(from)),
-                "HB" => new Heartbeat(Address.Parse(from.ReadString())),
-                "HBR" => new HeartbeatRsp(ReadNode(from)),
+                "HB" => new Heartbeat(ReadNode(from)),
                 "EC" => new ExitingConfirmed(ReadNode(from)),
                 _ => throw new ArgumentException($"unknown manifest '{manifest}'"),
             };

@@ -22,7 +22,7 @@ public class Cluster : IExtension
     internal Cluster(ExtendedActorSystem system)
     {
         System = system;
-        if (system.Provider is not IRemoteActorRefProvider provider)
+        if (system.Provider is not ClusterActorRefProvider provider)
             throw new Configuration.ConfigurationException(
                 $"actor system '{system.Name}' needs akka.actor.provider = cluster to be in a cluster; it is '{system.Settings.Config.GetString("akka.actor.provider")}'");
         Settings = new ClusterSettings(system.Settings.Config, system.Name);

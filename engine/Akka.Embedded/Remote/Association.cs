@@ -96,7 +96,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         // What arrived before must be delivered before: order holds across reconnects.
         if (earlier is not null)
             await earlier.StopAsync().ConfigureAwait(false);
-        remoting.PeerIsBack(Remote);
+        remoting.PeerIsBack(Remote, connection.RemoteUid);
         return true;
     }
 
@@ -125,7 +125,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
             {
                 _announced = false;
                 if (cause is not null)
-                    remoting.Enqueue(new AssociationErrorEvent(cause, remoting.DefaultAddress, Remote, !wasOutbound, LogLevel.ErrorLevel));
+                    remoting.Enqueue(new AssociationErrorEvent(cause, remoting.DefaultAddress, Remote, !wasOutbound, LogLevel.WarningLevel));
                 remoting.Enqueue(new DisassociatedEvent(remoting.DefaultAddress, Remote, !wasOutbound));
             }
         }
@@ -164,8 +164,8 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
                 remoting.Enqueue(new DisassociatedEvent(remoting.DefaultAddress, Remote, inbound is not null));
             }
         }
-        outbound?.Close(CloseReason.Quarantined);
-        inbound?.Close(CloseReason.Quarantined);
+        _ = outbound?.CloseAsync(CloseReason.Quarantined);
+        _ = inbound?.CloseAsync(CloseReason.Quarantined);
         remoting.PublishPending();
         Drop(undelivered);
     }
@@ -176,7 +176,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         Task drained = Task.CompletedTask;
         lock (_sync)
         {
-            if (_draining)
+            if (_draining || _waiting.Count + _urgent.Count > 0)
                 drained = (_drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
         await Task.WhenAny(drained, Task.Delay(flushWait)).ConfigureAwait(false);
@@ -190,9 +190,11 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
             (outbound, inbound) = (_outbound, _inbound);
             (_outbound, _inbound) = (null, null);
         }
-        outbound?.Close(CloseReason.Shutdown);
-        inbound?.Close(CloseReason.Shutdown);
         Drop(undelivered);
+        await Task.WhenAll(
+            outbound?.CloseAsync(CloseReason.Shutdown) ?? Task.CompletedTask,
+            inbound?.CloseAsync(CloseReason.Shutdown) ?? Task.CompletedTask).WaitAsync(flushWait)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private bool IsFull(MessageBatch lane, int more) =>
@@ -212,6 +214,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
     private MessageBatch? TakeWaiting()
     {
         _urgent.Clear();
+        _drained?.TrySetResult();
         if (_waiting.Count == 0)
             return null;
         var waiting = _waiting;
@@ -281,7 +284,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
             return;
         }
         remoting.PublishPending();
-        remoting.PeerIsBack(Remote);
+        remoting.PeerIsBack(Remote, connection.RemoteUid);
         await connection.ReadUntilLostAsync().ConfigureAwait(false);
     }
 

@@ -18,8 +18,20 @@ internal static class Handshake
     public static void WriteWelcome(PipeWriter output, int uid) =>
         Frames.WriteControl(output, FrameKind.Welcome, Frames.ProtocolVersion, uid.ToString());
 
-    public static void WriteClose(PipeWriter output, CloseReason reason, string text) =>
-        Frames.WriteControl(output, FrameKind.Close, (int)reason, text);
+    /// <summary>Says why, then closes.</summary>
+    public static async Task CloseAsync(Connection connection, CloseReason reason, string text)
+    {
+        try
+        {
+            Frames.WriteControl(connection.Output, FrameKind.Close, (int)reason, text);
+            await connection.Output.FlushAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            // It was gone already.
+        }
+        connection.Abort();
+    }
 
     /// <exception cref="RemoteTransportException">What came is no hello, or of another version.</exception>
     public static async Task<Hello> ReadHelloAsync(PipeReader input, FrameReader frames, CancellationToken cancel) =>

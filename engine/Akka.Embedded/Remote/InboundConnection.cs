@@ -16,6 +16,7 @@ internal sealed class InboundConnection
     private readonly DefinedSlots<IActorRef> _senders = new();
     private readonly DefinedSlots<string> _manifests = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Association? _association;
     private string _peer;
 
     private InboundConnection(Remoting remoting, Connection connection)
@@ -33,12 +34,10 @@ internal sealed class InboundConnection
     public static async Task ServeAsync(Remoting remoting, Connection connection)
     {
         var inbound = new InboundConnection(remoting, connection);
-        Association? association = null;
         Exception? cause = null;
         try
         {
-            association = await inbound.ShakeHandsAsync().ConfigureAwait(false);
-            if (association is not null)
+            if (await inbound.ShakeHandsAsync().ConfigureAwait(false))
                 await inbound.DeliverAllAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
@@ -52,7 +51,7 @@ internal sealed class InboundConnection
         }
         connection.Abort();
         inbound._ended.TrySetResult();
-        association?.Lost(inbound, cause);
+        inbound._association?.Lost(inbound, cause);
     }
 
     public void Abort() => _connection.Abort();
@@ -65,9 +64,9 @@ internal sealed class InboundConnection
     }
 
     /// <summary>Tells the peer why, then closes.</summary>
-    public void Close(CloseReason reason) => _ = RefuseAsync(reason, "");
+    public Task CloseAsync(CloseReason reason, string text = "") => Handshake.CloseAsync(_connection, reason, text);
 
-    private async Task<Association?> ShakeHandsAsync()
+    private async Task<bool> ShakeHandsAsync()
     {
         using var timeout = new CancellationTokenSource(_remoting.Settings.Tcp.ConnectionTimeout);
         Hello hello;
@@ -77,7 +76,7 @@ internal sealed class InboundConnection
         }
         catch (RemoteTransportException e)
         {
-            await RefuseAsync(CloseReason.Refused, e.Message).ConfigureAwait(false);
+            await CloseAsync(CloseReason.Refused, e.Message).ConfigureAwait(false);
             throw;
         }
         _peer = hello.From.ToString();
@@ -85,32 +84,18 @@ internal sealed class InboundConnection
         if (hello.To != _remoting.DefaultAddress.ToString())
         {
             string why = $"the association is meant for {hello.To}; this is {_remoting.DefaultAddress}";
-            await RefuseAsync(CloseReason.Refused, why).ConfigureAwait(false);
+            await CloseAsync(CloseReason.Refused, why).ConfigureAwait(false);
             throw new RemoteTransportException(why);
         }
-        var association = _remoting.AssociationTo(hello.From);
-        if (!await association.AdmitAsync(this).ConfigureAwait(false))
+        _association = _remoting.AssociationTo(hello.From);
+        if (!await _association.AdmitAsync(this).ConfigureAwait(false))
         {
-            await RefuseAsync(CloseReason.Quarantined, $"UID {hello.Uid} is quarantined").ConfigureAwait(false);
-            return null;
+            await CloseAsync(CloseReason.Quarantined, $"UID {hello.Uid} is quarantined").ConfigureAwait(false);
+            return false;
         }
         Handshake.WriteWelcome(_connection.Output, _remoting.Uid);
         await _connection.Output.FlushAsync(timeout.Token).ConfigureAwait(false);
-        return association;
-    }
-
-    private async Task RefuseAsync(CloseReason reason, string text)
-    {
-        try
-        {
-            Handshake.WriteClose(_connection.Output, reason, text);
-            await _connection.Output.FlushAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
-        {
-            // It was gone already.
-        }
-        _connection.Abort();
+        return true;
     }
 
     private async Task DeliverAllAsync()

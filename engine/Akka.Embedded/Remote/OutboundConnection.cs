@@ -92,25 +92,10 @@ internal sealed class OutboundConnection
         _association.Lost(this, cause);
     }
 
-    /// <summary>Closes; the peer learns the reason from its own connection, see <see cref="InboundConnection.Close"/>.</summary>
     public void Abort() => _connection.Abort();
 
     /// <summary>Says why, then closes.</summary>
-    public void Close(CloseReason reason) => _ = CloseAsync(reason);
-
-    private async Task CloseAsync(CloseReason reason)
-    {
-        try
-        {
-            Handshake.WriteClose(_connection.Output, reason, "");
-            await _connection.Output.FlushAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
-        {
-            // It was gone already.
-        }
-        _connection.Abort();
-    }
+    public Task CloseAsync(CloseReason reason) => Handshake.CloseAsync(_connection, reason, "");
 
     private bool TakeFrames(ref System.Buffers.ReadOnlySequence<byte> buffer)
     {

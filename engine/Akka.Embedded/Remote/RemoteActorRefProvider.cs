@@ -83,6 +83,9 @@ public class RemoteActorRefProvider : IRemoteActorRefProvider
     public Address GetExternalAddressFor(Address address) =>
         HasAddress(address) ? _local.RootPath.Address : address.HasGlobalScope ? DefaultAddress : null;
 
+    /// <summary>The incarnation last spoken to at the address, or null.</summary>
+    internal int? UidOf(Address address) => _remoting.AssociationTo(address).Uid;
+
     public IActorRef ResolveActorRef(string path)
     {
         if (_byText.TryGetValue(path, out var known))

@@ -19,7 +19,7 @@ public class RemoteWatcher : UntypedActor
     private readonly TimeSpan _expectedResponseAfter;
     private readonly Dictionary<IInternalActorRef, HashSet<IInternalActorRef>> _watchers = [];
     private readonly Dictionary<Address, Node> _nodes = [];
-    private readonly IRemoteActorRefProvider _provider;
+    private readonly RemoteActorRefProvider _provider;
     private ICancelable _ticks;
 
     public RemoteWatcher(
@@ -32,7 +32,7 @@ public class RemoteWatcher : UntypedActor
         // One tick serves both: a look at the failure detector costs nothing next to a heartbeat.
         _heartbeatInterval = heartbeatInterval < unreachableReaperInterval ? heartbeatInterval : unreachableReaperInterval;
         _expectedResponseAfter = heartbeatExpectedResponseAfter;
-        _provider = (IRemoteActorRefProvider)((ExtendedActorSystem)Context.System).Provider;
+        _provider = (RemoteActorRefProvider)((ExtendedActorSystem)Context.System).Provider;
     }
 
     protected ILoggingAdapter Log { get; } = Context.GetLogger();
@@ -73,7 +73,7 @@ public class RemoteWatcher : UntypedActor
                     _failureDetector.Heartbeat(expected.From);
                 break;
             case PeerIsBack back:
-                WatchAgain(back.Address);
+                OnPeerIsBack(back);
                 break;
             case NodeTerminated node:
                 AddressTerminated(node.Address, node.Uid);
@@ -96,7 +96,7 @@ public class RemoteWatcher : UntypedActor
             _watchers.Add(watchee, watchers = []);
             var address = watchee.Path.Address;
             if (!_nodes.TryGetValue(address, out var node))
-                _nodes.Add(address, node = new Node());
+                _nodes.Add(address, node = new Node { Uid = _provider.UidOf(address) });
             node.Watchees.Add(watchee);
             Context.Watch(watchee);
         }
@@ -143,10 +143,18 @@ public class RemoteWatcher : UntypedActor
         if (!_nodes.TryGetValue(from, out var node))
             return;
         _failureDetector.Heartbeat(from);
-        if (node.Uid == uid)
+        if (node.Uid != uid)
+            OnPeerIsBack(new PeerIsBack(from, uid));
+    }
+
+    /// <summary>A peer that lost the watch, or is a new incarnation, answers at once for actors it does not have.</summary>
+    private void OnPeerIsBack(PeerIsBack back)
+    {
+        if (!_nodes.TryGetValue(back.Address, out var node))
             return;
-        node.Uid = uid;
-        WatchAgain(from);
+        node.Uid = back.Uid;
+        foreach (var watchee in node.Watchees)
+            watchee.SendSystemMessage(new Watch(watchee, (IInternalActorRef)Self));
     }
 
     private void SendHeartbeats()
@@ -172,25 +180,13 @@ public class RemoteWatcher : UntypedActor
         }
     }
 
-    /// <summary>A peer that lost the watch, or is a new incarnation, answers at once for actors it does not have.</summary>
-    private void WatchAgain(Address address)
-    {
-        if (!_nodes.TryGetValue(address, out var node))
-            return;
-        foreach (var watchee in node.Watchees)
-            watchee.SendSystemMessage(new Watch(watchee, (IInternalActorRef)Self));
-    }
-
     private void AddressTerminated(Address address, int? uid)
     {
         if (!_nodes.TryGetValue(address, out var node))
             return;
         // What is watched on a later incarnation at the same address is not concerned.
         if (uid is not null && node.Uid is not null && uid != node.Uid)
-        {
-            WatchAgain(address);
             return;
-        }
         foreach (var watchee in node.Watchees.ToArray())
         {
             Context.Unwatch(watchee);
@@ -211,10 +207,7 @@ public class RemoteWatcher : UntypedActor
     /// <summary>Asks a remote watcher whether it is there.</summary>
     public sealed class Heartbeat : IUrgentMessage
     {
-        private Heartbeat()
-        {
-        }
-
+        private Heartbeat() { }
         public static Heartbeat Instance { get; } = new();
     }
 
@@ -224,39 +217,23 @@ public class RemoteWatcher : UntypedActor
         public int AddressUid { get; } = addressUid;
     }
 
-    /// <summary>Time for heartbeats.</summary>
-    public class HeartbeatTick
-    {
-        private HeartbeatTick()
-        {
-        }
+    /// <summary>A local actor starts to watch a remote one.</summary>
+    internal sealed record WatchRemote(IInternalActorRef Watchee, IInternalActorRef Watcher);
 
-        public static HeartbeatTick Instance { get; } = new();
+    /// <summary>A local actor no longer watches a remote one.</summary>
+    internal sealed record UnwatchRemote(IInternalActorRef Watchee, IInternalActorRef Watcher);
+
+    /// <summary>A connection with the peer is open again; what was sent before may be lost.</summary>
+    internal sealed record PeerIsBack(Address Address, int Uid);
+
+    /// <summary>That incarnation of the node is known to be gone.</summary>
+    internal sealed record NodeTerminated(Address Address, int Uid);
+
+    private sealed record HeartbeatTick
+    {
+        public static readonly HeartbeatTick Instance = new();
     }
 
     /// <summary>From now on the node's silence counts.</summary>
-    public sealed class ExpectedFirstHeartbeat(Address from)
-    {
-        public Address From { get; } = from;
-    }
-
-    /// <summary>A local actor and a remote one it watches.</summary>
-    public abstract class WatchCommand(IInternalActorRef watchee, IInternalActorRef watcher)
-    {
-        public IInternalActorRef Watchee { get; } = watchee;
-
-        public IInternalActorRef Watcher { get; } = watcher;
-    }
-
-    /// <summary>Start watching.</summary>
-    public sealed class WatchRemote(IInternalActorRef watchee, IInternalActorRef watcher) : WatchCommand(watchee, watcher);
-
-    /// <summary>Stop watching.</summary>
-    public sealed class UnwatchRemote(IInternalActorRef watchee, IInternalActorRef watcher) : WatchCommand(watchee, watcher);
-
-    /// <summary>A connection with the peer is open again; what was sent before may be lost.</summary>
-    internal sealed record PeerIsBack(Address Address);
-
-    /// <summary>The node is known to be gone; without a UID, whatever was at the address.</summary>
-    internal sealed record NodeTerminated(Address Address, int? Uid);
+    private sealed record ExpectedFirstHeartbeat(Address From);
 }

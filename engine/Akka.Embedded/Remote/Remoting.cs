@@ -51,11 +51,9 @@ internal sealed class Remoting : RemoteTransport
 
     public override Address DefaultAddress => _address ?? throw new InvalidOperationException("remoting has not started");
 
-    public override ISet<Address> Addresses => new HashSet<Address> { DefaultAddress };
-
     /// <summary>Binds and listens.</summary>
     /// <exception cref="RemoteTransportException">The address cannot be bound; a port in use is named.</exception>
-    public override void Start()
+    public void Start()
     {
         var tcp = Settings.Tcp;
         var endPoint = new IPEndPoint(BindAddress(tcp.Hostname), tcp.Port);
@@ -82,7 +80,8 @@ internal sealed class Remoting : RemoteTransport
     /// <summary>From now on connections are served; the guardians must be there.</summary>
     public void Accept() => _ = AcceptAsync(_listener!);
 
-    public override async Task Shutdown()
+    /// <summary>Sends what waits and closes; the task ends when that is done.</summary>
+    public async Task Shutdown()
     {
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
             return;
@@ -92,19 +91,13 @@ internal sealed class Remoting : RemoteTransport
         PublishPending();
     }
 
-    public override Address LocalAddressForRemote(Address remote) => DefaultAddress;
-
-    public override Task<bool> ManagementCommand(object cmd) => Task.FromResult(false);
-
-    public override Task<bool> ManagementCommand(object cmd, CancellationToken cancellationToken) => ManagementCommand(cmd);
-
-    public override void Quarantine(Address address, int? uid) => AssociationTo(address).Quarantine(uid);
+    public void Quarantine(Address address, int? uid) => AssociationTo(address).Quarantine(uid);
 
     public Association AssociationTo(Address address) =>
         _associations.GetOrAdd(address, static (remote, remoting) => new Association(remoting, remote), this);
 
     /// <summary>Serializes on the caller's thread and queues; what cannot be serialized or is too large is logged and dropped.</summary>
-    public override void Send(object message, IActorRef sender, RemoteActorRef recipient)
+    public void Send(object message, IActorRef sender, RemoteActorRef recipient)
     {
         Serializer serializer;
         byte[] payload;
@@ -155,11 +148,12 @@ internal sealed class Remoting : RemoteTransport
     {
         if (message.Kind == FrameKind.System || message.Original is IUrgentMessage)
             return;
-        System.EventStream.Publish(new DeadLetter(message.Original, message.Other ?? System.DeadLetters, message.Recipient));
+        System.DeadLetters.Tell(new DeadLetter(message.Original, message.Other ?? System.DeadLetters, message.Recipient), message.Other);
     }
 
     /// <summary>Lets death watch know that it may have missed something.</summary>
-    public void PeerIsBack(Address address) => Provider.RemoteWatcher?.Tell(new RemoteWatcher.PeerIsBack(address), ActorRefs.NoSender);
+    public void PeerIsBack(Address address, int uid) =>
+        Provider.RemoteWatcher?.Tell(new RemoteWatcher.PeerIsBack(address, uid), ActorRefs.NoSender);
 
     /// <summary>A peer will not hear this incarnation again; said once for each peer.</summary>
     public void WasQuarantinedBy(Address address)

@@ -14,6 +14,32 @@ public class CallingThreadDispatcherConfigurator(Config config, IDispatcherPrere
 public class CallingThreadDispatcher(MessageDispatcherConfigurator configurator) : MessageDispatcher(configurator)
 {
     public static new string Id = "akka.test.calling-thread-dispatcher";
-    protected override void ExecuteTask(IRunnable run) => run.Run();
+
+    [ThreadStatic]
+    private static IRunnable _running;
+
+    [ThreadStatic]
+    private static bool _again;
+
+    protected override void ExecuteTask(IRunnable run)
+    {
+        // An actor that has more to do says so at the end of its run: it runs again from here, not from within.
+        if (ReferenceEquals(_running, run))
+        {
+            _again = true;
+            return;
+        }
+
+        IRunnable outer = _running;
+        do
+        {
+            _again = false;
+            _running = run;
+            run.Run();
+        }
+        while (_again);
+        _running = outer;
+    }
+
     protected override void Shutdown() { }
 }

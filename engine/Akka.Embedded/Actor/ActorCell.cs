@@ -124,8 +124,12 @@ public sealed partial class ActorCell : IUntypedActorContext
         else _actor.InvokeAroundReceive(_behavior, message);
     }
 
-    internal void DeadLetter(object message, IActorRef sender) =>
-        SystemImpl.DeadLetters.Tell(new DeadLetter(message, sender ?? SystemImpl.DeadLetters, Self), sender);
+    /// <summary>A message came too late. A dead letter to a dead subscriber of dead letters is nobody's.</summary>
+    internal void DeadLetter(object message, IActorRef sender)
+    {
+        if (message is not AllDeadLetters)
+            SystemImpl.DeadLetters.Tell(new DeadLetter(message, sender ?? SystemImpl.DeadLetters, Self), sender);
+    }
 
     // Behaviours
 

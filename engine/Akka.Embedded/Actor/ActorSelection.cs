@@ -76,7 +76,7 @@ public class ActorSelection : ICanTell
 
     public void Tell(object message, IActorRef sender = null) =>
         Deliver((IInternalActorRef)Anchor, sender ?? ActorCell.GetCurrentSelfOrNoSender(),
-            new ActorSelectionMessage(message ?? throw new InvalidMessageException(), Path));
+            new ActorSelectionMessage(message ?? throw new ArgumentNullException(nameof(message)), Path));
 
     public Task<IActorRef> ResolveOne(TimeSpan timeout) => ResolveOne(timeout, CancellationToken.None);
 

@@ -107,13 +107,13 @@ public static class GracefulStopSupport
 {
     public static Task<bool> GracefulStop(this IActorRef target, TimeSpan timeout) => target.GracefulStop(timeout, PoisonPill.Instance);
 
-    /// <summary>True once the actor has stopped; <see cref="TaskCanceledException"/> if it has not within the timeout.</summary>
+    /// <summary>Tells the stop message; true once the actor has stopped, false if it has not within the timeout.</summary>
     public static async Task<bool> GracefulStop(this IActorRef target, TimeSpan timeout, object stopMessage)
     {
         using var limit = new CancellationTokenSource(timeout);
         Task<bool> ended = target.WatchAsync(limit.Token);
         target.Tell(stopMessage, ActorRefs.NoSender);
-        return await ended.ConfigureAwait(false) ? true : throw new TaskCanceledException($"{target} did not stop within {timeout}.");
+        return await ended.ConfigureAwait(false);
     }
 }
 

@@ -69,13 +69,6 @@ public class InvalidActorNameException : AkkaException
     public InvalidActorNameException(string message, Exception innerException) : base(message, innerException) { }
 }
 
-/// <summary>Null is no message.</summary>
-public class InvalidMessageException : AkkaException
-{
-    public InvalidMessageException() : this("Message is null") { }
-    public InvalidMessageException(string message) : base(message) { }
-}
-
 /// <summary>An Ask got no answer in time.</summary>
 public class AskTimeoutException(string message) : AkkaException(message);
 

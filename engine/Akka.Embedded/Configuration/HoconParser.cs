@@ -25,13 +25,13 @@ internal sealed class HoconParser(string text)
         var root = new Node();
         if (Peek() == '{')
         {
-            root.Set(ObjectLiteral());
+            root.Add(ObjectLiteral());
             SkipBlank();
             if (_at < text.Length) throw Error("nothing may follow the closing brace");
         }
         else
         {
-            root.Set(Members('\0'));
+            root.Add(Members('\0'));
         }
 
         return new Resolver(root).Resolve(root);
@@ -69,21 +69,12 @@ internal sealed class HoconParser(string text)
         SkipSpaces();
         char sign = Peek();
         if (sign == '{') { node.Add(ObjectLiteral()); return; }
-        if (sign == '+' && Peek(1) == '=')
-        {
-            _at += 2;
-            SkipBlank();
-            var element = new Node();
-            Value(element);
-            node.Append(element);
-            return;
-        }
-
-        if (sign is not (':' or '=')) throw Error($"after the key '{keys[^1]}' comes '=', ':', '+=' or '{{'");
+        if (sign is not (':' or '=')) throw Error($"after the key '{keys[^1]}' comes '=', ':' or '{{'");
         _at++;
         SkipBlank();
-        Value(node.Begin());
-        node.Commit();
+        var value = new Node();
+        Value(value);
+        node.Replace(value);
     }
 
     private static Node NodeOf(Dictionary<string, Node> scope, string key)

@@ -65,8 +65,8 @@ public sealed class HoconValue
 
     public bool GetBoolean() => _text switch
     {
-        "on" or "true" or "yes" => true,
-        "off" or "false" or "no" => false,
+        "on" or "true" => true,
+        "off" or "false" => false,
         _ => throw Wrong("on or off"),
     };
 

@@ -6,18 +6,10 @@ namespace Akka.Pattern;
 public static class Backoff
 {
     /// <summary>The child is started again, after a growing delay, when it has stopped. Failures are left to the strategy.</summary>
-    public static BackoffOptions OnStop(Props childProps, string childName, TimeSpan minBackoff, TimeSpan maxBackoff, double randomFactor) =>
-        OnStop(childProps, childName, minBackoff, maxBackoff, randomFactor, -1);
-
-    /// <inheritdoc cref="OnStop(Props, string, TimeSpan, TimeSpan, double)"/>
     public static BackoffOptions OnStop(Props childProps, string childName, TimeSpan minBackoff, TimeSpan maxBackoff, double randomFactor, int maxNrOfRetries) =>
         BackoffOptions.Create(childProps, childName, minBackoff, maxBackoff, randomFactor, maxNrOfRetries, onFailure: false);
 
     /// <summary>The child is started again, after a growing delay, when it has failed. When it stops, so does the supervisor.</summary>
-    public static BackoffOptions OnFailure(Props childProps, string childName, TimeSpan minBackoff, TimeSpan maxBackoff, double randomFactor) =>
-        OnFailure(childProps, childName, minBackoff, maxBackoff, randomFactor, -1);
-
-    /// <inheritdoc cref="OnFailure(Props, string, TimeSpan, TimeSpan, double)"/>
     public static BackoffOptions OnFailure(Props childProps, string childName, TimeSpan minBackoff, TimeSpan maxBackoff, double randomFactor, int maxNrOfRetries) =>
         BackoffOptions.Create(childProps, childName, minBackoff, maxBackoff, randomFactor, maxNrOfRetries, onFailure: true);
 }

@@ -20,9 +20,6 @@ public sealed class BackoffSupervisor : ActorBase
 
     public static Props Props(BackoffOptions options) => Akka.Actor.Props.Create(() => new BackoffSupervisor(options));
 
-    public static Props Props(Props childProps, string childName, TimeSpan minBackoff, TimeSpan maxBackoff, double randomFactor) =>
-        Props(Backoff.OnStop(childProps, childName, minBackoff, maxBackoff, randomFactor));
-
     // A failure that would restart the child at once stops it instead, if it is to come back after a delay.
     protected override SupervisorStrategy SupervisorStrategy() => !_options.OnFailure
         ? new OneForOneStrategy(_options.Strategy.MaxNumberOfRetries, _options.Strategy.WithinTimeRangeMilliseconds, _options.Strategy.Decider)

@@ -32,7 +32,7 @@ internal static class RedisErrors
         Rejection why = refused.Rejection;
         string detail = why.Detail ?? refused.Message;
         if (why.OutcomeUnknown)
-            return $"UNKNOWN outcome unknown, the command may yet take effect: {detail}";
+            return $"UNKNOWN {Cause(why.Reason)}, the outcome is unknown and the command may yet take effect: {detail}";
         return why.Reason switch
         {
             RejectReason.NoQuorum => $"NOQUORUM no quorum, nothing was done: {detail}",
@@ -42,6 +42,13 @@ internal static class RedisErrors
             _ => $"ERR {detail}",
         };
     }
+
+    private static string Cause(RejectReason reason) => reason switch
+    {
+        RejectReason.NoQuorum => "no quorum",
+        RejectReason.StorageUnavailable => "storage unavailable",
+        _ => "the node that had the command went away",
+    };
 
     private static string Quote(ReadOnlySpan<byte> text, int limit)
     {

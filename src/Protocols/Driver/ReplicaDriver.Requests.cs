@@ -8,9 +8,13 @@ public sealed partial class ReplicaDriver
     private readonly Queue<ClientRequest> _commands = new();
     private readonly List<ClientRequest> _reads = [];
     private long _queuedBytes;
+    private bool _storageFull;
 
     /// <summary>True when a flush would hand something over now.</summary>
-    public bool CanFlush => _reads.Count > 0 || (_commands.Count > 0 && WritesInFlight < _options.MaxWritesInFlight);
+    public bool CanFlush => _reads.Count > 0 || (_commands.Count > 0 && TakesCommands);
+
+    // A full disk writes nothing for now: commands need not wait for it to be refused.
+    private bool TakesCommands => WritesInFlight < _options.MaxWritesInFlight || _storageFull;
 
     /// <summary>Queues a request for the next flush, or refuses it at once when the queue is at its limit.</summary>
     public void Enqueue(in ClientRequest request)
@@ -35,7 +39,7 @@ public sealed partial class ReplicaDriver
             return;
         var batch = new List<ClientRequest>(_reads);
         _reads.Clear();
-        if (WritesInFlight < _options.MaxWritesInFlight)
+        if (TakesCommands)
         {
             while (batch.Count < _options.MaxBatch && _commands.TryDequeue(out ClientRequest command))
                 batch.Add(command);

@@ -129,6 +129,8 @@ public sealed partial class ReplicaDriver
         Invariant.That(_started, "the first input is the start");
         Invariant.That(!_running, "a host never answers from within a call");
         _running = true;
+        if (input is Input.Storage storage)
+            _storageFull = storage.State == StorageState.Full;
         _raised.Enqueue(input);
         while (_raised.TryDequeue(out Input? next))
         {

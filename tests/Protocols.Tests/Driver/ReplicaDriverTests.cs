@@ -81,6 +81,19 @@ public class ReplicaDriverTests
     }
 
     [Fact]
+    public void A_full_disk_holds_no_command_back_from_being_refused()
+    {
+        Step(effects => effects.Append(new WalRecord()));
+        _driver.Enqueue(new ClientRequest(1, RequestKind.Command, default, 0));
+        Assert.False(_driver.CanFlush);
+
+        _driver.Handle(new Input.Storage(StorageState.Full));
+        Assert.True(_driver.CanFlush);
+        _driver.Flush();
+        Assert.Equal([1L], LastRequests());
+    }
+
+    [Fact]
     public void A_full_queue_refuses_at_once()
     {
         for (long id = 1; id <= 4; id++)

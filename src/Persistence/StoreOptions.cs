@@ -10,7 +10,7 @@ public sealed record StoreOptions
     public long MaxBytes { get; init; }
 
     /// <summary>Bytes in SQLite's log from which on they are moved into the database file.</summary>
-    public int LogBytes { get; init; } = 8 << 20;
+    public int LogBytes { get; init; } = 32 << 20;
 
     /// <summary>Bytes of memory for the writer's page cache.</summary>
     public int CacheBytes { get; init; } = 8 << 20;

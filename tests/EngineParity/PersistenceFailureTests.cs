@@ -7,11 +7,7 @@ using Akka.TestKit;
 namespace ActorRepl.EngineParity;
 
 /// <summary>What becomes of an actor whose store fails, refuses or does not answer.</summary>
-public sealed class PersistenceFailureTests() : PersistenceFixture(
-    """
-    parity.journal.circuit-breaker { max-failures = 2, call-timeout = 400ms, reset-timeout = 30s }
-    parity.journal.recovery-event-timeout = 400ms
-    """)
+public sealed class PersistenceFailureTests() : PersistenceFixture("parity.journal.circuit-breaker.max-failures = 2")
 {
     private static readonly Action<PersistentRecorder, object> PersistAsyncEach = (a, command) => a.PersistAsync(command, e => a.Say($"stored {e}"));
 
@@ -122,20 +118,6 @@ public sealed class PersistenceFailureTests() : PersistenceFixture(
     }
 
     [Fact]
-    public void A_write_that_outlasts_the_call_timeout_counts_as_failed()
-    {
-        IActorRef actor = StartRecovered("p", PersistAsyncEach);
-        Watch(actor);
-        Script.OnWrite = _ => new StorageScript.Gate().ThenStore();
-
-        actor.Tell("a");
-
-        Assert.StartsWith("failed a 1", ExpectMsg<string>());
-        ExpectMsg("stopped");
-        ExpectTerminated(actor);
-    }
-
-    [Fact]
     public void After_too_many_failures_writes_fail_without_reaching_the_store()
     {
         IActorRef last = StartRecovered("last", PersistAsyncEach);
@@ -231,6 +213,46 @@ public sealed class PersistenceFailureTests() : PersistenceFixture(
     }
 
     [Fact]
+    public void Persisting_while_recovering_is_an_error()
+    {
+        Script.Store(new Persistent("a", 1, "p", writerGuid: "w"));
+
+        IActorRef actor = Watch(Sys.ActorOf(PersistentRecorder.Props("p", TestActor, onRecover: (a, message) =>
+        {
+            if (message is "a") a.PersistAsync("b", _ => { });
+        })));
+
+        ExpectMsg("event a");
+        Assert.IsType<InvalidOperationException>(ExpectMsg<PersistentRecorder.RecoveryFailed>().Reason);
+        ExpectMsg("stopped");
+        ExpectTerminated(actor);
+    }
+
+    private static Task<IImmutableList<Exception?>?> Fail(string why) => Task.FromException<IImmutableList<Exception?>?>(new IOException(why));
+}
+
+/// <summary>A store that takes longer than its circuit breaker allows.</summary>
+public sealed class PersistenceCallTimeoutTests() : PersistenceFixture("parity.journal.circuit-breaker.call-timeout = 400ms")
+{
+    [Fact]
+    public void A_write_that_outlasts_the_call_timeout_counts_as_failed()
+    {
+        IActorRef actor = StartRecovered("p", (a, command) => a.PersistAsync(command, e => a.Say($"stored {e}")));
+        Watch(actor);
+        Script.OnWrite = _ => new StorageScript.Gate().ThenStore();
+
+        actor.Tell("a");
+
+        Assert.StartsWith("failed a 1", ExpectMsg<string>());
+        ExpectMsg("stopped");
+        ExpectTerminated(actor);
+    }
+}
+
+/// <summary>Stores that take longer than recovery allows.</summary>
+public sealed class PersistenceRecoveryTimeoutTests() : PersistenceFixture("parity.journal.recovery-event-timeout = 400ms")
+{
+    [Fact]
     public void A_journal_that_does_not_answer_in_time_stops_the_recovering_actor()
     {
         Script.Store(new Persistent("a", 1, "p", writerGuid: "w"));
@@ -254,22 +276,4 @@ public sealed class PersistenceFailureTests() : PersistenceFixture(
         ExpectMsg("stopped");
         ExpectTerminated(actor);
     }
-
-    [Fact]
-    public void Persisting_while_recovering_is_an_error()
-    {
-        Script.Store(new Persistent("a", 1, "p", writerGuid: "w"));
-
-        IActorRef actor = Watch(Sys.ActorOf(PersistentRecorder.Props("p", TestActor, onRecover: (a, message) =>
-        {
-            if (message is "a") a.PersistAsync("b", _ => { });
-        })));
-
-        ExpectMsg("event a");
-        Assert.IsType<InvalidOperationException>(ExpectMsg<PersistentRecorder.RecoveryFailed>().Reason);
-        ExpectMsg("stopped");
-        ExpectTerminated(actor);
-    }
-
-    private static Task<IImmutableList<Exception?>?> Fail(string why) => Task.FromException<IImmutableList<Exception?>?>(new IOException(why));
 }

@@ -46,6 +46,7 @@ public abstract class PersistenceFixture : TestKit
         return ConfigurationFactory.ParseString(config)
             .WithFallback(ConfigurationFactory.ParseString(
                 "akka.loglevel = WARNING\n"
+                + "akka.test.single-expect-default = 15s\n" // A busy machine is no failure.
                 + "akka.persistence.journal.plugin = parity.journal\n"
                 + "akka.persistence.snapshot-store.plugin = parity.snapshots\n"
                 + plugin("parity.journal", typeof(ScriptedJournal).FullName!, "replay-filter.mode = fail")

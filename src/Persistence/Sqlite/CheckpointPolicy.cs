@@ -1,18 +1,20 @@
 namespace ActorRepl.Persistence.Sqlite;
 
 /// <summary>
-/// Moves pages from SQLite's log into the file, so that the log stays small. The bulk is moved by a thread of its own
-/// beside the writer; the writer itself moves the few pages that came in meanwhile, so that the log begins anew.
+/// Moves pages from SQLite's log into the file, so that the log stays small: by the writer itself, between transactions,
+/// after their outcome was told. A second thread that syncs the file meanwhile was measured to be slower: the file system
+/// makes the writer's sync wait for the other one.
 /// </summary>
-internal sealed class CheckpointPolicy(string path, int logBytes, Action<string> report) : IDisposable
+internal sealed class CheckpointPolicy(string path, int logBytes, Action<string> report)
 {
-    private readonly int _pages = Math.Max(1, logBytes / Database.PageSize);
-    private Task _moving = Task.CompletedTask;
+    private readonly int _pages = Math.Max(2, logBytes / Database.PageSize);
     private long _pagesInLog;
-    private bool _finish;
 
-    /// <summary>Called by the writer between transactions, after the outcome was told.</summary>
-    public void AfterCommit(Database? database)
+    /// <summary>Called by the writer between transactions.</summary>
+    /// <exception cref="SqliteException">The store failed: it is to be closed.</exception>
+    /// <param name="database">Null: it is closed.</param>
+    /// <param name="idle">Nothing waits: a good moment, from half the size on.</param>
+    public void AfterCommit(Database? database, bool idle)
     {
         if (database is null)
         {
@@ -21,41 +23,19 @@ internal sealed class CheckpointPolicy(string path, int logBytes, Action<string>
         }
 
         _pagesInLog += database.TakePagesWritten();
-        if (_pagesInLog < _pages || !_moving.IsCompleted)
+        if (_pagesInLog < (idle ? _pages / 2 : _pages))
             return;
-        if (!_finish)
-        {
-            _finish = true;
-            _moving = Task.Factory.StartNew(MoveBeside, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            return;
-        }
-
-        _finish = false;
         try
         {
-            (int frames, int moved) = database.CheckpointPassive();
-            // A reader may still need the log; then the next round tries again.
-            _pagesInLog = frames - moved;
-        }
-        catch (SqliteException e)
-        {
-            report($"{path}: pages stay in the log for now: {e.Message}");
-            _pagesInLog = 0;
-        }
-    }
-
-    public void Dispose() => _moving.Wait();
-
-    private void MoveBeside()
-    {
-        try
-        {
-            using Database database = Database.OpenCheckpointer(path);
             database.CheckpointPassive();
         }
-        catch (SqliteException e)
+        catch (SqliteException e) when (e.IsFull)
         {
+            // Nothing is lost: the pages are in the log, and the next round tries again.
             report($"{path}: pages stay in the log for now: {e.Message}");
         }
+
+        // A reader may still need the log, which then begins anew a round later.
+        _pagesInLog = 0;
     }
 }

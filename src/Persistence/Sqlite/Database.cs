@@ -53,12 +53,6 @@ internal sealed class Database : IDisposable
         "PRAGMA query_only = ON",
         "PRAGMA cache_size = -1024");
 
-    /// <summary>A connection that only moves pages from the log into the file.</summary>
-    public static Database OpenCheckpointer(string path) => Configured(
-        new Database(path, raw.SQLITE_OPEN_READWRITE),
-        "PRAGMA synchronous = FULL",
-        "PRAGMA wal_autocheckpoint = 0");
-
     /// <summary>A transaction is open. SQLite itself ends one at some errors.</summary>
     public bool InTransaction => raw.sqlite3_get_autocommit(_handle) == 0;
 
@@ -89,8 +83,7 @@ internal sealed class Database : IDisposable
     /// <summary>
     /// Moves what it can from the log into the file without waiting for anyone; synced on return.
     /// </summary>
-    /// <returns>Frames in the log, and how many of them are in the file.</returns>
-    public (int Frames, int Moved) CheckpointPassive() => Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
+    public void CheckpointPassive() => Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
 
     /// <summary>Moves everything from the log into the file and empties the log.</summary>
     public void CheckpointTruncate()

@@ -72,15 +72,26 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
                 next = FillTransaction(taken, next);
                 CommitTransaction();
                 _transaction.Clear();
-                _checkpoints.AfterCommit(_file.Database);
+                Checkpoint(idle: next == taken.Count && _queue.IsEmpty);
             }
 
             taken.Clear();
         }
 
-        _checkpoints.Dispose();
         _file.Dispose();
         _stopped.SetResult();
+    }
+
+    private void Checkpoint(bool idle)
+    {
+        try
+        {
+            _checkpoints.AfterCommit(_file.Database, idle);
+        }
+        catch (SqliteException e)
+        {
+            _file.CloseAfterFailure(e.IsDamage ? e.Message : null);
+        }
     }
 
     private int FillTransaction(List<StoreWork<TTable>> taken, int next)

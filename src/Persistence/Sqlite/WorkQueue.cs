@@ -10,6 +10,15 @@ internal sealed class WorkQueue<TTable>(int capacity) : IDisposable
     private List<StoreWork<TTable>> _waiting = [];
     private bool _closed;
 
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate)
+                return _waiting.Count == 0;
+        }
+    }
+
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask AddAsync(StoreWork<TTable> work)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace ActorRepl.Persistence;
 
@@ -17,6 +18,13 @@ internal static partial class DurableFile
 
         File.Move(beside, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>Syncs a file that is there, whoever wrote it.</summary>
+    public static void Sync(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.FlushToDisk(file);
     }
 
     /// <summary>Makes names that were added to, renamed in or removed from a directory durable.</summary>

@@ -94,6 +94,19 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
         }
     }
 
+    private bool TryMakeRoom()
+    {
+        try
+        {
+            return _checkpoints.TryNow(_file.Database!);
+        }
+        catch (SqliteException e)
+        {
+            _file.CloseAfterFailure(e.IsDamage ? e.Message : null);
+            return false;
+        }
+    }
+
     private int FillTransaction(List<StoreWork<TTable>> taken, int next)
     {
         long bytes = 0;
@@ -108,6 +121,7 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
 
     private void CommitTransaction()
     {
+        bool madeRoom = false;
         while (_transaction.Count > 0)
         {
             StoreWork<TTable>? current = null;
@@ -141,6 +155,9 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
             }
             catch (SqliteException e) when (e.IsFull && TryRollBack())
             {
+                // What is in the log may fit into the file, and the log then begins anew: one more try.
+                if (!madeRoom && (madeRoom = TryMakeRoom()))
+                    continue;
                 FailAll(new StorageFullException($"no space: {e.Message}", e));
                 return;
             }

@@ -99,14 +99,33 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
         if (!isNew && lost is null && expected is not null && expected.Id != id)
             throw new StorageDamagedException($"{options.Path} is another store's: its id is {id}, {expected.Id} belongs here");
 
-        // What is found in the log may have been written by a process that died before it could sync it: make it durable
-        // before anyone is told of it. The same cures a sync that failed: the pages are written again, into the file.
-        Database.CheckpointTruncate();
+        MakeDurable(Database);
         DurableFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(options.Path))!);
-        _identity.Write(new StoreIdentity.Content(id, Open: true));
+        var inUse = new StoreIdentity.Content(id, Open: true);
+        if (inUse != expected)
+            _identity.Write(inUse);
         Database.TakePagesWritten();
         Table = openTable(Database);
         Interlocked.Increment(ref _generation);
+    }
+
+    /// <summary>
+    /// What is found in the log may have been written by a process that died before it could sync it: it is made durable
+    /// before anyone is told of it. Moving it into the file also cures a sync that failed: the pages are written again.
+    /// </summary>
+    private void MakeDurable(Database database)
+    {
+        if (!_openedBefore && File.Exists(options.Path + "-wal"))
+            DurableFile.Sync(options.Path + "-wal");
+        try
+        {
+            database.CheckpointTruncate();
+        }
+        catch (SqliteException e) when (e.IsFull && !_openedBefore)
+        {
+            // Synced it is. A full disk must not keep a node from reading what it has.
+            report($"{options.Path}: there is no space to move pages out of the log, they stay there: {e.Message}");
+        }
     }
 
     /// <summary>The file grows no further than this.</summary>

@@ -48,9 +48,6 @@ public abstract partial class TestKitBase
             _assertions.AssertEqual(message, actual, hint ?? "");
         }, hint, Blocking, cancellationToken));
 
-    public T ExpectMsgAnyOf<T>(IEnumerable<T> messages, CancellationToken cancellationToken = default) =>
-        Completed(Expect<T>(null, (actual, _) => Check(messages.Contains(actual), actual, "one of " + string.Join(", ", messages)), null, Blocking, cancellationToken));
-
     public IReadOnlyCollection<T> ExpectMsgAllOf<T>(params T[] messages) => ExpectMsgAllOf((IReadOnlyCollection<T>)messages);
 
     /// <summary>Expects these messages, in any order.</summary>

@@ -80,7 +80,6 @@ public abstract partial class TestKitBase : IActorRefFactory
         : Dilated(given);
 
     public TimeSpan Dilated(TimeSpan duration) => duration * TestKitSettings.TestTimeFactor;
-    public TimeSpan GetTimeoutOrDefault(TimeSpan? timeout) => timeout ?? Dilated(TestKitSettings.DefaultTimeout);
 
     private static TimeSpan Max(TimeSpan time) => time < TimeSpan.Zero ? TimeSpan.Zero : time;
 
@@ -128,7 +127,6 @@ public abstract partial class TestKitBase : IActorRefFactory
         IgnoreMessages(message => message is TMsg typed && shouldIgnoreMessage(typed));
 
     public void IgnoreMessages<TMsg>() => IgnoreMessages(message => message is TMsg);
-    public void IgnoreNoMessages() => TestActor.Tell(new InternalTestActor.SetIgnore(null), ActorRefs.NoSender);
 
     /// <summary>Terminates the system and waits for it.</summary>
     public virtual void Shutdown(TimeSpan? duration = null, bool verifySystemShutdown = false) => Shutdown(Sys, duration, verifySystemShutdown);

@@ -126,7 +126,7 @@ public class TimeSpec : TestKit
     public void Scheduled_messages_come_in_the_order_of_their_times()
     {
         int[] delays = [200, 40, 120, 80, 160];
-        foreach (int delay in delays) Sys.Scheduler.ScheduleTellOnce(delay, TestActor, delay, ActorRefs.NoSender);
+        foreach (int delay in delays) Sys.Scheduler.ScheduleTellOnce(TimeSpan.FromMilliseconds(delay), TestActor, delay, ActorRefs.NoSender);
         foreach (int delay in delays.Order()) ExpectMsg(delay);
     }
 

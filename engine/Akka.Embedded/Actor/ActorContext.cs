@@ -59,12 +59,9 @@ public interface IInternalActor
     IActorContext ActorContext { get; }
 }
 
-/// <summary>Shorthands for creating and selecting actors.</summary>
+/// <summary>A shorthand for creating actors.</summary>
 public static class ActorRefFactoryExtensions
 {
     public static IActorRef ActorOf<TActor>(this IActorRefFactory factory, string name = null) where TActor : ActorBase, new() =>
         factory.ActorOf(Props.Create<TActor>(), name);
-
-    public static ActorSelection ActorSelection(this IActorRefFactory factory, IActorRef anchorRef, string actorPath) =>
-        new(anchorRef, actorPath);
 }

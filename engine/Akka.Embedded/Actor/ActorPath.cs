@@ -105,8 +105,6 @@ public abstract class ActorPath : IEquatable<ActorPath>, IComparable<ActorPath>
         return true;
     }
 
-    public static bool TryParseAddress(string path, out Address address) => Address.TryParse(path, out address);
-
     /// <summary>A fresh uid: never 0, which stands for any incarnation.</summary>
     internal static long NewUid() => RandomNumberGenerator.GetInt32(1, int.MaxValue);
 

@@ -9,8 +9,6 @@ namespace Akka.Actor;
 /// <summary>A tree of actors with what they share: settings, dispatchers, scheduler, event stream, serialization, extensions.</summary>
 public abstract class ActorSystem : IActorRefFactory, IDisposable
 {
-    private readonly long _started = global::System.Diagnostics.Stopwatch.GetTimestamp();
-
     public abstract string Name { get; }
     public abstract Settings Settings { get; }
     public abstract Akka.Serialization.Serialization Serialization { get; }
@@ -20,7 +18,6 @@ public abstract class ActorSystem : IActorRefFactory, IDisposable
     public abstract Dispatchers Dispatchers { get; }
     public abstract IScheduler Scheduler { get; }
     public abstract ILoggingAdapter Log { get; }
-    public TimeSpan Uptime => global::System.Diagnostics.Stopwatch.GetElapsedTime(_started);
 
     /// <summary>Ends when the system has terminated.</summary>
     public abstract Task WhenTerminated { get; }

@@ -170,38 +170,20 @@ public sealed class CoordinatedShutdown : IExtension
     }
 
     /// <summary>No reason was given.</summary>
-    public class UnknownReason : Reason
-    {
-        public static readonly Reason Instance = new UnknownReason();
-    }
+    public class UnknownReason : Reason { public static readonly Reason Instance = new UnknownReason(); }
 
     /// <summary>The actor system was terminated.</summary>
-    public class ActorSystemTerminateReason : Reason
-    {
-        public static readonly Reason Instance = new ActorSystemTerminateReason();
-    }
+    public class ActorSystemTerminateReason : Reason { public static readonly Reason Instance = new ActorSystemTerminateReason(); }
 
     /// <summary>The process was told to end.</summary>
-    public class ClrExitReason : Reason
-    {
-        public static readonly Reason Instance = new ClrExitReason();
-    }
+    public class ClrExitReason : Reason { public static readonly Reason Instance = new ClrExitReason(); }
 
     /// <summary>The node was downed.</summary>
-    public class ClusterDowningReason : Reason
-    {
-        public static readonly Reason Instance = new ClusterDowningReason();
-    }
+    public class ClusterDowningReason : Reason { public static readonly Reason Instance = new ClusterDowningReason(); }
 
     /// <summary>The node left the cluster.</summary>
-    public class ClusterLeavingReason : Reason
-    {
-        public static readonly Reason Instance = new ClusterLeavingReason();
-    }
+    public class ClusterLeavingReason : Reason { public static readonly Reason Instance = new ClusterLeavingReason(); }
 
     /// <summary>The node could not join.</summary>
-    public class ClusterJoinUnsuccessfulReason : Reason
-    {
-        public static readonly Reason Instance = new ClusterJoinUnsuccessfulReason();
-    }
+    public class ClusterJoinUnsuccessfulReason : Reason { public static readonly Reason Instance = new ClusterJoinUnsuccessfulReason(); }
 }

@@ -11,7 +11,6 @@ public abstract class AkkaException : Exception
 /// <summary>An actor could not be created: its constructor or PreStart threw.</summary>
 public class ActorInitializationException : AkkaException
 {
-    public ActorInitializationException() { }
     public ActorInitializationException(string message) : base(message) { }
     public ActorInitializationException(string message, Exception cause) : base(message, cause) { }
 
@@ -37,18 +36,10 @@ public class PostRestartException(IActorRef actor, Exception cause, Exception or
 }
 
 /// <summary>The actor received <see cref="Kill"/>.</summary>
-public class ActorKilledException : AkkaException
-{
-    public ActorKilledException() { }
-    public ActorKilledException(string message) : base(message) { }
-}
+public class ActorKilledException(string message) : AkkaException(message);
 
 /// <summary>No actor answered at the path.</summary>
-public class ActorNotFoundException : AkkaException
-{
-    public ActorNotFoundException() { }
-    public ActorNotFoundException(string message, Exception innerException = null) : base(message, innerException) { }
-}
+public class ActorNotFoundException(string message, Exception innerException = null) : AkkaException(message, innerException);
 
 /// <summary>An actor did not handle the <see cref="Terminated"/> of an actor it watches.</summary>
 public class DeathPactException(IActorRef deadActor) : AkkaException("Monitored actor [" + deadActor + "] terminated")
@@ -59,15 +50,8 @@ public class DeathPactException(IActorRef deadActor) : AkkaException("Monitored 
 /// <summary>An actor did what it must not do in its state.</summary>
 public class IllegalActorStateException(string message) : AkkaException(message);
 
-/// <summary>The name of an actor holds what is not allowed.</summary>
-public class IllegalActorNameException(string message) : AkkaException(message);
-
 /// <summary>The name of an actor is taken, or invalid.</summary>
-public class InvalidActorNameException : AkkaException
-{
-    public InvalidActorNameException(string message) : base(message) { }
-    public InvalidActorNameException(string message, Exception innerException) : base(message, innerException) { }
-}
+public class InvalidActorNameException(string message, Exception innerException = null) : AkkaException(message, innerException);
 
 /// <summary>An Ask got no answer in time.</summary>
 public class AskTimeoutException(string message) : AkkaException(message);
@@ -79,9 +63,4 @@ public class StashOverflowException(string message, Exception cause = null) : Ak
 public sealed class SchedulerException(string message) : AkkaException(message);
 
 /// <summary>A logger did not start.</summary>
-public class LoggerInitializationException : AkkaException
-{
-    public LoggerInitializationException() { }
-    public LoggerInitializationException(string message) : base(message) { }
-    public LoggerInitializationException(string message, Exception cause = null) : base(message, cause) { }
-}
+public class LoggerInitializationException(string message, Exception cause = null) : AkkaException(message, cause);

@@ -44,21 +44,12 @@ public abstract class ReceiveActor : UntypedActor, IInitializableActor
     protected void Receive<T>(Predicate<T> shouldHandle, Action<T> handler) => Declaring.Add(handler, shouldHandle);
     protected void Receive<T>(Func<T, bool> handler) => Declaring.Add(handler);
 
-    protected void Receive(Type messageType, Action<object> handler, Predicate<object> shouldHandle = null) =>
-        Declaring.Add(messageType, handler, shouldHandle);
-
-    protected void Receive(Type messageType, Predicate<object> shouldHandle, Action<object> handler) =>
-        Declaring.Add(messageType, handler, shouldHandle);
-
     protected void ReceiveAny(Action<object> handler) => Declaring.AddAny(handler);
 
     protected void ReceiveAsync<T>(Func<T, Task> handler, Predicate<T> shouldHandle = null) =>
         Declaring.Add(message => RunTask(() => handler(message)), shouldHandle);
 
     protected void ReceiveAsync<T>(Predicate<T> shouldHandle, Func<T, Task> handler) => ReceiveAsync(handler, shouldHandle);
-
-    protected void ReceiveAsync(Type messageType, Func<object, Task> handler, Predicate<object> shouldHandle = null) =>
-        Declaring.Add(messageType, message => RunTask(() => handler(message)), shouldHandle);
 
     protected void ReceiveAnyAsync(Func<object, Task> handler) => ReceiveAny(message => RunTask(() => handler(message)));
 }

@@ -23,7 +23,6 @@ namespace Akka.Actor
                 : ProviderSelection.Of(Config.GetString("akka.actor.provider"));
             SupervisorStrategyClass = Config.GetString("akka.actor.guardian-supervisor-strategy");
             AskTimeout = Config.GetTimeSpan("akka.actor.ask-timeout");
-            CreationTimeout = Config.GetTimeSpan("akka.actor.creation-timeout");
             LogLevel = Config.GetString("akka.loglevel");
             StdoutLogLevel = Config.GetString("akka.stdout-loglevel");
             Loggers = Config.GetStringList("akka.loggers");
@@ -55,7 +54,6 @@ namespace Akka.Actor
         public bool HasCluster => ProviderSelectionType.HasCluster;
         public string SupervisorStrategyClass { get; }
         public TimeSpan AskTimeout { get; }
-        public TimeSpan CreationTimeout { get; }
         public string LogLevel { get; }
         public string StdoutLogLevel { get; }
         public IList<string> Loggers { get; }

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Akka.Actor.Internal;
 using Akka.Configuration;
 using Akka.Event;
@@ -102,13 +101,34 @@ public abstract class SupervisorStrategy
 
     private protected static int Milliseconds(TimeSpan? time) =>
         time is null || time == Timeout.InfiniteTimeSpan ? -1 : (int)Math.Min(int.MaxValue, time.Value.TotalMilliseconds);
+
+    /// <summary>What the two strategies have in common.</summary>
+    public abstract class Limited : SupervisorStrategy
+    {
+        private protected Limited(int maxNrOfRetries, int withinTimeMilliseconds, IDecider decider, bool loggingEnabled)
+        {
+            MaxNumberOfRetries = maxNrOfRetries;
+            WithinTimeRangeMilliseconds = withinTimeMilliseconds;
+            Decider = decider;
+            LoggingEnabled = loggingEnabled;
+        }
+
+        /// <summary>Restarts allowed within the time; negative: any.</summary>
+        public int MaxNumberOfRetries { get; }
+
+        /// <summary>The time, in milliseconds; negative: for ever.</summary>
+        public int WithinTimeRangeMilliseconds { get; }
+
+        public override IDecider Decider { get; }
+        protected override Directive Handle(IActorRef child, Exception exception) => Decider.Decide(exception);
+        public override void HandleChildTerminated(IActorContext actorContext, IActorRef child, IEnumerable<IInternalActorRef> children) { }
+        private protected bool MayRestart(ChildRestartStats stats) => stats.RequestRestartPermission(MaxNumberOfRetries, WithinTimeRangeMilliseconds);
+    }
 }
 
 /// <summary>A failure concerns the child that failed, and no other.</summary>
-public class OneForOneStrategy : SupervisorStrategy
+public class OneForOneStrategy : SupervisorStrategy.Limited
 {
-    private readonly IDecider _decider;
-
     /// <param name="maxNrOfRetries">Restarts allowed within the time range; null or a negative number: any.</param>
     /// <param name="withinTimeRange">The time range; null: for ever.</param>
     /// <param name="localOnlyDecider">What to do for an exception.</param>
@@ -122,40 +142,26 @@ public class OneForOneStrategy : SupervisorStrategy
         : this(maxNrOfRetries, withinTimeMilliseconds, new LocalOnlyDecider(localOnlyDecider), loggingEnabled) { }
 
     public OneForOneStrategy(int maxNrOfRetries, int withinTimeMilliseconds, IDecider decider, bool loggingEnabled = true)
-    {
-        MaxNumberOfRetries = maxNrOfRetries;
-        WithinTimeRangeMilliseconds = withinTimeMilliseconds;
-        _decider = decider;
-        LoggingEnabled = loggingEnabled;
-    }
+        : base(maxNrOfRetries, withinTimeMilliseconds, decider, loggingEnabled) { }
 
     public OneForOneStrategy(Func<Exception, Directive> localOnlyDecider) : this(-1, -1, localOnlyDecider) { }
     public OneForOneStrategy(Func<Exception, Directive> localOnlyDecider, bool loggingEnabled = true) : this(-1, -1, localOnlyDecider, loggingEnabled) { }
     public OneForOneStrategy(IDecider decider) : this(-1, -1, decider) { }
     protected OneForOneStrategy() : this(DefaultDecider) { }
 
-    public int MaxNumberOfRetries { get; }
-    public int WithinTimeRangeMilliseconds { get; }
-    public override IDecider Decider => _decider;
-
-    public OneForOneStrategy WithMaxNrOfRetries(int maxNrOfRetries) => new(maxNrOfRetries, WithinTimeRangeMilliseconds, _decider, LoggingEnabled);
-
-    protected override Directive Handle(IActorRef child, Exception exception) => _decider.Decide(exception);
-    public override void HandleChildTerminated(IActorContext actorContext, IActorRef child, IEnumerable<IInternalActorRef> children) { }
+    public OneForOneStrategy WithMaxNrOfRetries(int maxNrOfRetries) => new(maxNrOfRetries, WithinTimeRangeMilliseconds, Decider, LoggingEnabled);
 
     public override void ProcessFailure(IActorContext context, bool restart, IActorRef child, Exception cause, ChildRestartStats stats,
         IReadOnlyCollection<ChildRestartStats> children)
     {
-        if (restart && stats.RequestRestartPermission(MaxNumberOfRetries, WithinTimeRangeMilliseconds)) RestartChild(child, cause, suspendFirst: false);
+        if (restart && MayRestart(stats)) RestartChild(child, cause, suspendFirst: false);
         else context.Stop(child);
     }
 }
 
 /// <summary>A failure of one child concerns all of them.</summary>
-public class AllForOneStrategy : SupervisorStrategy
+public class AllForOneStrategy : SupervisorStrategy.Limited
 {
-    private readonly IDecider _decider;
-
     /// <inheritdoc cref="OneForOneStrategy(int?, TimeSpan?, Func{Exception, Directive})"/>
     public AllForOneStrategy(int? maxNrOfRetries, TimeSpan? withinTimeRange, Func<Exception, Directive> localOnlyDecider)
         : this(maxNrOfRetries ?? -1, Milliseconds(withinTimeRange), localOnlyDecider) { }
@@ -167,28 +173,16 @@ public class AllForOneStrategy : SupervisorStrategy
         : this(maxNrOfRetries, withinTimeMilliseconds, new LocalOnlyDecider(localOnlyDecider), loggingEnabled) { }
 
     public AllForOneStrategy(int maxNrOfRetries, int withinTimeMilliseconds, IDecider decider, bool loggingEnabled = true)
-    {
-        MaxNumberOfRetries = maxNrOfRetries;
-        WithinTimeRangeMilliseconds = withinTimeMilliseconds;
-        _decider = decider;
-        LoggingEnabled = loggingEnabled;
-    }
+        : base(maxNrOfRetries, withinTimeMilliseconds, decider, loggingEnabled) { }
 
     public AllForOneStrategy(Func<Exception, Directive> localOnlyDecider) : this(-1, -1, localOnlyDecider) { }
     public AllForOneStrategy(IDecider decider) : this(-1, -1, decider) { }
     protected AllForOneStrategy() : this(DefaultDecider) { }
 
-    public int MaxNumberOfRetries { get; }
-    public int WithinTimeRangeMilliseconds { get; }
-    public override IDecider Decider => _decider;
-
-    protected override Directive Handle(IActorRef child, Exception exception) => _decider.Decide(exception);
-    public override void HandleChildTerminated(IActorContext actorContext, IActorRef child, IEnumerable<IInternalActorRef> children) { }
-
     public override void ProcessFailure(IActorContext context, bool restart, IActorRef child, Exception cause, ChildRestartStats stats,
         IReadOnlyCollection<ChildRestartStats> children)
     {
-        bool allowed = restart && children.All(each => each.RequestRestartPermission(MaxNumberOfRetries, WithinTimeRangeMilliseconds));
+        bool allowed = restart && children.All(MayRestart);
         foreach (ChildRestartStats each in children)
         {
             if (allowed) RestartChild(each.Child, cause, suspendFirst: !child.Equals(each.Child));

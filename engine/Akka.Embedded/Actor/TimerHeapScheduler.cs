@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Akka.Configuration;
-using Akka.Dispatch;
 using Akka.Event;
 
 namespace Akka.Actor;
@@ -9,39 +8,49 @@ namespace Akka.Actor;
 /// The scheduler of a system: what is due lies in a heap, and one thread sleeps until the first of it. While nothing is due
 /// it costs nothing. What is cancelled leaves the heap at once.
 /// </summary>
-internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
+internal sealed class TimerHeapScheduler : IScheduler, IAdvancedScheduler, IDisposable
 {
     private static readonly long Origin = Stopwatch.GetTimestamp();
     private readonly object _gate = new();
     private readonly Thread _thread;
+    private readonly ILoggingAdapter _log;
     private Entry[] _heap = new Entry[64];
     private int _count;
     private bool _stopped;
 
-    public TimerHeapScheduler(Config scheduler, ILoggingAdapter log) : base(scheduler, log)
+    public TimerHeapScheduler(Config scheduler, ILoggingAdapter log)
     {
+        _log = log;
         _thread = new Thread(Run) { IsBackground = true, Name = "akka-scheduler" };
         _thread.Start();
     }
 
-    protected override DateTimeOffset TimeNow => DateTimeOffset.Now;
-    public override TimeSpan MonotonicClock => Stopwatch.GetElapsedTime(Origin);
-    public override TimeSpan HighResMonotonicClock => Stopwatch.GetElapsedTime(Origin);
+    public IAdvancedScheduler Advanced => this;
+    public DateTimeOffset Now => DateTimeOffset.Now;
+    public TimeSpan MonotonicClock => Stopwatch.GetElapsedTime(Origin);
+    public TimeSpan HighResMonotonicClock => MonotonicClock;
 
-    protected override void InternalScheduleTellOnce(TimeSpan delay, ICanTell receiver, object message, IActorRef sender, ICancelable cancelable) =>
+    public void ScheduleTellOnce(TimeSpan delay, ICanTell receiver, object message, IActorRef sender) =>
+        ScheduleTellOnce(delay, receiver, message, sender, null);
+
+    public void ScheduleTellOnce(TimeSpan delay, ICanTell receiver, object message, IActorRef sender, ICancelable cancelable) =>
         Add(delay, TimeSpan.Zero, new Tell(receiver, message, sender), cancelable);
 
-    protected override void InternalScheduleTellRepeatedly(TimeSpan initialDelay, TimeSpan interval, ICanTell receiver, object message, IActorRef sender, ICancelable cancelable) =>
-        Add(initialDelay, interval, new Tell(receiver, message, sender), cancelable);
+    public void ScheduleTellRepeatedly(TimeSpan initialDelay, TimeSpan interval, ICanTell receiver, object message, IActorRef sender) =>
+        ScheduleTellRepeatedly(initialDelay, interval, receiver, message, sender, null);
 
-    protected override void InternalScheduleOnce(TimeSpan delay, Action action, ICancelable cancelable) => Add(delay, TimeSpan.Zero, action, cancelable);
-    protected override void InternalScheduleOnce(TimeSpan delay, IRunnable action, ICancelable cancelable) => Add(delay, TimeSpan.Zero, action, cancelable);
+    public void ScheduleTellRepeatedly(TimeSpan initialDelay, TimeSpan interval, ICanTell receiver, object message, IActorRef sender, ICancelable cancelable) =>
+        Add(initialDelay, Interval(interval), new Tell(receiver, message, sender), cancelable);
 
-    protected override void InternalScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, Action action, ICancelable cancelable) =>
-        Add(initialDelay, interval, action, cancelable);
+    public void ScheduleOnce(TimeSpan delay, Action action) => ScheduleOnce(delay, action, null);
+    public void ScheduleOnce(TimeSpan delay, Action action, ICancelable cancelable) => Add(delay, TimeSpan.Zero, action, cancelable);
+    public void ScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, Action action) => ScheduleRepeatedly(initialDelay, interval, action, null);
 
-    protected override void InternalScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, IRunnable action, ICancelable cancelable) =>
-        Add(initialDelay, interval, action, cancelable);
+    public void ScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, Action action, ICancelable cancelable) =>
+        Add(initialDelay, Interval(interval), action, cancelable);
+
+    private static TimeSpan Interval(TimeSpan interval) => interval > TimeSpan.Zero ? interval
+        : throw new ArgumentException($"The interval must be positive; it is {interval}.", nameof(interval));
 
     /// <summary>Drops all that is scheduled and ends the thread.</summary>
     public void Dispose()
@@ -59,8 +68,9 @@ internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
 
     private void Add(TimeSpan delay, TimeSpan interval, object work, ICancelable cancelable)
     {
+        if (delay < TimeSpan.Zero) throw new ArgumentException($"The delay must not be negative; it is {delay}.", nameof(delay));
         if (cancelable?.IsCancellationRequested == true) return;
-        var entry = new Entry(Now + delay.Ticks, interval.Ticks, work, cancelable);
+        var entry = new Entry(Ticks + delay.Ticks, interval.Ticks, work, cancelable);
         lock (_gate)
         {
             if (_stopped) throw new SchedulerException("The scheduler has been shut down.");
@@ -77,7 +87,7 @@ internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
         lock (scheduler._gate) scheduler.Remove(entry);
     }
 
-    private static long Now => Stopwatch.GetElapsedTime(Origin).Ticks;
+    private static long Ticks => Stopwatch.GetElapsedTime(Origin).Ticks;
 
     private void Run()
     {
@@ -90,7 +100,7 @@ internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
             }
             catch (Exception e)
             {
-                Log.Error(e, "Scheduled work failed");
+                _log.Error(e, "Scheduled work failed");
             }
         }
     }
@@ -109,7 +119,7 @@ internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
                 }
 
                 Entry first = _heap[0];
-                long left = first.Due - Now;
+                long left = first.Due - Ticks;
                 if (left > 0)
                 {
                     Monitor.Wait(_gate, TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling(left / (double)TimeSpan.TicksPerMillisecond), int.MaxValue)));
@@ -119,7 +129,7 @@ internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
                 Remove(first);
                 if (first.Interval > 0 && first.Cancelable?.IsCancellationRequested != true)
                 {
-                    first.Due = Math.Max(first.Due + first.Interval, Now);
+                    first.Due = Math.Max(first.Due + first.Interval, Ticks);
                     Push(first);
                 }
                 else
@@ -203,12 +213,8 @@ internal sealed class TimerHeapScheduler : SchedulerBase, IDisposable
 
         public void Execute()
         {
-            switch (work)
-            {
-                case Tell tell: tell.Receiver.Tell(tell.Message, tell.Sender); break;
-                case Action action: action(); break;
-                default: ((IRunnable)work).Run(); break;
-            }
+            if (work is Tell tell) tell.Receiver.Tell(tell.Message, tell.Sender);
+            else ((Action)work)();
         }
     }
 }

@@ -43,7 +43,6 @@ public class Config
     public virtual int GetInt(string path, int @default = 0) => Read(path, value => value.GetInt(), @default);
     public virtual long GetLong(string path, long @default = 0) => Read(path, value => value.GetLong(), @default);
     public virtual double GetDouble(string path, double @default = 0) => Read(path, value => value.GetDouble(), @default);
-    public virtual float GetFloat(string path, float @default = 0) => Read(path, value => (float)value.GetDouble(), @default);
     public virtual bool GetBoolean(string path, bool @default = false) => Read(path, value => value.GetBoolean(), @default);
     public virtual long? GetByteSize(string path) => GetByteSize(path, null);
     public virtual long? GetByteSize(string path, long? def = null) => Read(path, value => value.GetByteSize(), def);
@@ -67,7 +66,6 @@ public class Config
     public virtual IEnumerable<KeyValuePair<string, HoconValue>> AsEnumerable() => Root.GetObject()?.Items ?? [];
 
     public override string ToString() => Root.ToString();
-    public string ToString(bool includeFallback) => ToString();
 
     public static implicit operator Config(string str) => ConfigurationFactory.ParseString(str);
 
@@ -89,9 +87,6 @@ public class Config
 public static class ConfigExtensions
 {
     public static bool IsNullOrEmpty(this Config config) => config is null || config.IsEmpty;
-
-    public static Config SafeWithFallback(this Config config, Config fallback) =>
-        config is null ? fallback : fallback is null ? config : config.WithFallback(fallback);
 }
 
 /// <summary>Makes settings from text.</summary>

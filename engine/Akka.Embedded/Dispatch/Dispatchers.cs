@@ -94,17 +94,9 @@ public sealed class Dispatchers
     }
 
     public IDispatcherPrerequisites Prerequisites { get; }
-    public MessageDispatcher DefaultGlobalDispatcher => Lookup(DefaultDispatcherId);
-    public bool HasDispatcher(string id) => _configurators.ContainsKey(id) || _system.Settings.Config.HasPath(id);
 
-    public MessageDispatcher Lookup(string dispatcherName)
-    {
-        MessageDispatcher dispatcher = _configurators.GetOrAdd(dispatcherName, id => new(() => ConfiguratorOf(id))).Value.Dispatcher();
-        return dispatcher;
-    }
-
-    public bool RegisterConfigurator(string id, MessageDispatcherConfigurator configurator) =>
-        _configurators.TryAdd(id, new Lazy<MessageDispatcherConfigurator>(configurator));
+    public MessageDispatcher Lookup(string dispatcherName) =>
+        _configurators.GetOrAdd(dispatcherName, id => new(() => ConfiguratorOf(id))).Value.Dispatcher();
 
     internal void Shutdown()
     {
@@ -189,17 +181,7 @@ internal class DedicatedDispatcher : MessageDispatcher
 }
 
 /// <summary>Gives one actor a thread of its own.</summary>
-public sealed class PinnedDispatcher : MessageDispatcher
+internal sealed class PinnedDispatcher(MessageDispatcherConfigurator configurator) : DedicatedDispatcher(configurator, 1)
 {
-    private readonly DedicatedThreads _thread;
-
-    internal PinnedDispatcher(MessageDispatcherConfigurator configurator) : base(configurator) => _thread = new DedicatedThreads(Id, 1);
-
-    protected override void ExecuteTask(IRunnable run)
-    {
-        if (!_thread.TryQueue(run)) ThreadPool.UnsafeQueueUserWorkItem(run, preferLocal: false);
-    }
-
-    protected override void Shutdown() => _thread.Stop();
-    internal override void Detach(ActorCell cell) => _thread.Stop();
+    internal override void Detach(ActorCell cell) => Shutdown();
 }

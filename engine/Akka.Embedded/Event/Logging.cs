@@ -72,8 +72,6 @@ public static class Logging
         _ => throw new ArgumentOutOfRangeException(nameof(logLevel), logLevel, "no such level"),
     };
 
-    public static string StringFor(this LogLevel logLevel) => ClassFor(logLevel).Name.ToUpperInvariant();
-
     /// <summary>The level called DEBUG, INFO, WARNING, ERROR or OFF.</summary>
     public static LogLevel LogLevelFor(string logLevel) => logLevel?.ToUpperInvariant() switch
     {

@@ -5,10 +5,8 @@ namespace Akka.Pattern;
 /// <summary>The circuit breaker is open: the call was not made.</summary>
 public class OpenCircuitException : AkkaException
 {
-    public OpenCircuitException() : this("Circuit Breaker is open; calls are failing fast") { }
-    public OpenCircuitException(string message) : base(message) { }
-    public OpenCircuitException(string message, Exception cause) : base(message, cause) { }
-    public OpenCircuitException(Exception cause) : this("Circuit Breaker is open; calls are failing fast", cause) { }
+    public OpenCircuitException() : this((Exception)null) { }
+    public OpenCircuitException(Exception cause) : base("Circuit Breaker is open; calls are failing fast", cause) { }
 }
 
 /// <summary>
@@ -20,33 +18,21 @@ public class CircuitBreaker
     private enum State { Closed, Open, HalfOpen }
 
     private readonly Lock _gate = new();
-    private readonly double _backoffFactor;
-    private Action _onOpen = () => { };
-    private Action _onHalfOpen = () => { };
-    private Action _onClose = () => { };
     private State _state;
     private bool _trying;
-    private TimeSpan _nextReset;
 
     public CircuitBreaker(IScheduler scheduler, int maxFailures, TimeSpan callTimeout, TimeSpan resetTimeout)
-        : this(scheduler, maxFailures, callTimeout, resetTimeout, TimeSpan.FromDays(36500), 1.0) { }
-
-    public CircuitBreaker(IScheduler scheduler, int maxFailures, TimeSpan callTimeout, TimeSpan resetTimeout, TimeSpan maxResetTimeout, double exponentialBackoffFactor)
     {
-        if (exponentialBackoffFactor < 1) throw new ArgumentException("factor must be >= 1.0", nameof(exponentialBackoffFactor));
         Scheduler = scheduler;
         MaxFailures = maxFailures;
         CallTimeout = callTimeout;
-        ResetTimeout = _nextReset = resetTimeout;
-        MaxResetTimeout = maxResetTimeout;
-        _backoffFactor = exponentialBackoffFactor;
+        ResetTimeout = resetTimeout;
     }
 
     public IScheduler Scheduler { get; }
     public int MaxFailures { get; }
     public TimeSpan CallTimeout { get; }
     public TimeSpan ResetTimeout { get; }
-    public TimeSpan MaxResetTimeout { get; }
     public long CurrentFailureCount { get; private set; }
     public Exception LastCaughtException { get; private set; }
     public bool IsClosed => _state == State.Closed;
@@ -55,26 +41,6 @@ public class CircuitBreaker
 
     public static CircuitBreaker Create(IScheduler scheduler, int maxFailures, TimeSpan callTimeout, TimeSpan resetTimeout) =>
         new(scheduler, maxFailures, callTimeout, resetTimeout);
-
-    public CircuitBreaker WithExponentialBackoff(TimeSpan maxResetTimeout) => new(Scheduler, MaxFailures, CallTimeout, ResetTimeout, maxResetTimeout, 2.0);
-
-    public CircuitBreaker OnOpen(Action callback)
-    {
-        _onOpen += callback;
-        return this;
-    }
-
-    public CircuitBreaker OnHalfOpen(Action callback)
-    {
-        _onHalfOpen += callback;
-        return this;
-    }
-
-    public CircuitBreaker OnClose(Action callback)
-    {
-        _onClose += callback;
-        return this;
-    }
 
     public Task WithCircuitBreaker(Func<Task> body) => WithCircuitBreaker(async () =>
     {
@@ -99,43 +65,14 @@ public class CircuitBreaker
         }
     }
 
-    public void WithSyncCircuitBreaker(Action body) => WithSyncCircuitBreaker(() =>
-    {
-        body();
-        return true;
-    });
-
-    /// <summary>As the asynchronous one; a call that took too long counts as failed, but its result is returned.</summary>
-    public T WithSyncCircuitBreaker<T>(Func<T> body)
-    {
-        Enter();
-        long start = Environment.TickCount64;
-        try
-        {
-            T result = body();
-            if (Environment.TickCount64 - start > CallTimeout.TotalMilliseconds) Fail();
-            else Succeed();
-            return result;
-        }
-        catch (Exception e)
-        {
-            Failed(e);
-            throw;
-        }
-    }
-
     /// <summary>Counts a success.</summary>
     public void Succeed()
     {
         lock (_gate)
         {
             CurrentFailureCount = 0;
-            if (_state != State.HalfOpen) return;
-            _state = State.Closed;
-            _nextReset = ResetTimeout;
+            if (_state == State.HalfOpen) _state = State.Closed;
         }
-
-        _onClose();
     }
 
     /// <summary>Counts a failure.</summary>
@@ -153,19 +90,15 @@ public class CircuitBreaker
 
     private void Failed(Exception cause)
     {
-        TimeSpan reset;
         lock (_gate)
         {
             LastCaughtException = cause;
             CurrentFailureCount++;
             if (_state == State.Open || (_state == State.Closed && CurrentFailureCount < MaxFailures)) return;
             _state = State.Open;
-            reset = _nextReset;
-            _nextReset = TimeSpan.FromTicks((long)Math.Min(MaxResetTimeout.Ticks, _nextReset.Ticks * _backoffFactor));
         }
 
-        Scheduler.Advanced.ScheduleOnce(reset, HalfOpen);
-        _onOpen();
+        Scheduler.Advanced.ScheduleOnce(ResetTimeout, HalfOpen);
     }
 
     private void HalfOpen()
@@ -175,7 +108,5 @@ public class CircuitBreaker
             _state = State.HalfOpen;
             _trying = false;
         }
-
-        _onHalfOpen();
     }
 }

@@ -45,12 +45,6 @@ public class Serialization
                 throw new ConfigurationException($"{setting} names the serializer '{value.GetString()}', which akka.actor.serializers does not have.");
             AddSerializationMap(TypeNames.Find(className, setting), serializer);
         }
-
-        foreach (SerializerDetails details in system.Settings.Setup.Get<SerializationSetup>().Value?.CreateSerializers(system) ?? [])
-        {
-            AddSerializer(details.Alias, details.Serializer);
-            foreach (Type type in details.UseFor) AddSerializationMap(type, details.Serializer);
-        }
     }
 
     public ExtendedActorSystem System { get; }

@@ -1,5 +1,4 @@
 using Akka.Actor;
-using Akka.Actor.Setup;
 
 namespace Akka.Serialization;
 
@@ -7,16 +6,12 @@ namespace Akka.Serialization;
 public abstract class Serializer
 {
     protected readonly ExtendedActorSystem system;
-    private readonly FastIdentifier _identifier;
+    private int? _identifier;
 
-    protected Serializer(ExtendedActorSystem system)
-    {
-        this.system = system;
-        _identifier = new FastIdentifier(GetType(), system);
-    }
+    protected Serializer(ExtendedActorSystem system) => this.system = system;
 
     /// <summary>The number of this serializer on the wire and on disk; by default from akka.actor.serialization-identifiers.</summary>
-    public virtual int Identifier => _identifier.Value;
+    public virtual int Identifier => _identifier ??= SerializerIdentifierHelper.GetSerializerIdentifierFromConfig(GetType(), system);
 
     /// <summary>Whether the type's name is needed to read the bytes.</summary>
     public abstract bool IncludeManifest { get; }
@@ -27,12 +22,6 @@ public abstract class Serializer
 
     /// <summary>Serializes for the system at the address: references are written as that system knows them.</summary>
     public byte[] ToBinaryWithAddress(Address address, object obj) => Serialization.WithTransport(system, address, () => ToBinary(obj));
-
-    private sealed class FastIdentifier(Type type, ExtendedActorSystem system)
-    {
-        private int? _value;
-        public int Value => _value ??= SerializerIdentifierHelper.GetSerializerIdentifierFromConfig(type, system);
-    }
 }
 
 /// <summary>A serializer that names the kind of each object itself.</summary>
@@ -76,34 +65,4 @@ public static class SerializerIdentifierHelper
 
         throw new ArgumentException($"Couldn't find serializer id for [{type}] under [akka.actor.serialization-identifiers] HOCON path");
     }
-}
-
-/// <summary>A serializer given in code, and what it is for.</summary>
-public sealed class SerializerDetails
-{
-    private SerializerDetails(string alias, Serializer serializer, System.Collections.Immutable.ImmutableHashSet<Type> useFor)
-    {
-        Alias = alias;
-        Serializer = serializer;
-        UseFor = useFor;
-    }
-
-    public string Alias { get; }
-    public Serializer Serializer { get; }
-    public System.Collections.Immutable.ImmutableHashSet<Type> UseFor { get; }
-
-    public static SerializerDetails Create(string alias, Serializer serializer, System.Collections.Immutable.ImmutableHashSet<Type> useFor) =>
-        new(alias, serializer, useFor);
-}
-
-/// <summary>Serializers given in code.</summary>
-public sealed class SerializationSetup : Setup
-{
-    private SerializationSetup(Func<ExtendedActorSystem, System.Collections.Immutable.ImmutableHashSet<SerializerDetails>> createSerializers) =>
-        CreateSerializers = createSerializers;
-
-    public Func<ExtendedActorSystem, System.Collections.Immutable.ImmutableHashSet<SerializerDetails>> CreateSerializers { get; }
-
-    public static SerializationSetup Create(Func<ExtendedActorSystem, System.Collections.Immutable.ImmutableHashSet<SerializerDetails>> createSerializers) =>
-        new(createSerializers);
 }

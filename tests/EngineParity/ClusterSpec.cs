@@ -240,7 +240,7 @@ public sealed class ClusterSpec
         await Form(a, b);
         var watcher = a.Record();
         var remote = await a.FindAsync(b, b.Record().Ref);
-        watcher.Watch(remote);
+        await a.WatchAsync(watcher, remote, b);
         var events = a.Record();
         var cluster = Cluster.Get(a.System);
         cluster.Subscribe(events.Ref, typeof(ClusterEvent.IClusterDomainEvent));

@@ -75,6 +75,17 @@ internal sealed class NetworkNode : IAsyncDisposable
         }
     }
 
+    /// <summary>Watches an actor of another node, and returns when that node knows of it.</summary>
+    public async Task WatchAsync(Recorder watcher, IActorRef remote, NetworkNode other)
+    {
+        watcher.Watch(remote);
+        // Watches travel in order: once a later one has led to its end, the first has arrived.
+        var victim = other.System.ActorOf<Echo>();
+        watcher.Watch(await FindAsync(other, victim));
+        victim.Tell(PoisonPill.Instance);
+        await watcher.FishAsync<Terminated>(t => t.ActorRef.Path.Name == victim.Path.Name);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await System.Terminate().WaitAsync(TimeSpan.FromSeconds(20));

@@ -42,7 +42,6 @@ public class Cluster : IExtension
 
     /// <summary>True once this node has left, was removed, or its daemon has stopped.</summary>
     public bool IsTerminated => _terminated;
-
     public bool IsUp => SelfMember.Status == MemberStatus.Up;
 
     /// <summary>The cluster as last seen here.</summary>
@@ -101,9 +100,7 @@ public class Cluster : IExtension
     }
 
     public void Unsubscribe(IActorRef subscriber) => Unsubscribe(subscriber, null);
-
     public void Unsubscribe(IActorRef subscriber, Type to) => _daemon.Tell(new ClusterCore.UnsubscribeCommand(subscriber, to));
-
     public void SendCurrentClusterState(IActorRef receiver) => _daemon.Tell(new ClusterCore.SendStateCommand(receiver));
 
     /// <summary>Runs the callback once this node is up; at once if it is.</summary>

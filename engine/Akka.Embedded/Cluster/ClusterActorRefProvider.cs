@@ -36,7 +36,6 @@ internal sealed class ClusterRemoteWatcher(ClusterActorRefProvider provider, Def
     private readonly HashSet<Address> _members = [];
 
     protected override void PreStart() => Self.Tell(ClusterIsThere.Instance);
-
     protected override bool IsHeartbeated(Address address) => !_members.Contains(address);
 
     protected override void OnReceive(object message)

@@ -17,7 +17,6 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
 
     // Gossip rounds left out while all are known to agree.
     private const int QuietRounds = 10;
-
     private readonly Cluster _cluster;
     private readonly ClusterSettings _settings;
     private readonly UniqueAddress _self;
@@ -52,7 +51,6 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
-
     private bool IsMember => _gossip.Has(_self);
 
     protected override void PreStart()
@@ -174,7 +172,6 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
     }
 
     private void SendGossip(UniqueAddress to, Gossip gossip) => Peer(to.Address).Tell(new GossipEnvelope(_self, to, gossip));
-
     private IActorRef Peer(Address address) => _cluster.PeerAt(address);
 
     private void Leave(Address address)
@@ -300,18 +297,11 @@ internal sealed partial class ClusterCore : ReceiveActor, IWithTimers
     }
 
     internal sealed record JoinCommand(Address Address);
-
     internal sealed record JoinSeedsCommand(ImmutableList<Address> Seeds);
-
     internal sealed record LeaveCommand(Address Address);
-
     internal sealed record DownCommand(Address Address);
-
     internal sealed record ExitingDone;
-
     internal sealed record SubscribeCommand(IActorRef Subscriber, ClusterEvent.SubscriptionInitialStateMode Mode, ImmutableHashSet<Type> To);
-
     internal sealed record UnsubscribeCommand(IActorRef Subscriber, Type? To);
-
     internal sealed record SendStateCommand(IActorRef Receiver);
 }

@@ -64,7 +64,6 @@ public class ClusterEvent
 
         /// <summary>The lowest reachable address that is up; null without one.</summary>
         public Address Leader { get; }
-
         public ImmutableHashSet<string> AllRoles => [.. _roleLeaders.Keys];
 
         /// <summary>The leader among the members with the role, or null.</summary>
@@ -93,13 +92,9 @@ public class ClusterEvent
 
     /// <summary>The member takes part although the cluster has not agreed on it.</summary>
     public sealed class MemberWeaklyUp(Member member) : MemberStatusChange(member, MemberStatus.WeaklyUp);
-
     public sealed class MemberUp(Member member) : MemberStatusChange(member, MemberStatus.Up);
-
     public sealed class MemberLeft(Member member) : MemberStatusChange(member, MemberStatus.Leaving);
-
     public sealed class MemberExited(Member member) : MemberStatusChange(member, MemberStatus.Exiting);
-
     public sealed class MemberDowned(Member member) : MemberStatusChange(member, MemberStatus.Down);
 
     /// <summary>The member is gone; <paramref name="previousStatus"/> Down or Exiting says how.</summary>

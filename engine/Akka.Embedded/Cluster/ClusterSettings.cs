@@ -44,7 +44,6 @@ public sealed class ClusterSettings
 
     /// <summary>Null if a join is not retried.</summary>
     public TimeSpan? RetryUnsuccessfulJoinAfter { get; }
-
     public ImmutableHashSet<string> Roles { get; }
     public int MinNrOfMembers { get; }
     public ImmutableDictionary<string, int> MinNrOfMembersOfRole { get; }
@@ -59,7 +58,6 @@ public sealed class ClusterSettings
 
     /// <summary>How long without agreement until joining members become weakly up.</summary>
     public TimeSpan WeaklyUpAfter { get; }
-
     public bool AllowWeaklyUpMembers => WeaklyUpAfter > TimeSpan.Zero;
     public bool RunCoordinatedShutdownWhenDown { get; }
     public bool LogInfo { get; }

@@ -29,9 +29,7 @@ internal sealed record Gossip(
     private static readonly long TombstoneLifeMs = (long)TimeSpan.FromMinutes(10).TotalMilliseconds;
 
     public Member? Find(UniqueAddress node) => Members.TryGetValue(Probe(node), out var member) ? member : null;
-
     public Member? Find(Address address) => Members.FirstOrDefault(m => m.Address == address);
-
     public bool Has(UniqueAddress node) => Members.Contains(Probe(node));
 
     /// <summary>This state with one member added or moved on, seen by <paramref name="self"/> only.</summary>

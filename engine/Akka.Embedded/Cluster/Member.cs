@@ -22,7 +22,6 @@ public class UniqueAddress(Address address, int uid) : IEquatable<UniqueAddress>
 
     /// <summary>See <see cref="Remote.AddressUid"/>.</summary>
     public int Uid { get; } = uid;
-
     public bool Equals(UniqueAddress other) => other is not null && Uid == other.Uid && Address.Equals(other.Address);
     public override bool Equals(object obj) => obj is UniqueAddress other && Equals(other);
     public override int GetHashCode() => Uid;
@@ -36,7 +35,6 @@ public class UniqueAddress(Address address, int uid) : IEquatable<UniqueAddress>
     }
 
     public override string ToString() => $"UniqueAddress: ({Address}, {Uid})";
-
     public static bool operator ==(UniqueAddress left, UniqueAddress right) => left is null ? right is null : left.Equals(right);
     public static bool operator !=(UniqueAddress left, UniqueAddress right) => !(left == right);
 }
@@ -75,7 +73,6 @@ public class Member : IComparable<Member>, IComparable
 
     /// <summary>True if the member takes part: it can lead, and must have seen a state for it to count as agreed on.</summary>
     internal bool IsActive => Status is MemberStatus.Up or MemberStatus.Leaving;
-
     public bool HasRole(string role) => Roles.Contains(role);
 
     public bool IsOlderThan(Member other) =>
@@ -92,7 +89,6 @@ public class Member : IComparable<Member>, IComparable
 
     /// <summary>This member, up as the <paramref name="upNumber"/>th.</summary>
     public Member CopyUp(int upNumber) => new(UniqueAddress, upNumber, Copy(MemberStatus.Up).Status, Roles);
-
     public int CompareTo(Member other) => other is null ? 1 : UniqueAddress.CompareTo(other.UniqueAddress);
     public int CompareTo(object obj) => CompareTo(obj as Member);
     public override bool Equals(object obj) => obj is Member other && UniqueAddress.Equals(other.UniqueAddress);

@@ -39,7 +39,6 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
     private long _dropped;
     private long _dropLoggedAt;
     private TaskCompletionSource? _drained;
-
     public Address Remote { get; } = remote;
 
     /// <summary>The incarnation last spoken to.</summary>
@@ -100,28 +99,24 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         return true;
     }
 
-    /// <summary>A connection of this association ended.</summary>
-    public void Lost(object connection, Exception? cause)
+    /// <summary>A connection of this association ended; with it ends the other one with the same incarnation.</summary>
+    public void Lost(object connection, int uid, Exception? cause)
     {
         OutboundConnection? outbound = null;
         InboundConnection? inbound = null;
-        MessageBatch? undelivered;
-        bool wasOutbound;
+        MessageBatch? undelivered = null;
         lock (_sync)
         {
-            wasOutbound = ReferenceEquals(connection, _outbound);
+            bool wasOutbound = ReferenceEquals(connection, _outbound);
             if (!wasOutbound && !ReferenceEquals(connection, _inbound))
                 return;
-            if (wasOutbound || _outbound?.RemoteUid == ((InboundConnection)connection).RemoteUid)
-                outbound = _outbound;
-            if (!wasOutbound || _inbound?.RemoteUid == ((OutboundConnection)connection).RemoteUid)
-                inbound = _inbound;
-            if (outbound is not null)
-                _outbound = null;
-            if (inbound is not null)
-                _inbound = null;
-            undelivered = Gate();
-            if (_announced)
+            if (_outbound?.RemoteUid == uid)
+                (outbound, _outbound) = (_outbound, null);
+            if (_inbound?.RemoteUid == uid)
+                (inbound, _inbound) = (_inbound, null);
+            if (_outbound is null)
+                undelivered = Gate();
+            if (_announced && uid == Uid)
             {
                 _announced = false;
                 if (cause is not null)
@@ -228,6 +223,9 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         if (Uid == uid)
             return;
         Uid = uid;
+        if (_announced)
+            remoting.Enqueue(new DisassociatedEvent(remoting.DefaultAddress, Remote, false));
+        _announced = false;
         if (_outbound is { } outbound && outbound.RemoteUid != uid)
         {
             _outbound = null;
@@ -342,7 +340,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
             {
                 for (int i = written; i < _writing.Count; i++)
                     remoting.DeadLetter(_writing[i]);
-                Lost(connection, e);
+                Lost(connection, connection.RemoteUid, e);
             }
             lock (_sync)
                 _writing.Clear();

@@ -10,7 +10,6 @@ internal sealed class Connection
 {
     // The pipes' unit of buffering: a batch of small messages leaves in one write, a whole frame mostly lies in one piece.
     private const int SegmentSize = 64 * 1024;
-
     private readonly Socket _socket;
     private int _closed;
 
@@ -24,9 +23,7 @@ internal sealed class Connection
     }
 
     public PipeReader Input { get; }
-
     public PipeWriter Output { get; }
-
     public string RemoteEndPoint { get; }
 
     /// <summary>Wraps an accepted or connected socket.</summary>

@@ -44,9 +44,7 @@ public class DeadlineFailureDetector : FailureDetector
     }
 
     public override bool IsAvailable => Volatile.Read(ref _last) is var last && (last < 0 || _clock() < last + _limitMs);
-
     public override bool IsMonitoring => Volatile.Read(ref _last) >= 0;
-
     public override void HeartBeat() => Volatile.Write(ref _last, _clock());
 }
 
@@ -184,13 +182,9 @@ public class DefaultFailureDetectorRegistry<T>(Func<FailureDetector> factory) : 
     private readonly System.Collections.Concurrent.ConcurrentDictionary<T, FailureDetector> _detectors = new();
 
     public bool IsAvailable(T resource) => !_detectors.TryGetValue(resource, out var detector) || detector.IsAvailable;
-
     public bool IsMonitoring(T resource) => _detectors.TryGetValue(resource, out var detector) && detector.IsMonitoring;
-
     public void Heartbeat(T resource) => _detectors.GetOrAdd(resource, static (_, make) => make(), factory).HeartBeat();
-
     public void Remove(T resource) => _detectors.TryRemove(resource, out _);
-
     public void Reset() => _detectors.Clear();
 }
 

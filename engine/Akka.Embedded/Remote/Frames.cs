@@ -156,7 +156,6 @@ internal readonly ref struct Frame(FrameKind kind, ReadOnlySpan<byte> header, Re
 
     /// <summary>The header behind the kind.</summary>
     public ReadOnlySpan<byte> Header { get; } = header;
-
     public ReadOnlySequence<byte> Payload { get; } = payload;
 }
 

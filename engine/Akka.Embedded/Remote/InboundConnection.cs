@@ -51,7 +51,7 @@ internal sealed class InboundConnection
         }
         connection.Abort();
         inbound._ended.TrySetResult();
-        inbound._association?.Lost(inbound, cause);
+        inbound._association?.Lost(inbound, inbound.RemoteUid, cause);
     }
 
     public void Abort() => _connection.Abort();

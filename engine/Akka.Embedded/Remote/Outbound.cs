@@ -21,13 +21,9 @@ internal sealed class MessageBatch
 {
     private const int KeptCapacity = 1024;
     private OutboundMessage[] _messages = new OutboundMessage[16];
-
     public int Count { get; private set; }
-
     public long Bytes { get; private set; }
-
     public ReadOnlySpan<OutboundMessage> Messages => _messages.AsSpan(0, Count);
-
     public ref readonly OutboundMessage this[int index] => ref _messages[index];
 
     public void Add(in OutboundMessage message)

@@ -89,7 +89,7 @@ internal sealed class OutboundConnection
             cause = e;
         }
         _connection.Abort();
-        _association.Lost(this, cause);
+        _association.Lost(this, RemoteUid, cause);
     }
 
     public void Abort() => _connection.Abort();

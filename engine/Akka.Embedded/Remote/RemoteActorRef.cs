@@ -19,18 +19,14 @@ public class RemoteActorRef : InternalActorRefBase, IRemoteRef
     }
 
     public override ActorPath Path { get; }
-
     public override IActorRefProvider Provider => _remoting.Provider;
-
     public override bool IsLocal => false;
-
     public override bool IsTerminated => false;
 
     public override IInternalActorRef Parent =>
         Path.Parent is { } parent ? new RemoteActorRef(_remoting, parent) : ActorRefs.Nobody;
 
     public Address LocalAddressToUse => _remoting.DefaultAddress;
-
     internal Association Association { get; }
 
     public override IActorRef GetChild(IReadOnlyList<string> name)
@@ -76,6 +72,5 @@ public class RemoteActorRef : InternalActorRefBase, IRemoteRef
     public override void Restart(Exception cause) { }
 
     public override void Stop() => SendSystemMessage(new Terminate());
-
     protected override void TellInternal(object message, IActorRef sender) => _remoting.Send(message, sender, this);
 }

@@ -25,7 +25,6 @@ public class RemoteActorRefProvider : IRemoteActorRefProvider
 {
     // References are made anew when the cache was emptied; that is cheaper than to keep it in order.
     private const int MaximumCachedRefs = 20_000;
-
     private readonly LocalActorRefProvider _local;
     private readonly ConcurrentDictionary<string, RemoteActorRef> _byText = new();
     private readonly ConcurrentDictionary<ActorPath, RemoteActorRef> _byPath = new(SamePathAndUid.Instance);

@@ -42,7 +42,6 @@ internal static class NestedMessage
 public class MessageContainerSerializer(ExtendedActorSystem system) : Serializer(system)
 {
     private const byte ByName = 0, ByPattern = 1, Parent = 2;
-
     public override bool IncludeManifest => false;
 
     public override byte[] ToBinary(object obj)

@@ -35,17 +35,11 @@ public class RemoteSettings
 
     /// <summary>OFF, or the level lifecycle events are logged at.</summary>
     public string RemoteLifecycleEventsLogLevel { get; set; }
-
     public TimeSpan WatchHeartBeatInterval { get; set; }
-
     public TimeSpan WatchHeartbeatExpectedResponseAfter { get; set; }
-
     public TimeSpan WatchUnreachableReaperInterval { get; set; }
-
     public string WatchFailureDetectorImplementationClass { get; set; }
-
     public Config WatchFailureDetectorConfig { get; set; }
-
     internal TcpSettings Tcp { get; }
 }
 
@@ -77,28 +71,18 @@ internal sealed class TcpSettings
     }
 
     public string Hostname { get; }
-
     public string PublicHostname { get; }
-
     public int Port { get; }
-
     public int PublicPort { get; }
 
     /// <summary>Largest payload, in bytes.</summary>
     public int MaximumFrameSize { get; }
-
     public int SendBufferSize { get; }
-
     public int ReceiveBufferSize { get; }
-
     public TimeSpan ConnectionTimeout { get; }
-
     public int Backlog { get; }
-
     public bool NoDelay { get; }
-
     public TimeSpan HeartbeatInterval { get; }
-
     public TimeSpan AcceptableHeartbeatPause { get; }
 
     /// <summary>Messages that may wait for one remote system.</summary>

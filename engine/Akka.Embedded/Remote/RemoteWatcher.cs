@@ -13,7 +13,6 @@ public class RemoteWatcher : UntypedActor
 {
     /// <summary>Its name below /system.</summary>
     internal const string Name = "remote-watcher";
-
     private readonly IFailureDetectorRegistry<Address> _failureDetector;
     private readonly TimeSpan _heartbeatInterval;
     private readonly TimeSpan _expectedResponseAfter;
@@ -49,35 +48,19 @@ public class RemoteWatcher : UntypedActor
     {
         switch (message)
         {
-            case WatchRemote watch:
-                AddWatch(watch.Watchee, watch.Watcher);
-                break;
-            case UnwatchRemote unwatch:
-                RemoveWatch(unwatch.Watchee, unwatch.Watcher);
-                break;
-            case Terminated terminated:
-                Notify((IInternalActorRef)terminated.ActorRef, terminated.ExistenceConfirmed, terminated.AddressTerminated);
-                break;
-            case Heartbeat:
-                Sender.Tell(new HeartbeatRsp(AddressUidExtension.Uid(Context.System)));
-                break;
-            case HeartbeatRsp response:
-                OnHeartbeatRsp(Sender.Path.Address, response.AddressUid);
-                break;
-            case HeartbeatTick:
-                SendHeartbeats();
-                break;
+            case WatchRemote watch: AddWatch(watch.Watchee, watch.Watcher); break;
+            case UnwatchRemote unwatch: RemoveWatch(unwatch.Watchee, unwatch.Watcher); break;
+            case Terminated terminated: Notify((IInternalActorRef)terminated.ActorRef, terminated.ExistenceConfirmed, terminated.AddressTerminated); break;
+            case Heartbeat: Sender.Tell(new HeartbeatRsp(AddressUidExtension.Uid(Context.System))); break;
+            case HeartbeatRsp response: OnHeartbeatRsp(Sender.Path.Address, response.AddressUid); break;
+            case HeartbeatTick: SendHeartbeats(); break;
             case ExpectedFirstHeartbeat expected:
                 // Silence counts from the first heartbeat sent, even if none was ever answered.
                 if (_nodes.ContainsKey(expected.From) && !_failureDetector.IsMonitoring(expected.From))
                     _failureDetector.Heartbeat(expected.From);
                 break;
-            case PeerIsBack back:
-                OnPeerIsBack(back);
-                break;
-            case NodeTerminated node:
-                AddressTerminated(node.Address, node.Uid);
-                break;
+            case PeerIsBack back: OnPeerIsBack(back); break;
+            case NodeTerminated node: AddressTerminated(node.Address, node.Uid); break;
             default:
                 Unhandled(message);
                 break;
@@ -198,9 +181,7 @@ public class RemoteWatcher : UntypedActor
     private sealed class Node
     {
         public HashSet<IInternalActorRef> Watchees { get; } = [];
-
         public int? Uid { get; set; }
-
         public bool Heartbeated { get; set; }
     }
 

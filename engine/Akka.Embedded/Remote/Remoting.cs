@@ -16,7 +16,6 @@ internal sealed class Remoting : RemoteTransport
 
     // Connections that have not finished, or will never finish, their handshake must not fill the process.
     private const int MaximumConnections = 4096;
-
     private readonly ConcurrentDictionary<Address, Association> _associations = new();
     private readonly ConcurrentDictionary<Address, bool> _quarantinedBy = new();
     private readonly ConcurrentQueue<RemotingLifecycleEvent> _events = new();
@@ -48,7 +47,6 @@ internal sealed class Remoting : RemoteTransport
 
     /// <summary>This incarnation.</summary>
     public int Uid { get; }
-
     public override Address DefaultAddress => _address ?? throw new InvalidOperationException("remoting has not started");
 
     /// <summary>Binds and listens.</summary>

@@ -29,7 +29,6 @@ public abstract class AssociationEvent : RemotingLifecycleEvent
 
     /// <summary>True if the other side opened the connection.</summary>
     public bool IsInbound { get; }
-
     public override LogLevel LogLevel() => Event.LogLevel.DebugLevel;
     public override string ToString() => $"{EventName} [{LocalAddress}]{(IsInbound ? " <- " : " -> ")}[{RemoteAddress}]";
 }

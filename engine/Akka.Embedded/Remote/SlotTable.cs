@@ -9,7 +9,6 @@ internal sealed class SlotTable<T>(IEqualityComparer<T>? comparer = null)
 {
     /// <summary>Slots in a table; the receiver refuses a number beyond it.</summary>
     public const int Capacity = 4096;
-
     private readonly Dictionary<T, int> _slots = new(comparer);
     private readonly List<T> _held = [];
     private int _oldest;

@@ -13,6 +13,8 @@ internal sealed class Database : IDisposable
 
     private const int BusyTimeoutMillis = 5_000;
     private readonly sqlite3 _handle;
+    private Statement? _begin;
+    private Statement? _commit;
 
     static Database() => Batteries_V2.Init();
 
@@ -66,6 +68,12 @@ internal sealed class Database : IDisposable
         return pages;
     }
 
+    /// <summary>Begins a transaction that writes.</summary>
+    public void Begin() => (_begin ??= Prepare("BEGIN IMMEDIATE")).Run();
+
+    /// <summary>Ends the transaction; durable on return, on the connection that writes.</summary>
+    public void Commit() => (_commit ??= Prepare("COMMIT")).Run();
+
     public void Execute(string sql) => Check(raw.sqlite3_exec(_handle, sql), sql);
 
     public long QueryInt64(string sql)
@@ -101,8 +109,13 @@ internal sealed class Database : IDisposable
             $"{Path}: {raw.sqlite3_errmsg(_handle).utf8_to_string()}, at: {what}");
     }
 
-    /// <summary>Statements of the connection must be disposed before.</summary>
-    public void Dispose() => raw.sqlite3_close_v2(_handle);
+    /// <summary>Closes the connection; whoever prepared statements has disposed them before.</summary>
+    public void Dispose()
+    {
+        _begin?.Dispose();
+        _commit?.Dispose();
+        raw.sqlite3_close_v2(_handle);
+    }
 
     private (int Frames, int Moved) Checkpoint(int mode)
     {

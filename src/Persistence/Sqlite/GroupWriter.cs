@@ -33,7 +33,7 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
     internal Action? BeforeCommit { get; set; }
 
     /// <summary>For tests, inside <see cref="BeforeCommit"/>: the commit succeeds, and then something fails.</summary>
-    internal void CommitNow() => _file.Database!.Execute("COMMIT");
+    internal void CommitNow() => _file.Database!.Commit();
 
     /// <summary>Runs inside the next transaction.</summary>
     /// <exception cref="StorageFullException">No space; certainly not written.</exception>
@@ -130,7 +130,7 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
                 TTable table = _file.Open();
                 if (_transaction.Exists(work => work is not Barrier<TTable>))
                 {
-                    _file.Database!.Execute("BEGIN IMMEDIATE");
+                    _file.Database!.Begin();
                     foreach (StoreWork<TTable> work in _transaction)
                     {
                         current = work;
@@ -139,7 +139,7 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
 
                     current = null;
                     BeforeCommit?.Invoke();
-                    _file.Database.Execute("COMMIT");
+                    _file.Database.Commit();
                     Interlocked.Increment(ref _transactions);
                 }
 

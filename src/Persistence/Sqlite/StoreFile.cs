@@ -178,7 +178,7 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
     private static string Make(Database database, string? lost)
     {
         string id = Guid.NewGuid().ToString("N");
-        database.Execute("BEGIN IMMEDIATE");
+        database.Begin();
         database.Execute("CREATE TABLE about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
         using (Statement insert = database.Prepare("INSERT INTO about(key, value) VALUES(?, ?)"))
         {
@@ -187,7 +187,7 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
                 insert.Bind(1, "lost").Bind(2, $"{DateTime.UtcNow:u}: {lost}").Run();
         }
 
-        database.Execute("COMMIT");
+        database.Commit();
         return id;
     }
 

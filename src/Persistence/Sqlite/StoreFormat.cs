@@ -12,11 +12,11 @@ internal static class StoreFormat
             return;
         if (found != 0)
             throw new StorageFailedException($"{database.Path} has format {found}; this build reads format {format}");
-        database.Execute("BEGIN IMMEDIATE");
+        database.Begin();
         foreach (string table in tables)
             database.Execute(table);
         database.Execute($"PRAGMA user_version = {format}");
-        database.Execute("COMMIT");
+        database.Commit();
     }
 
     /// <summary>Why what a store held before is gone; null: it never lost anything.</summary>

@@ -12,12 +12,16 @@ public static class PersistenceConfig
     public static Config Reference { get; } = ConfigurationFactory.FromResource("ActorRepl.Persistence.persistence.conf", typeof(PersistenceConfig).Assembly);
 
     /// <summary>The reference with both plugins keeping their files in this directory.</summary>
-    public static Config For(string directory)
+    /// <param name="directory">The node's data directory.</param>
+    /// <param name="dispatcher">Id of the dispatcher that replicas run on; the journal runs there too, so that batches grow.</param>
+    public static Config For(string directory, string dispatcher = "akka.actor.default-dispatcher")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(directory);
+        ArgumentException.ThrowIfNullOrWhiteSpace(dispatcher);
         string quoted = directory.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
         return ConfigurationFactory.ParseString($"""
             {JournalPluginId}.directory = "{quoted}"
+            {JournalPluginId}.plugin-dispatcher = "{dispatcher}"
             {SnapshotPluginId}.directory = "{quoted}"
             """).WithFallback(Reference);
     }

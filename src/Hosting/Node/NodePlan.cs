@@ -59,7 +59,7 @@ internal sealed record NodePlan
             return new NodePlan
             {
                 Replication = replication,
-                Config = user.WithFallback(Addressing(infos, options.Node)).WithFallback(PersistenceConfig.For(directory))
+                Config = user.WithFallback(Addressing(infos, options.Node)).WithFallback(PersistenceConfig.For(directory, replication.Dispatcher))
                     .WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
                 Directory = directory,
                 HandOverTimeout = settings.Time("actorrepl.hand-over-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(1)),

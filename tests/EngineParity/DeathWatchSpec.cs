@@ -44,7 +44,7 @@ public class DeathWatchSpec : TestKit
         ExpectTerminated(actor);
         TestProbe late = CreateTestProbe();
         late.Watch(actor);
-        late.ExpectTerminated(actor);
+        Assert.False(late.ExpectTerminated(actor).ExistenceConfirmed);
     }
 
     [Fact]

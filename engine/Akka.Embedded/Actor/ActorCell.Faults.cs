@@ -48,7 +48,7 @@ public sealed partial class ActorCell
     internal void SystemMessageAfterDeath(SystemMessage message)
     {
         if (message is Watch watch && watch.Watchee.Equals(Self) && !watch.Watcher.Equals(Self))
-            watch.Watcher.SendSystemMessage(new DeathWatchNotification(Self, existenceConfirmed: true, addressTerminated: false));
+            watch.Watcher.SendSystemMessage(new DeathWatchNotification(Self, existenceConfirmed: false, addressTerminated: false));
     }
 
     private void CreateActor()
@@ -112,6 +112,7 @@ public sealed partial class ActorCell
         }
 
         IActorRef perpetrator = _perpetrator;
+        if (CurrentMessage is Failed) CurrentMessage = null;
         Mailbox.Resume();
         if (causedByFailure is not null) _perpetrator = null;
         foreach (ChildRestartStats child in Children.All())

@@ -53,7 +53,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         if (context.Settings.SnapshotPlugin.Length > 0)
             SnapshotPluginId = context.Settings.SnapshotPlugin;
         foreach (ReplicaId peer in context.Settings.ReplicasOf(context.Group, context.Shard).Where(id => id != context.Self))
-            _peers.Add(peer, context.Locator.Replica(peer, context.Group.Name, context.Shard));
+            _peers.Add(peer, context.Locator.Supervisor(peer, context.Group.Name, context.Shard));
     }
 
     public override string PersistenceId { get; }

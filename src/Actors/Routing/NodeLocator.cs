@@ -5,19 +5,17 @@ using Akka.Actor;
 namespace ActorRepl.Actors.Routing;
 
 /// <summary>
-/// Finds the actors of another node's runtime. Paths carry no UID, so what is found goes on working when that node starts
-/// again; an actor in this system is looked up anew for each message.
+/// Finds the supervisors of shards on other nodes. Paths carry no UID, so what is found goes on working when that node
+/// starts again; an actor in this system is looked up anew for each message. Only actors that stay are ever addressed by
+/// path: the receiving side of remoting keeps what a path was resolved to, and an actor that took the place of a stopped
+/// one would not be found on every thread.
 /// </summary>
 internal sealed class NodeLocator(ReplicationSettings settings, ActorSystem system)
 {
     private readonly IActorRefProvider _provider = ((ExtendedActorSystem)system).Provider;
 
-    public ICanTell Supervisor(ReplicaId node, string group, int shard) => Find(ShardPath(node, group, shard));
-
-    public ICanTell Replica(ReplicaId node, string group, int shard) => Find(ShardPath(node, group, shard) / Names.Replica);
-
-    private ActorPath ShardPath(ReplicaId node, string group, int shard) =>
-        settings.RootPath(settings.Node(node)) / group / Names.Shard(shard);
+    public ICanTell Supervisor(ReplicaId node, string group, int shard) =>
+        Find(settings.RootPath(settings.Node(node)) / group / Names.Shard(shard));
 
     private ICanTell Find(ActorPath path) => path.Address.Equals(_provider.DefaultAddress) || path.Address.HasLocalScope
         ? system.ActorSelection("/" + string.Join('/', path.Elements))

@@ -16,6 +16,9 @@ internal sealed class RouterTarget(ReplicaId node, bool local, ICanTell supervis
     /// <summary>It went away or fell silent; what others say of its leading does not count until it speaks itself.</summary>
     public bool Suspect { get; set; }
 
+    /// <summary>The last term it was believed to lead in.</summary>
+    public long LedTerm { get; set; }
+
     /// <summary>Its supervisor last said that it is not running because storage failed.</summary>
     public bool StorageFailed { get; set; }
 }

@@ -125,6 +125,7 @@ internal sealed partial class ShardRouter
 
     private void OnOverdue(Call call)
     {
+        string whom = _leader is { } known ? $"{known.Node} leads" : "no leader is known";
         // A leader that has not answered by the deadline may be gone without a word.
         if (_leader is { } leader && call.SentTo == leader.Node && !leader.Local)
         {
@@ -135,7 +136,7 @@ internal sealed partial class ShardRouter
 
         RejectReason reason = call.LastRejection?.Reason == RejectReason.StorageUnavailable ? RejectReason.StorageUnavailable : RejectReason.NoQuorum;
         string last = call.LastRejection is { Detail.Length: > 0 } rejection ? $"; last heard: {rejection.Detail}" : "";
-        Fail(call, new Rejection(reason, IsUncertain(call), Detail: $"{Place} did not answer within {call.TimeoutMillis} ms{last}"));
+        Fail(call, new Rejection(reason, IsUncertain(call), Detail: $"{Place} did not answer within {call.TimeoutMillis} ms, {whom}{last}"));
     }
 
     private void OnCancel(CancelCall cancel)

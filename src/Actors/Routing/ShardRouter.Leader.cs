@@ -63,8 +63,9 @@ internal sealed partial class ShardRouter
         }
 
         // A new term is news even of a suspect; in an old one only its own word clears it.
-        if (leader.Suspect && !ReferenceEquals(leader, speaker) && term == _term)
+        if (leader.Suspect && !ReferenceEquals(leader, speaker) && term <= leader.LedTerm)
             return;
+        leader.LedTerm = Math.Max(leader.LedTerm, term);
         SetLeader(leader, term);
     }
 
@@ -134,6 +135,8 @@ internal sealed partial class ShardRouter
 
         if (_calls.Count == 0)
             return;
+        // A term that was reported may have died with a replica before it was durable: only what is said from now on counts.
+        _term = 0;
         var question = new GetReplicaStatus(_group.Name, _shard);
         foreach (RouterTarget target in _targets.Values)
             target.Supervisor.Tell(question, _self);

@@ -63,6 +63,12 @@ internal sealed class ShardSupervisor : UntypedActor
             case RequestBatch batch:
                 Refuse(batch);
                 break;
+            case PeerEnvelope when _running:
+                _replica.Tell(message, ActorRefs.NoSender);
+                break;
+            case PeerEnvelope:
+                // Lost, as on any bad network: the peer sends again.
+                break;
             case GetReplicaStatus when _running:
                 _replica.Tell(message, Sender);
                 break;

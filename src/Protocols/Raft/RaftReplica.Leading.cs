@@ -14,6 +14,9 @@ public sealed partial class RaftReplica
     private long _termStart;
     private AppendRequest? _lastBuilt;
 
+    /// <summary>All leaders of a node beat together, on multiples of the interval: one wake-up and one frame a peer for all of them.</summary>
+    private long NextBeat => (_now.Monotonic / _options.HeartbeatMicros + 1) * _options.HeartbeatMicros;
+
     private void BeginLeadership()
     {
         Disarm(ElectionTimer);
@@ -22,7 +25,7 @@ public sealed partial class RaftReplica
         _round = 0;
         _termStart = _log.LastIndex + 1;
         Propose(EntryKind.NoOp, [default]);
-        EnsureArmed(HeartbeatTimer, _now.Monotonic + _options.HeartbeatMicros);
+        EnsureArmed(HeartbeatTimer, NextBeat);
     }
 
     private void LoseLeadership()
@@ -93,7 +96,7 @@ public sealed partial class RaftReplica
     {
         if (_role != RaftRole.Leader)
             return;
-        EnsureArmed(HeartbeatTimer, _now.Monotonic + _options.HeartbeatMicros);
+        EnsureArmed(HeartbeatTimer, NextBeat);
         if (!_configuration.HasQuorum(_heardFrom))
         {
             Report("heard no quorum for an election timeout");

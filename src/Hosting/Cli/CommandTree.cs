@@ -13,7 +13,7 @@ public static class CommandTree
         ParseResult parsed = Build().Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (string error in parsed.Errors.Select(error => error.Message).Distinct())
+            foreach (string error in Explain(parsed))
                 await Console.Error.WriteLineAsync($"actorrepl: {error}").ConfigureAwait(false);
             string command = string.Join(' ', CommandPath(parsed));
             await Console.Error.WriteLineAsync($"See 'actorrepl {command}{(command.Length > 0 ? " " : "")}--help'.").ConfigureAwait(false);
@@ -31,6 +31,13 @@ public static class CommandTree
             await Console.Error.WriteLineAsync($"actorrepl: {wrong.Message}").ConfigureAwait(false);
             return ExitCode.Failure;
         }
+    }
+
+    /// <summary>What is wrong; a word nobody knows is the cause of what else is missing.</summary>
+    private static IEnumerable<string> Explain(ParseResult parsed)
+    {
+        string[] unknown = [.. parsed.UnmatchedTokens.Select(token => $"Unrecognized command or argument '{token}'.")];
+        return unknown.Length > 0 ? unknown : parsed.Errors.Select(error => error.Message).Distinct();
     }
 
     private static IEnumerable<string> CommandPath(ParseResult parsed)
@@ -60,8 +67,8 @@ public static class CommandTree
 
     private static Command Node()
     {
-        Option<int> id = Limited("--id", "The number of this node, from 1.", 1, 1, NodePorts.MaxNodes);
-        id.Required = true;
+        var id = new Option<int>("--id") { Description = "The number of this node, from 1.", HelpName = "N", Required = true };
+        id.Validators.Add(result => Check(result, 1, NodePorts.MaxNodes));
         Option<int> nodes = Limited("--nodes", "How many nodes the cluster has, 1 to 9.", 3, 1, NodePorts.MaxNodes);
         Option<string> data = Data();
         Option<int> basePort = Limited("--base-port", "As of 'up'.", NodePorts.DefaultBasePort, 1, NodePorts.MaxBasePort);

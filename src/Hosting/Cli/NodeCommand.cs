@@ -20,11 +20,25 @@ internal sealed class NodeCommand(NodeLaunch launch, bool logFile, bool detached
         AppDomain.CurrentDomain.UnhandledException += (_, crash) => file?.Write($"{DateTime.UtcNow:O} CRASH {crash.ExceptionObject}\n");
 
         await using WebApplication app = NodeHost.Build(settings, logger);
-        await app.StartAsync().ConfigureAwait(false);
+        await StartAsync(app, file).ConfigureAwait(false);
         if (!logFile)
             Terminal.Line($"node {launch.Id}: redis 127.0.0.1:{launch.Ports.Redis}, http 127.0.0.1:{launch.Ports.Http}, {Engine.Description}");
         await app.WaitForShutdownAsync().ConfigureAwait(false);
         return ExitCode.Success;
+    }
+
+    /// <summary>A node that cannot start says why in one line; the log has the rest.</summary>
+    private async Task StartAsync(WebApplication app, RollingFile? file)
+    {
+        try
+        {
+            await app.StartAsync().ConfigureAwait(false);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            file?.Write($"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} ERROR cannot start: {failure}\n");
+            throw failure as UserErrorException ?? new UserErrorException($"node {launch.Id} cannot start: {failure.Message.ReplaceLineEndings(" ")}");
+        }
     }
 
     private RollingFile OpenLog(NodeSettings settings)

@@ -36,7 +36,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
         }
 
         IReadOnlyList<ReplicaReport> replicas = await node.Runtime.LocalReplicasAsync(context.RequestAborted);
-        IReadOnlyList<string> missing = node.Missing(replicas);
+        IReadOnlyList<string> missing = NodeService.Missing(replicas);
         var identity = new NodeIdentity(launch.Id, $"node-{launch.Id}", launch.Cluster, Environment.ProcessId, node.Directory, Engine.ProductVersion,
             (long)Stopwatch.GetElapsedTime(_started).TotalSeconds, launch.Ports.Redis, launch.Ports.Http, launch.Ports.Peers);
         IEnumerable<GroupStatus> groups = node.Runtime.Client.Groups.Select(group => new GroupStatus(group.Name, group.Protocol, group.Shards, group.Replicas,
@@ -49,7 +49,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
     private async Task ReadyAsync(HttpContext context)
     {
         IReadOnlyList<string> missing = node.Runtime is null ? ["the node is starting"]
-            : node.Missing(await node.Runtime.LocalReplicasAsync(context.RequestAborted));
+            : NodeService.Missing(await node.Runtime.LocalReplicasAsync(context.RequestAborted));
         await WriteAsync(context, missing.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
             new HealthStatus(missing.Count == 0 ? "ready" : "not ready", missing));
     }

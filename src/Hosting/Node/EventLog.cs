@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ActorRepl.Hosting.Node;
 
-/// <summary>Logs what replicas of this node report: changes of role and leader, and what an operator should know.</summary>
+/// <summary>Logs what replicas of this node report of themselves: changes of role and leader, and that they have stopped.</summary>
 internal sealed class EventLog : ReceiveActor
 {
     private readonly ILogger _log;
@@ -13,13 +13,12 @@ internal sealed class EventLog : ReceiveActor
     {
         _log = loggers.CreateLogger<EventLog>();
         Receive<ReplicaStatusChanged>(Changed);
-        Receive<ReplicaEvent>(event_ => _log.LogWarning("{Group}/{Shard}: {What}", event_.Group, event_.Shard, event_.What));
         Receive<PeerChanged>(peer => _log.LogInformation("Node {Node} is believed {State}", peer.Node, peer.Up ? "up" : "down"));
     }
 
     protected override void PreStart()
     {
-        foreach (Type type in (Type[])[typeof(ReplicaStatusChanged), typeof(ReplicaEvent), typeof(PeerChanged)])
+        foreach (Type type in (Type[])[typeof(ReplicaStatusChanged), typeof(PeerChanged)])
             Context.System.EventStream.Subscribe(Self, type);
     }
 
@@ -29,7 +28,7 @@ internal sealed class EventLog : ReceiveActor
     {
         ReplicaReport report = changed.Report;
         if (report.Status is { } status)
-            _log.LogInformation("{Group}/{Shard} is {Role} in term {Term}, leader {Leader}", report.Group, report.Shard, status.Role, status.Term, status.Leader);
+            _log.Log(status.Leader.IsNone ? LogLevel.Debug : LogLevel.Information, "{Group}/{Shard} is {Role} in term {Term}, leader {Leader}", report.Group, report.Shard, status.Role, status.Term, status.Leader);
         else
             _log.LogWarning("{Group}/{Shard} is {Health}: {Detail}", report.Group, report.Shard, report.Health, report.Detail);
     }

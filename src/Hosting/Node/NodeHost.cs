@@ -25,9 +25,12 @@ internal static class NodeHost
 
         // Empty: no files of the working directory are read or watched, and nothing is kept in memory that a node does not use.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.AddProvider(logger).SetMinimumLevel(settings.LogLevel).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddProvider(logger).SetMinimumLevel(settings.LogLevel)
+            .AddFilter("Microsoft", LogLevel.Warning)
+            // What goes wrong on starting is said once, by the command.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = StopPatience);
-        builder.Services.AddActorRepl(options => Configure(options, settings));
+        builder.Services.AddActorRepl(settings.Configure);
         builder.Services.AddSingleton(new RedisGatewayOptions(settings.RedisGroup, settings.Redis));
         builder.Services.AddSingleton(provider => new RedisServer(Facts(launch, provider.GetRequiredService<IReplicationClient>()), settings.Redis));
         builder.Services.AddSingleton<RedisConnectionHandler>();
@@ -43,19 +46,6 @@ internal static class NodeHost
         var endpoints = new StatusEndpoints(app.Services.GetRequiredService<NodeService>(), launch);
         app.Run(endpoints.HandleAsync);
         return app;
-    }
-
-    private static void Configure(ActorReplOptions options, NodeSettings settings)
-    {
-        NodeLaunch launch = settings.Launch;
-        options.Node = launch.Id;
-        options.Nodes = launch.Nodes;
-        options.Cluster = launch.Cluster;
-        options.Data = launch.Data;
-        options.BasePort = launch.BasePort;
-        options.Config = launch.Config is { } file ? File.ReadAllText(file) : "";
-        foreach (GroupSettings group in settings.Groups)
-            options.AddGroup(group.Name, declared => declared.Raft(group.Replicas, group.Shards));
     }
 
     private static RedisServerFacts Facts(NodeLaunch launch, IReplicationClient client) => new(Engine.ProductVersion, Engine.Name, launch.Ports.Redis,

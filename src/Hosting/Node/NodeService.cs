@@ -67,12 +67,14 @@ internal sealed class NodeService(
         _log.LogInformation("Stopped");
     }
 
-    /// <summary>Why the node cannot serve yet; empty: it is ready.</summary>
-    public IReadOnlyList<string> Missing(IReadOnlyList<ReplicaReport> replicas)
+    /// <summary>
+    /// Why the node cannot serve yet; empty: it is ready. A leader is known by its messages, so a node that has one has
+    /// found the others. Its membership of the cluster is not asked for: a member that is away can hold that up for as
+    /// long as it is away.
+    /// </summary>
+    public static IReadOnlyList<string> Missing(IReadOnlyList<ReplicaReport> replicas)
     {
         var missing = new List<string>();
-        if (Members().All(member => member.Address != Runtime!.Settings.SelfNode.Address.ToString()))
-            missing.Add("the node has not joined the cluster");
         foreach (ReplicaReport replica in replicas)
         {
             if (replica.Status is null)

@@ -14,9 +14,6 @@ public sealed record NodeSettings
 {
     public required NodeLaunch Launch { get; init; }
 
-    /// <summary>The user's settings over the defaults.</summary>
-    public required Config Config { get; init; }
-
     public required IReadOnlyList<GroupSettings> Groups { get; init; }
     public required string RedisGroup { get; init; }
     public required RespLimits Redis { get; init; }
@@ -40,10 +37,9 @@ public sealed record NodeSettings
         string redisGroup = config.GetString("actorrepl.redis.group");
         if (groups.All(group => group.Name != redisGroup))
             throw new UserErrorException($"actorrepl.redis.group is '{redisGroup}'; the groups are: {string.Join(", ", groups.Select(group => group.Name))}");
-        return new NodeSettings
+        var settings = new NodeSettings
         {
             Launch = launch,
-            Config = config,
             Groups = groups,
             RedisGroup = redisGroup,
             Redis = Limits(config),
@@ -52,6 +48,25 @@ public sealed record NodeSettings
             LogFileBytes = config.Bytes("actorrepl.log.max-file-bytes", 64 * 1024, 1L << 40),
             LogFiles = config.Int("actorrepl.log.files", 0, 100),
         };
+
+        // The rest of the settings is checked by working the node out.
+        var options = new ActorReplOptions();
+        settings.Configure(options);
+        NodePlan.Make(options);
+        return settings;
+    }
+
+    /// <summary>Says the same to the node itself.</summary>
+    public void Configure(ActorReplOptions options)
+    {
+        options.Node = Launch.Id;
+        options.Nodes = Launch.Nodes;
+        options.Cluster = Launch.Cluster;
+        options.Data = Launch.Data;
+        options.BasePort = Launch.BasePort;
+        options.Config = Launch.Config is { } file ? File.ReadAllText(file) : "";
+        foreach (GroupSettings group in Groups)
+            options.AddGroup(group.Name, declared => declared.Raft(group.Replicas, group.Shards));
     }
 
     private static GroupSettings Group(Config all, string name, int nodes)

@@ -178,7 +178,7 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
             log.LogError(failure, "A request to {Group}/{Shard} failed in a way that no client should see", group.Name, shard);
-            _errors[shard] = "UNKNOWN internal error, the outcome is unknown and the command may yet take effect";
+            _errors[shard] = "UNKNOWN internal error (the outcome is unknown: it may yet take effect)";
         }
     }
 

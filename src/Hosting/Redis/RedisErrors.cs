@@ -26,28 +26,16 @@ internal static class RedisErrors
         return text.ToString();
     }
 
-    /// <summary>Why a request was refused; the first word tells a client whether it may simply try again.</summary>
-    public static string Refused(ReplicationException refused)
-    {
-        Rejection why = refused.Rejection;
-        string detail = why.Detail ?? refused.Message;
-        if (why.OutcomeUnknown)
-            return $"UNKNOWN {Cause(why.Reason)}, the outcome is unknown and the command may yet take effect: {detail}";
-        return why.Reason switch
-        {
-            RejectReason.NoQuorum => $"NOQUORUM no quorum, nothing was done: {detail}",
-            RejectReason.StorageUnavailable => $"STORAGE storage unavailable, nothing was done: {detail}",
-            RejectReason.Overloaded => $"BUSY too many requests are waiting, nothing was done: {detail}",
-            RejectReason.NotLeader or RejectReason.Dropped or RejectReason.Unavailable => $"TRYAGAIN nothing was done: {detail}",
-            _ => $"ERR {detail}",
-        };
-    }
+    /// <summary>Why a request was refused; the first word tells a client what is certain and whether to try again.</summary>
+    public static string Refused(ReplicationException refused) => $"{Code(refused.Rejection)} {refused.Message}";
 
-    private static string Cause(RejectReason reason) => reason switch
+    private static string Code(in Rejection why) => why.OutcomeUnknown ? "UNKNOWN" : why.Reason switch
     {
-        RejectReason.NoQuorum => "no quorum",
-        RejectReason.StorageUnavailable => "storage unavailable",
-        _ => "the node that had the command went away",
+        RejectReason.NoQuorum => "NOQUORUM",
+        RejectReason.StorageUnavailable => "STORAGE",
+        RejectReason.Overloaded => "BUSY",
+        RejectReason.NotLeader or RejectReason.Dropped or RejectReason.Unavailable => "TRYAGAIN",
+        _ => "ERR",
     };
 
     private static string Quote(ReadOnlySpan<byte> text, int limit)

@@ -148,7 +148,7 @@ public sealed class GatewayTests
     [Theory]
     [InlineData(RejectReason.NoQuorum, false, "-NOQUORUM ")]
     [InlineData(RejectReason.NoQuorum, true, "-UNKNOWN ")]
-    [InlineData(RejectReason.StorageUnavailable, false, "-STORAGE storage unavailable")]
+    [InlineData(RejectReason.StorageUnavailable, false, "-STORAGE ")]
     [InlineData(RejectReason.Overloaded, false, "-BUSY ")]
     [InlineData(RejectReason.NotLeader, false, "-TRYAGAIN ")]
     [InlineData(RejectReason.Dropped, false, "-TRYAGAIN ")]
@@ -156,7 +156,7 @@ public sealed class GatewayTests
     [InlineData(RejectReason.Invalid, false, "-ERR ")]
     public async Task A_refusal_says_by_its_first_word_what_is_certain(RejectReason reason, bool unknown, string start)
     {
-        _group.Refuse = _ => new ReplicationException(new Rejection(reason, unknown, Detail: "two of\r\nthree are away"), "refused");
+        _group.Refuse = _ => new ReplicationException(new Rejection(reason, unknown, Detail: "x"), "two of\r\nthree are away");
         await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.CommandAsync("SET", "k", "v");

@@ -1,0 +1,104 @@
+using System.Net;
+using System.Net.Sockets;
+using ActorRepl.Hosting.Tests.Support;
+
+namespace ActorRepl.Hosting.Tests.Cli;
+
+/// <summary>What a user gets for a mistake: one line that says what is wrong, and the right exit code.</summary>
+public sealed class UsageTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    [Theory]
+    [InlineData("bogus", "Unrecognized command or argument 'bogus'")]
+    [InlineData("", "Required command was not provided")]
+    [InlineData("up --nodes 10", "--nodes is 10; it must be 1 to 9")]
+    [InlineData("up --nodes 0", "--nodes is 0; it must be 1 to 9")]
+    [InlineData("up --nodes many", "Cannot parse argument 'many' for option '--nodes'")]
+    [InlineData("up --base-port 65400", "--base-port is 65400; it must be 1 to 65326")]
+    [InlineData("node", "Option '--id' is required")]
+    [InlineData("get", "Required argument missing for command: 'get'")]
+    [InlineData("put key", "Required argument missing for command: 'put'")]
+    [InlineData("kill one", "Cannot parse argument 'one'")]
+    public async Task A_wrong_command_line_ends_with_2(string arguments, string message)
+    {
+        CommandResult result = await CommandLine.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(2, result.ExitCode);
+        Assert.StartsWith("actorrepl: " + message, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("up --help")]
+    [InlineData("import --help")]
+    public async Task Help_is_no_error(string arguments)
+    {
+        CommandResult result = await CommandLine.RunAsync(arguments.Split(' '));
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("Usage:", result.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("get key")]
+    [InlineData("put key value")]
+    [InlineData("del key")]
+    [InlineData("kill 1")]
+    [InlineData("restart 1")]
+    [InlineData("down")]
+    public async Task Without_a_cluster_a_command_says_where_it_looked(string arguments) =>
+        await FailsAsync($"no cluster in {_directory.Path}: it has no cluster.json", [.. arguments.Split(' '), "--data", _directory.Path]);
+
+    [Fact]
+    public async Task An_import_of_a_file_that_is_not_there_names_it() =>
+        await FailsAsync("/no/such/file cannot be read", "import", "/no/such/file", "--data", _directory.Path);
+
+    [Theory]
+    [InlineData("actorrepl.redis.max-argument = 5", "unknown setting actorrepl.redis.max-argument in ", "; the nearest is actorrepl.redis.max-arguments")]
+    [InlineData("actorrepl.rafd.heartbeat = 5ms", "unknown setting actorrepl.rafd.heartbeat in ", "; the nearest is actorrepl.raft.heartbeat")]
+    [InlineData("actorrepl.groups.kv.shard = 5", "unknown setting actorrepl.groups.kv.shard in ", "; the nearest is actorrepl.groups.kv.shards")]
+    [InlineData("actorrepl.groups.kv.shards = 0", "actorrepl.groups.kv.shards is '0'; it must be 1 to 1024", "")]
+    [InlineData("actorrepl.groups.kv.protocol = paxos", "actorrepl.groups.kv.protocol is 'paxos'; it must be raft", "")]
+    [InlineData("actorrepl.groups.kv.replicas = 4", "actorrepl.groups.kv.replicas is '4'; it must be 0 to 3", "")]
+    [InlineData("actorrepl.redis.group = users", "actorrepl.redis.group is 'users'; the groups are: kv", "")]
+    [InlineData("actorrepl.max-value-bytes = 2 MiB", "actorrepl.max-value-bytes is '2 MiB'; it must be 1 to 1048576", "")]
+    [InlineData("actorrepl.request-timeout = soon", "actorrepl.request-timeout is 'soon'; it must be ", "")]
+    [InlineData("actorrepl { redis {", "", " is no HOCON: ")]
+    public async Task A_wrong_setting_is_named_before_anything_changes(string hocon, string start, string middle)
+    {
+        string config = _directory.File("my.conf", hocon);
+        string data = Path.Combine(_directory.Path, "data");
+        CommandResult result = await CommandLine.RunAsync("up", "--config", config, "--data", data, "--base-port", $"{FreePorts.Base(3)}", "--detach");
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("actorrepl: " + start, result.Error, StringComparison.Ordinal);
+        Assert.Contains(middle, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Trim().Split('\n'));
+        Assert.False(Directory.Exists(data), "the data directory was made all the same");
+    }
+
+    [Theory]
+    [InlineData(2, "Redis clients")]
+    [InlineData(103, "HTTP")]
+    [InlineData(201, "other nodes")]
+    public async Task A_port_in_use_is_named_before_anything_changes(int offset, string purpose)
+    {
+        int basePort = FreePorts.Base(3);
+        using var taken = new TcpListener(IPAddress.Loopback, basePort + offset);
+        taken.Start();
+        string data = Path.Combine(_directory.Path, "data");
+        await FailsAsync($"port {basePort + offset} (node {offset % 100}, for {purpose}) cannot be used",
+            "up", "--data", data, "--base-port", $"{basePort}", "--detach");
+        Assert.False(Directory.Exists(data), "the data directory was made all the same");
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    private static async Task FailsAsync(string message, params string[] arguments)
+    {
+        CommandResult result = await CommandLine.RunAsync(arguments);
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("actorrepl: " + message, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Trim().Split('\n'));
+    }
+}

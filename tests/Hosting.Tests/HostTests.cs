@@ -1,0 +1,141 @@
+using System.Text;
+using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Tests.Support;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace ActorRepl.Hosting.Tests;
+
+/// <summary>A node inside somebody else's generic host.</summary>
+[Collection(nameof(Processes.Processes))]
+public sealed class HostTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private readonly TempDirectory _directory = new();
+
+    [Fact]
+    public async Task A_generic_host_runs_a_node_whose_data_outlives_it()
+    {
+        using (IHost host = Build(options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 2))))
+        {
+            var client = host.Services.GetRequiredService<IReplicationClient>();
+            var early = await Assert.ThrowsAsync<ReplicationException>(() => client.ExecuteAsync("kv", "k"u8.ToArray(), Set("k", "v")).AsTask());
+            Assert.Equal(RejectReason.Unavailable, early.Rejection.Reason);
+
+            await host.StartAsync();
+            GroupInfo group = Assert.Single(client.Groups);
+            Assert.Equal(("kv", "raft", 2, 1), (group.Name, group.Protocol, group.Shards, group.Replicas));
+            await client.ExecuteAsync("kv", "k"u8.ToArray(), Set("k", "v"), new RequestOptions { Timeout = Patience });
+            await host.StopAsync();
+        }
+
+        using IHost again = Build(options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 2)));
+        await again.StartAsync();
+        ReadOnlyMemory<byte> result = await again.Services.GetRequiredService<IReplicationClient>()
+            .QueryAsync("kv", "k"u8.ToArray(), new KeyValuePayload().Get("k"u8).ToArray(), new RequestOptions { Timeout = Patience });
+        KeyValueReplyReader replies = KeyValueCodec.Replies(result);
+        Assert.True(replies.Next(out KeyValueReply reply));
+        Assert.Equal("v", Encoding.UTF8.GetString(reply.Bytes.Span));
+        await again.StopAsync();
+    }
+
+    [Fact]
+    public async Task An_applications_own_state_machine_is_replicated_in_its_place()
+    {
+        using IHost host = Build(options => options.AddGroup("sums", group => group.Raft(replicas: 1, shards: 1).StateMachine(() => new SumMachine())));
+        await host.StartAsync();
+        var client = host.Services.GetRequiredService<IReplicationClient>();
+        await client.ExecuteAsync("sums", default, BitConverter.GetBytes(40), new RequestOptions { Timeout = Patience });
+        ReadOnlyMemory<byte> sum = await client.ExecuteAsync("sums", default, BitConverter.GetBytes(2), new RequestOptions { Timeout = Patience });
+        Assert.Equal(42, BitConverter.ToInt32(sum.Span));
+
+        var unknown = await Assert.ThrowsAsync<ArgumentException>(() => client.ExecuteAsync("nosuch", default, default).AsTask());
+        Assert.Contains("unknown group 'nosuch'; this node knows sums", unknown.Message, StringComparison.Ordinal);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public void A_group_that_asks_for_more_replicas_than_nodes_is_refused() =>
+        Refused("group 'kv' has 3 replicas a shard; it must be 1 to 1", options => options.AddGroup("kv", group => group.Raft(replicas: 3, shards: 4)));
+
+    [Fact]
+    public void No_group_at_all_is_refused() => Refused("no group is declared", _ => { });
+
+    [Fact]
+    public void A_name_that_cannot_be_a_clusters_is_refused() =>
+        Refused("the cluster's name is 'my cluster'", options =>
+        {
+            options.Cluster = "my cluster";
+            options.AddGroup("kv", group => group.Raft(1, 1));
+        });
+
+    [Fact]
+    public void An_unknown_setting_is_refused() =>
+        Refused("unknown setting actorrepl.raft.hartbeat in ActorReplOptions.Config; the nearest is actorrepl.raft.heartbeat", options =>
+        {
+            options.Config = "actorrepl.raft.hartbeat = 1s";
+            options.AddGroup("kv", group => group.Raft(1, 1));
+        });
+
+    [Fact]
+    public async Task Data_made_with_other_numbers_of_shards_is_refused()
+    {
+        using (IHost host = Build(options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 2))))
+        {
+            await host.StartAsync();
+            await host.StopAsync();
+        }
+
+        Refused($"the data in {Path.Combine(_directory.Path, "node-1")} holds group 'kv' with raft, 2 shards, 1 replicas, not raft, 3 shards, 1 replicas",
+            options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 3)));
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    private void Refused(string start, Action<ActorReplOptions> configure)
+    {
+        using IHost host = Build(configure);
+        var refused = Assert.Throws<UserErrorException>(() => host.StartAsync().GetAwaiter().GetResult());
+        Assert.StartsWith(start, refused.Message, StringComparison.Ordinal);
+    }
+
+    private IHost Build(Action<ActorReplOptions> configure)
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddActorRepl(options =>
+        {
+            options.Nodes = 1;
+            options.Data = _directory.Path;
+            options.BasePort = FreePorts.Base(1);
+            configure(options);
+        });
+        return builder.Build();
+    }
+
+    /// <summary>Adds up what it is sent.</summary>
+    private sealed class SumMachine : IStateMachine
+    {
+        private int _sum;
+
+        public long ApproximateBytes => sizeof(int);
+
+        public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => BitConverter.GetBytes(_sum += BitConverter.ToInt32(command.Payload.Span));
+
+        public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => BitConverter.GetBytes(_sum);
+
+        public ICheckpointView BeginCheckpoint() => new View(BitConverter.GetBytes(_sum));
+
+        public void Restore(IEnumerable<ReadOnlyMemory<byte>> segments) => _sum = BitConverter.ToInt32(segments.Single().Span);
+
+        private sealed class View(byte[] sum) : ICheckpointView
+        {
+            public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes) => [sum];
+
+            public void Dispose()
+            {
+            }
+        }
+    }
+}

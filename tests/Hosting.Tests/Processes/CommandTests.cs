@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Tests.Support;
+using ActorRepl.Protocols.Tests;
+
+namespace ActorRepl.Hosting.Tests.Processes;
+
+/// <summary>The commands against a cluster that was started by one of them.</summary>
+[Collection(nameof(Processes))]
+public sealed class CommandTests : IAsyncLifetime
+{
+    private readonly TempDirectory _directory = new();
+    private readonly int _basePort = FreePorts.Base(3);
+
+    private string Data => Path.Combine(_directory.Path, "data");
+
+    public async Task InitializeAsync() =>
+        await SucceedsAsync("up", "--data", Data, "--base-port", $"{_basePort}", "--detach");
+
+    public async Task DisposeAsync()
+    {
+        foreach (ClusterNode node in ClusterFile.Read(Data)?.Nodes ?? [])
+        {
+            if (NodeProcess.IsRunning(node.Pid, node.Id, Data))
+                NodeProcess.Kill(node.Pid);
+        }
+
+        var left = Stopwatch.StartNew();
+        while (ClusterFile.Read(Data)!.Nodes.Any(node => NodeProcess.IsRunning(node.Pid, node.Id, Data)) && left.Elapsed < TimeSpan.FromSeconds(10))
+            await Task.Delay(20);
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task A_day_in_the_life_of_a_cluster()
+    {
+        Assert.Equal("OK", await SucceedsAsync("put", "name", "Ada Lovelace", "--data", Data));
+        Assert.Equal("Ada Lovelace", await SucceedsAsync("get", "name", "--base-port", $"{_basePort}", "--data", _directory.Path));
+        using (JsonDocument json = JsonDocument.Parse(await SucceedsAsync("get", "name", "--json", "--data", Data)))
+            Assert.Equal("Ada Lovelace", json.RootElement.GetProperty("value").GetString());
+        await FailsAsync("there is no key 'nobody'", "get", "nobody", "--data", Data);
+
+        await FailsAsync($"the cluster in {Data} is already running", "up", "--data", Data, "--base-port", $"{FreePorts.Base(3)}");
+        await FailsAsync("there is no node 4; the nodes are 1, 2, 3", "kill", "4", "--data", Data);
+
+        Assert.Contains("killed", await SucceedsAsync("kill", "2", "--data", Data), StringComparison.Ordinal);
+        CommandResult status = await CommandLine.RunAsync("status", "--json", "--data", Data);
+        Assert.Equal(1, status.ExitCode);
+        using (JsonDocument json = JsonDocument.Parse(status.Output))
+        {
+            string?[] states = [.. json.RootElement.GetProperty("nodes").EnumerateArray().Select(node => node.GetProperty("state").GetString())];
+            Assert.Equal("down", states[1]);
+        }
+
+        await FailsAsync("node 2 is not running", "kill", "2", "--data", Data);
+        Assert.Equal("1", await SucceedsAsync("del", "name", "nobody", "--data", Data));
+        Assert.Contains("ready", await SucceedsAsync("restart", "2", "--data", Data), StringComparison.Ordinal);
+        string table = await SucceedsAsync("status", "--data", Data);
+        Assert.Equal(13, table.Split('\n').Length);
+        Assert.Equal(4, table.Split('\n').Count(line => line.Contains("leader", StringComparison.Ordinal)));
+
+        Assert.Equal("stopped", await SucceedsAsync("down", "--data", Data));
+        await FailsAsync($"the cluster in {Data} is not running", "down", "--data", Data);
+        await FailsAsync($"the data in {Data} is of 3 nodes, not 2", "up", "--nodes", "2", "--data", Data);
+    }
+
+    [Fact]
+    public async Task An_import_names_the_bad_line_and_sends_nothing_after_it()
+    {
+        string file = _directory.File("some.jsonl", """
+            {"key": "one", "value": {"n": 1}}
+            {"key": "two", "value": "2"}
+
+            {"key": "three"}
+            {"key": "four", "value": 4}
+            """);
+        CommandResult result = await CommandLine.RunAsync("import", file, "--data", Data);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal($"actorrepl: {file}, line 4: it has no \"value\"", result.Error.Trim());
+        Assert.StartsWith("2 acknowledged, 0 failed, 1 bad lines", result.Output, StringComparison.Ordinal);
+        Assert.Equal("{\"n\": 1}", await SucceedsAsync("get", "one", "--data", Data));
+        await FailsAsync("there is no key 'four'", "get", "four", "--data", Data);
+
+        CommandResult going = await CommandLine.RunAsync("import", file, "--keep-going", "--data", Data);
+        Assert.Equal(1, going.ExitCode);
+        Assert.StartsWith("3 acknowledged, 0 failed, 1 bad lines", going.Output, StringComparison.Ordinal);
+        Assert.Equal("4", await SucceedsAsync("get", "four", "--data", Data));
+    }
+
+    [SharedDataFact]
+    public async Task Every_record_of_an_import_reads_back_byte_for_byte_from_every_node()
+    {
+        string file = Path.Combine(SharedData.Folder!, "debian-packages.jsonl.gz");
+        string output = await SucceedsAsync("import", file, "--data", Data);
+        Assert.StartsWith("30000 acknowledged, 0 failed", output.Split('\n')[^1], StringComparison.Ordinal);
+
+        (string Key, string Value)[] records = [.. Lines(file).Select(Split)];
+        Assert.Equal(30_000, records.Length);
+        for (int id = 1; id <= 3; id++)
+        {
+            await using RespClient client = await RespClient.ConnectAsync(new NodePorts(_basePort, id).RedisAddress);
+            foreach ((string Key, string Value)[] some in records.Chunk(200))
+            {
+                foreach ((string key, _) in some)
+                    client.Write("GET"u8.ToArray(), Encoding.UTF8.GetBytes(key));
+                await client.FlushAsync();
+                foreach ((string key, string value) in some)
+                    Assert.Equal(value, (await client.ReadAsync()).Text);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Ctrl_C_stops_every_node_and_a_node_that_dies_is_reported()
+    {
+        await SucceedsAsync("down", "--data", Data);
+        using Process up = CommandLine.Start("up", "--data", Data, "--base-port", $"{_basePort}");
+        string? line;
+        while ((line = await up.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60))) is not null && !line.StartsWith("running", StringComparison.Ordinal))
+        {
+        }
+
+        Assert.NotNull(line);
+        await SucceedsAsync("kill", "3", "--data", Data);
+        string? report = await up.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Matches("^actorrepl: node 3 \\(process [0-9]+\\) ended with code 137; 'actorrepl restart 3' starts it again$", report);
+
+        NodeProcess.Stop(up.Id);
+        await up.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(40));
+        Assert.Equal(0, up.ExitCode);
+        Assert.All(ClusterFile.Read(Data)!.Nodes, node => Assert.Equal(0, node.Pid));
+    }
+
+    [Fact]
+    public async Task A_data_directory_that_is_in_use_or_anothers_is_refused()
+    {
+        await FailsAsync($"the data directory {Path.Combine(Data, "node-1")} ", "node", "--id", "1", "--data", Data, "--base-port", $"{FreePorts.Base(3)}");
+        await SucceedsAsync("down", "--data", Data);
+        Directory.Move(Path.Combine(Data, "node-1"), Path.Combine(Data, "aside"));
+        Directory.Move(Path.Combine(Data, "node-2"), Path.Combine(Data, "node-1"));
+        await FailsAsync($"the data directory {Path.Combine(Data, "node-1")} ", "node", "--id", "1", "--data", Data, "--base-port", $"{_basePort}");
+        await FailsAsync($"the data directory {Path.Combine(Data, "node-3")} ", "node", "--id", "3", "--cluster", "other", "--data", Data, "--base-port", $"{_basePort}");
+    }
+
+    private static IEnumerable<string> Lines(string file)
+    {
+        using var reader = new StreamReader(new GZipStream(File.OpenRead(file), CompressionMode.Decompress), new UTF8Encoding(false));
+        while (reader.ReadLine() is { } line)
+            yield return line;
+    }
+
+    private static (string Key, string Value) Split(string line)
+    {
+        using JsonDocument json = JsonDocument.Parse(line);
+        return (json.RootElement.GetProperty("key").GetString()!, json.RootElement.GetProperty("value").GetRawText());
+    }
+
+    private static async Task<string> SucceedsAsync(params string[] arguments)
+    {
+        CommandResult result = await CommandLine.RunAsync(arguments);
+        Assert.True(result.ExitCode == 0, $"{string.Join(' ', arguments)} ended with {result.ExitCode}: {result.Error}{result.Output}");
+        return result.Output.Trim();
+    }
+
+    private static async Task FailsAsync(string start, params string[] arguments)
+    {
+        CommandResult result = await CommandLine.RunAsync(arguments);
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("actorrepl: " + start, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Trim().Split('\n'));
+    }
+}

@@ -94,6 +94,9 @@ public sealed class HostTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
+    private static byte[] Set(string key, string value) =>
+        new KeyValuePayload().Set(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value)).ToArray();
+
     private void Refused(string start, Action<ActorReplOptions> configure)
     {
         using IHost host = Build(configure);

@@ -205,3 +205,30 @@ internal static class Eventually
         }
     }
 }
+
+/// <summary>Tells an actor the same again and again: what is sent while a connection is down is lost.</summary>
+internal sealed class Repeat : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _telling;
+
+    private Repeat(IActorRef target, object message) => _telling = TellAsync(target, message);
+
+    public static Repeat Telling(IActorRef target, object message) => new(target, message);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _telling;
+        _stop.Dispose();
+    }
+
+    private async Task TellAsync(IActorRef target, object message)
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            target.Tell(message);
+            await Task.Delay(50);
+        }
+    }
+}

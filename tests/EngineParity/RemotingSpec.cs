@@ -187,6 +187,20 @@ public sealed class RemotingSpec
     }
 
     [Fact]
+    public async Task A_message_over_the_receivers_frame_size_is_dropped_too()
+    {
+        await using var a = NetworkNode.Start("left", "akka.remote.dot-netty.tcp.maximum-frame-size = 200000b");
+        await using var b = NetworkNode.Start("right", "akka.remote.dot-netty.tcp.maximum-frame-size = 40000b");
+        var recorder = b.Record();
+        var target = await a.FindAsync(b, recorder.Ref);
+
+        target.Tell(new byte[100_000]);
+        await using var teller = Repeat.Telling(target, "after");
+
+        Assert.Equal("after", await recorder.NextAsync<string>());
+    }
+
+    [Fact]
     public async Task Messages_to_an_address_where_nobody_listens_become_dead_letters()
     {
         await using var a = NetworkNode.Start("left");
@@ -196,18 +210,9 @@ public sealed class RemotingSpec
         var nobody = ((ExtendedActorSystem)a.System).Provider.ResolveActorRef(path);
 
         // What is told while the gate is closed goes to dead letters; the first may only find out that it must be closed.
-        using var sending = new CancellationTokenSource();
-        var teller = Task.Run(async () =>
-        {
-            while (!sending.IsCancellationRequested)
-            {
-                nobody.Tell("lost");
-                await Task.Delay(50);
-            }
-        });
+        await using var teller = Repeat.Telling(nobody, "lost");
+
         await letters.FishAsync<DeadLetter>(letter => letter.Message is "lost");
-        await sending.CancelAsync();
-        await teller;
     }
 
     [Fact]
@@ -238,17 +243,7 @@ public sealed class RemotingSpec
         await events.FishAsync<DisassociatedEvent>(e => e.RemoteAddress == b.Address).WaitAsync(TimeSpan.FromSeconds(2));
 
         b.Proxy.Mend();
-        using var sending = new CancellationTokenSource();
-        var teller = Task.Run(async () =>
-        {
-            while (!sending.IsCancellationRequested)
-            {
-                target.Tell("again");
-                await Task.Delay(50);
-            }
-        });
+        await using var teller = Repeat.Telling(target, "again");
         Assert.Equal("again", await recorder.NextAsync<string>());
-        await sending.CancelAsync();
-        await teller;
     }
 }

@@ -8,7 +8,7 @@ namespace Akka.Cluster;
 /// <summary>How a node finds the cluster and is let in.</summary>
 internal sealed partial class ClusterCore
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
     private ImmutableList<Address> _seeds = [];
     private readonly HashSet<Address> _refusals = [];

@@ -256,7 +256,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         {
             connection = await OutboundConnection.OpenAsync(remoting, this).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is RemoteTransportException or IOException or ObjectDisposedException)
+        catch (Exception e)
         {
             ConnectFailed(e);
             return;
@@ -336,7 +336,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
                 }
                 while (written < _writing.Count);
             }
-            catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException or RemoteTransportException)
+            catch (Exception e)
             {
                 for (int i = written; i < _writing.Count; i++)
                     remoting.DeadLetter(_writing[i]);

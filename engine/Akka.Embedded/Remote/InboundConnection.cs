@@ -44,8 +44,9 @@ internal sealed class InboundConnection
         {
             cause = e;
         }
-        catch (RemoteTransportException e)
+        catch (Exception e)
         {
+            // Whatever it is, one peer's bytes must not do harm beyond its connection.
             cause = e;
             remoting.Log.Warning("Connection from {0} closed: {1}", inbound._peer, e.Message);
         }
@@ -168,10 +169,9 @@ internal sealed class InboundConnection
         {
             message = _remoting.System.Serialization.Deserialize(payload.ToArray(), serializer, manifest);
         }
-#pragma warning disable CA1031 // A serializer may throw anything; one bad message must not end the connection.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // A serializer may throw anything; one bad message must not end the connection.
             _remoting.Log.Error(
                 e, "Message from [{0}] to [{1}] dropped: serializer {2} with manifest '{3}' cannot read its {4} bytes",
                 _peer, recipient.Path, serializer, manifest, payload.Length);

@@ -84,7 +84,7 @@ internal sealed class OutboundConnection
                     break;
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or RemoteTransportException or InvalidOperationException)
+        catch (Exception e)
         {
             cause = e;
         }

@@ -106,10 +106,9 @@ internal sealed class Remoting : RemoteTransport
             payload = serializer.ToBinary(message);
             manifest = Akka.Serialization.Serialization.ManifestFor(serializer, message);
         }
-#pragma warning disable CA1031 // A serializer may throw anything; it must not fail the sending actor.
         catch (Exception e)
-#pragma warning restore CA1031
         {
+            // A serializer may throw anything; it must not fail the sending actor.
             Log.Error(e, "Message of type {0} to [{1}] dropped: it cannot be serialized", message.GetType(), recipient);
             return;
         }

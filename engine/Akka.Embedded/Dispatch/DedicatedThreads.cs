@@ -10,9 +10,10 @@ namespace Akka.Dispatch;
 /// </remarks>
 internal sealed class DedicatedThreads
 {
-    private const int SpinsBeforeSleep = 30;
+    private const int MostSpins = 32;
     private readonly ConcurrentQueue<IRunnable> _queue = new();
-    private readonly SemaphoreSlim _wake = new(0);
+    private readonly object _gate = new();
+    private int _wakeUps;
     private int _sleepers;
     private volatile bool _stopped;
 
@@ -35,7 +36,11 @@ internal sealed class DedicatedThreads
     public void Stop()
     {
         _stopped = true;
-        _wake.Release(1024);
+        lock (_gate)
+        {
+            _wakeUps += 1024;
+            Monitor.PulseAll(_gate);
+        }
     }
 
     private void WakeOne()
@@ -46,7 +51,12 @@ internal sealed class DedicatedThreads
             int seen = Interlocked.CompareExchange(ref _sleepers, sleepers - 1, sleepers);
             if (seen == sleepers)
             {
-                _wake.Release();
+                lock (_gate)
+                {
+                    _wakeUps++;
+                    Monitor.Pulse(_gate);
+                }
+
                 return;
             }
 
@@ -56,23 +66,28 @@ internal sealed class DedicatedThreads
 
     private void Work()
     {
+        int spins = MostSpins;
         while (true)
         {
-            if (TryTake(out IRunnable work)) Execute(work);
+            if (TryTake(ref spins, out IRunnable work)) Execute(work);
             else if (_stopped) return;
             else Sleep();
         }
     }
 
-    private bool TryTake(out IRunnable work)
+    // Waits a little for work, as long as that has paid lately: a busy system saves wake-ups, an idle one spins on nothing.
+    private bool TryTake(ref int spins, out IRunnable work)
     {
-        for (int spins = 0; spins < SpinsBeforeSleep; spins++)
+        if (_queue.TryDequeue(out work)) return true;
+        for (int i = 0; i < spins; i++)
         {
-            if (_queue.TryDequeue(out work)) return true;
             Thread.SpinWait(20);
+            if (!_queue.TryDequeue(out work)) continue;
+            spins = Math.Min(MostSpins, spins * 2);
+            return true;
         }
 
-        work = null;
+        spins = Math.Max(1, spins / 2);
         return false;
     }
 
@@ -91,7 +106,11 @@ internal sealed class DedicatedThreads
             }
         }
 
-        _wake.Wait();
+        lock (_gate)
+        {
+            while (_wakeUps == 0) Monitor.Wait(_gate);
+            _wakeUps--;
+        }
     }
 
     private static void Execute(IRunnable work)

@@ -55,6 +55,50 @@ internal sealed class FaultSchedule
         ScheduleNext();
     }
 
+    /// <summary>A leader was elected: some schedules do not let it live long.</summary>
+    public void OnElected(SimulatedReplica leader)
+    {
+        if (_world.IsHealing || !_world.Chance(_world.Profile.LeaderFate))
+            return;
+        if (Random.Chance(1, 2))
+        {
+            // It goes on alone, with entries that nobody else has.
+            Isolate(leader);
+            return;
+        }
+
+        bool crashes = Random.Chance(2, 3);
+        SoonAfter(leader, _world.Profile.LeaderLife, () =>
+        {
+            if (crashes)
+                Crash(leader);
+            else
+                Isolate(leader);
+        });
+    }
+
+    /// <summary>A replica has begun to write: some do not see the end of it, or not for long.</summary>
+    public void OnWriting(SimulatedReplica replica)
+    {
+        if (_world.IsHealing || !_world.Chance(_world.Profile.CrashAfterWrite))
+            return;
+        SoonAfter(replica, 4 * _world.Profile.Sync, () =>
+        {
+            replica.Crash();
+            replica.StartLater(1 + Random.Next(5 * Instant.Millisecond));
+        });
+    }
+
+    private void SoonAfter(SimulatedReplica replica, long within, Action strike)
+    {
+        int incarnation = replica.Incarnation;
+        _world.After(1 + Random.Next(within), () =>
+        {
+            if (replica.IsUp && replica.Incarnation == incarnation && !_world.IsHealing)
+                strike();
+        });
+    }
+
     /// <summary>Everything comes back to order, at once.</summary>
     public void EndAll()
     {
@@ -92,7 +136,7 @@ internal sealed class FaultSchedule
         if (!replica.IsUp)
             return;
         replica.Crash();
-        replica.StartLater(1 + Random.Next(_world.Profile.Downtime));
+        replica.StartLater(1 + Random.Next(Random.Chance(1, 3) ? 10 * Instant.Millisecond : _world.Profile.Downtime));
         foreach (SimulatedReplica other in _world.Replicas)
         {
             if (other.IsUp && Random.Chance(1, 4))

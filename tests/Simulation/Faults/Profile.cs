@@ -43,6 +43,16 @@ internal sealed record Profile(string Name)
     public int HandOver { get; init; } = 1;
     public int FalseHint { get; init; } = 1;
 
+    /// <summary>The longest election timeout is longer than the shortest by this, or less.</summary>
+    public long ElectionSpread { get; init; } = 300 * Instant.Millisecond;
+
+    /// <summary>A replica crashes in so many of a thousand cases soon after it has begun to write something, and is soon back.</summary>
+    public int CrashAfterWrite { get; init; } = 1;
+
+    /// <summary>A new leader crashes or is cut off, in so many of a thousand cases: at once, or within <see cref="LeaderLife"/>.</summary>
+    public int LeaderFate { get; init; }
+    public long LeaderLife { get; init; } = 40 * Instant.Millisecond;
+
     /// <summary>Bytes of a batch above which a leader begins another; small ones make logs differ in the middle.</summary>
     public int MaxBatchBytes { get; init; } = 512;
 
@@ -50,6 +60,10 @@ internal sealed record Profile(string Name)
     public int KeepEntries { get; init; } = 10;
 
     public int Clients { get; init; } = 5;
+    public int Keys { get; init; } = 4;
+
+    /// <summary>Of a hundred operations, so many are linearizable reads.</summary>
+    public int Reads { get; init; } = 35;
 
     /// <summary>A client waits up to this long between two operations.</summary>
     public long ThinkTime { get; init; } = 60 * Instant.Millisecond;
@@ -68,14 +82,26 @@ internal static class Profiles
         Base with { Name = "network", Nodes = 5, Drop = 50, Duplicate = 30, Late = 100, Partition = 8, IsolateLeader = 6, OneWay = 6, Crash = 1, CrashLeader = 1, MaxBatchBytes = 128 },
         Base with { Name = "disks", SlowSync = 150, DiskFull = 5, WriteFailure = 8, CheckpointFailure = 5, Damage = 3, CheckpointEntries = 20, KeepEntries = 2 },
         Base with { Name = "checkpoints", CheckpointEntries = 8, KeepEntries = 0, Checkpoint = 200 * Instant.Millisecond, ThinkTime = 10 * Instant.Millisecond, Partition = 6 },
-        Base with { Name = "elections", SlowSync = 300, SlowSyncBy = 100 * Instant.Millisecond, CrashLeader = 12, IsolateLeader = 4, FaultGap = 120 * Instant.Millisecond, Downtime = 100 * Instant.Millisecond },
-        Base with { Name = "reads", Drop = 20, Late = 60, LateBy = 600 * Instant.Millisecond, IsolateLeader = 10, Partition = 5, Pause = 8, ThinkTime = 10 * Instant.Millisecond },
+        Base with
+        {
+            // Candidates that collide, votes that are late, and voters that crash around their vote.
+            Name = "elections", SlowSync = 300, SlowSyncBy = 60 * Instant.Millisecond, Latency = 15 * Instant.Millisecond, Late = 200,
+            LateBy = 120 * Instant.Millisecond, ElectionSpread = 40 * Instant.Millisecond, Crash = 6, CrashLeader = 8, IsolateLeader = 4,
+            FaultGap = 100 * Instant.Millisecond, Downtime = 60 * Instant.Millisecond, CrashAfterWrite = 60, LeaderFate = 300,
+            PartitionTime = 500 * Instant.Millisecond, Damage = 0, ThinkTime = 300 * Instant.Millisecond, Clients = 3,
+        },
+        Base with
+        {
+            Name = "reads", Drop = 10, Late = 40, LateBy = 600 * Instant.Millisecond, IsolateLeader = 14, Partition = 5, Pause = 12, Clients = 8, Keys = 2,
+            Reads = 60, ThinkTime = 10 * Instant.Millisecond, FaultGap = 400 * Instant.Millisecond,
+        },
         Base with
         {
             // Leaders that come back with entries of an old term and replicate a part of them (Raft, figure 8).
-            Name = "figure8", Nodes = 5, Drop = 120, Late = 150, MaxBatchBytes = 96, CrashLeader = 14, Crash = 6, CrashAll = 0, Partition = 4,
-            IsolateLeader = 6, OneWay = 2, Downtime = 250 * Instant.Millisecond, FaultGap = 150 * Instant.Millisecond, DiskFull = 0, WriteFailure = 0,
-            Damage = 0, Pause = 0, ThinkTime = 20 * Instant.Millisecond, PartitionTime = 600 * Instant.Millisecond,
+            Name = "figure8", Latency = 25 * Instant.Millisecond, LeaderLife = 60 * Instant.Millisecond, LeaderFate = 850, MaxBatchBytes = 64,
+            CrashLeader = 1, Crash = 1, CrashAll = 0, Partition = 0, IsolateLeader = 0, OneWay = 0, DiskFull = 0, WriteFailure = 0, Damage = 0, Pause = 0,
+            Downtime = 300 * Instant.Millisecond, FaultGap = 500 * Instant.Millisecond, PartitionTime = 400 * Instant.Millisecond,
+            ThinkTime = 400 * Instant.Millisecond, Clients = 3,
         },
     ];
 

@@ -19,7 +19,7 @@ internal sealed class SimulatedRaft : ISimulatedProtocol
         {
             HeartbeatMicros = heartbeat,
             ElectionMinMicros = electionMin,
-            ElectionMaxMicros = electionMin + 50 * Instant.Millisecond + random.Next(300 * Instant.Millisecond),
+            ElectionMaxMicros = electionMin + 10 * Instant.Millisecond + random.Next(profile.ElectionSpread),
             HintDelayMicros = 20 * Instant.Millisecond,
             MaxBatchBytes = profile.MaxBatchBytes,
             MaxInFlightMessages = (int)(1 + random.Next(6)),
@@ -129,6 +129,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         world.Coverage.Count(CoverageItem.Elections);
         world.Coverage.Count(CoverageItem.LeaderChanges, _lastLeader != replica.Id ? 1 : 0);
         _lastLeader = replica.Id;
+        world.OnElected(replica);
         if (!_leaders.TryAdd(view.Term, (replica.Id, replica.Incarnation)))
             throw new RuleBrokenException("one leader a term", $"{replica.Id} leads term {view.Term}, which {_leaders[view.Term].Id} has led");
         for (long index = view.Log.BaseIndex + 1; index < _committed.Count; index++)

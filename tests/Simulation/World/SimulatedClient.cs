@@ -18,6 +18,9 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     /// <summary>Wakes a client that is idle, whatever it waits for.</summary>
     public const long Now = -1;
 
+    private const long MinBackOff = 8 * Instant.Millisecond;
+    private const long MaxBackOff = 500 * Instant.Millisecond;
+
     private readonly List<RecordedOperation> _parts = [];
     private ReplicaId _target;
     private byte[] _payload = [];
@@ -29,6 +32,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     private long _lastAttempt;
     private long _giveUpAt;
     private long _called;
+    private long _backOff;
 
     private Guid _session;
     private long _sequence;
@@ -87,9 +91,10 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     private void Begin()
     {
         _busy = true;
+        _backOff = MinBackOff;
         _maybeDone = _wasSent = false;
         _parts.Clear();
-        _called = world.Steps;
+        _called = world.Events;
         var payload = new KeyValuePayload();
         if (FinalReads is { Count: > 0 } keys)
         {
@@ -132,17 +137,16 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         if (hasSession)
             _sequence++;
         string key = world.Keys[world.Random.Next(world.Keys.Length)];
-        long dice = world.Random.Next(100);
-        _kind = dice < 35 ? RequestKind.Read : dice < 38 ? RequestKind.StaleRead : RequestKind.Command;
+        _kind = world.Random.Chance(world.Profile.Reads, 100) ? RequestKind.Read : world.Random.Chance(1, 20) ? RequestKind.StaleRead : RequestKind.Command;
         if (_kind != RequestKind.Command)
         {
             Read(payload, key);
             return;
         }
 
-        Write(payload, key, dice);
+        Write(payload, key);
         if (world.Random.Chance(1, 10) && world.Keys[world.Random.Next(world.Keys.Length)] is var other && other != key)
-            Write(payload, other, dice);
+            Write(payload, other);
     }
 
     private void Read(KeyValuePayload payload, string key)
@@ -151,22 +155,23 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         _parts.Add(Operation(RecordedAction.Read, key, ""));
     }
 
-    private void Write(KeyValuePayload payload, string key, long dice)
+    private void Write(KeyValuePayload payload, string key)
     {
+        long dice = world.Random.Next(100);
         byte[] name = Encoding.UTF8.GetBytes(key);
         string value = world.NextValue(number);
         byte[] bytes = Encoding.UTF8.GetBytes(value);
-        if (dice < 68)
+        if (dice < 50)
         {
             payload.Append(name, bytes);
             _parts.Add(Operation(RecordedAction.Append, key, value));
         }
-        else if (dice < 85)
+        else if (dice < 75)
         {
             payload.Set(name, bytes);
             _parts.Add(Operation(RecordedAction.Write, key, value));
         }
-        else if (dice < 95)
+        else if (dice < 92)
         {
             string expected = world.LastSeen(key);
             if (expected.Length == 0)
@@ -238,7 +243,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         world.Coverage.Count(CoverageItem.Retries);
         _target = why.Leader;
         _lastAttempt = world.NextRequestId(number);
-        world.Wake(number, _lastAttempt, Instant.Millisecond + world.Random.Next(30 * Instant.Millisecond));
+        _backOff = why.Leader.IsNone ? Math.Min(2 * _backOff, MaxBackOff) : MinBackOff;
+        world.Wake(number, _lastAttempt, _backOff / 2 + world.Random.Next(_backOff));
     }
 
     private void SessionRefused(SessionStatus status)
@@ -295,7 +301,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             world.Saw(part.Key, value);
         return part with
         {
-            Returned = world.Steps,
+            Returned = world.Events,
             Value = value,
             Succeeded = part.Action is RecordedAction.CompareAndSet or RecordedAction.Delete ? reply.Integer == 1 : null,
         };

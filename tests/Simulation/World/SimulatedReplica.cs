@@ -215,6 +215,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Coverage.Count(CoverageItem.Truncations, entry.Record.TruncateFrom > 0 ? 1 : 0);
         _world.Invariants.Writing(this, entry);
         Disk.Write(entry);
+        _world.OnWriting(this);
         SyncIfIdle();
     }
 

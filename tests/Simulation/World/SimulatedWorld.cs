@@ -36,6 +36,7 @@ internal sealed class SimulatedWorld
         SegmentBytes = (int)(100 + Random.Next(800));
         Sessions = new SessionOptions { MaxSessions = Random.Chance(1, 3) ? 2 : 64, ExpiryMicros = Random.Chance(1, 4) ? Instant.Second : 3600 * Instant.Second };
         ReplicaIds = [.. Enumerable.Range(1, profile.Nodes).Select(number => new ReplicaId(number))];
+        Keys = [.. Enumerable.Range(0, profile.Keys).Select(number => $"key{number}")];
         Network = new SimulatedNetwork(this, profile.Nodes);
         Invariants = protocol.CreateInvariants(this);
         _replicas = [.. Enumerable.Range(1, profile.Nodes).Select(number => new SimulatedReplica(this, number))];
@@ -56,7 +57,7 @@ internal sealed class SimulatedWorld
     public DriverOptions DriverOptions { get; } = new() { TransferWindow = 2, TransferPatienceMicros = 200 * Instant.Millisecond };
     public IReadOnlyList<ReplicaId> ReplicaIds { get; }
     public IReadOnlyList<SimulatedReplica> Replicas => _replicas;
-    public string[] Keys { get; } = ["a", "b", "c", "d"];
+    public string[] Keys { get; }
     public List<RecordedOperation> History { get; } = [];
 
     public bool IsNetworkOrdered { get; }
@@ -66,6 +67,9 @@ internal sealed class SimulatedWorld
     public long Time { get; private set; }
 
     /// <summary>Events so far: the clock of histories.</summary>
+    public long Events { get; private set; }
+
+    /// <summary>Inputs that replicas have taken so far.</summary>
     public long Steps { get; private set; }
 
     /// <summary>Faults are over; what was broken is to come back.</summary>
@@ -86,6 +90,10 @@ internal sealed class SimulatedWorld
             Step();
         Heal();
     }
+
+    public void OnElected(SimulatedReplica leader) => _faults.OnElected(leader);
+
+    public void OnWriting(SimulatedReplica replica) => _faults.OnWriting(replica);
 
     public void Schedule(in Event scheduled) => _queue.Add(scheduled);
 
@@ -148,7 +156,7 @@ internal sealed class SimulatedWorld
     {
         Event next = _queue.Take();
         Time = next.Time;
-        Steps++;
+        Events++;
         Mix((ulong)next.Time * 31 + (ulong)next.Kind * 7 + (ulong)next.Target);
         switch (next.Kind)
         {
@@ -177,7 +185,11 @@ internal sealed class SimulatedWorld
         if (next.Kind == EventKind.Start)
         {
             if (!replica.IsUp)
+            {
+                Steps++;
                 replica.Start();
+            }
+
             return;
         }
 
@@ -193,6 +205,7 @@ internal sealed class SimulatedWorld
 
         if (next.Kind == EventKind.Deliver && Network.IsCut(new ReplicaId((int)(next.A >> 8)), replica.Id))
             return;
+        Steps++;
         replica.Handle(next);
     }
 

@@ -10,6 +10,9 @@ internal sealed record Profile(string Name)
 {
     public int Nodes { get; init; } = 3;
 
+    /// <summary>How often it is drawn beside the others.</summary>
+    public int Weight { get; init; } = 1;
+
     public long FaultGap { get; init; } = 300 * Instant.Millisecond;
 
     public int Drop { get; init; } = 5;
@@ -85,7 +88,7 @@ internal static class Profiles
         Base with
         {
             // Candidates that collide, votes that are late, and voters that crash around their vote.
-            Name = "elections", SlowSync = 300, SlowSyncBy = 60 * Instant.Millisecond, Latency = 15 * Instant.Millisecond, Late = 200,
+            Name = "elections", Weight = 3, SlowSync = 300, SlowSyncBy = 60 * Instant.Millisecond, Latency = 15 * Instant.Millisecond, Late = 200,
             LateBy = 120 * Instant.Millisecond, ElectionSpread = 40 * Instant.Millisecond, Crash = 6, CrashLeader = 8, IsolateLeader = 4,
             FaultGap = 100 * Instant.Millisecond, Downtime = 60 * Instant.Millisecond, CrashAfterWrite = 60, LeaderFate = 300,
             PartitionTime = 500 * Instant.Millisecond, Damage = 0, ThinkTime = 300 * Instant.Millisecond, Clients = 3,
@@ -98,7 +101,7 @@ internal static class Profiles
         Base with
         {
             // Leaders that come back with entries of an old term and replicate a part of them (Raft, figure 8).
-            Name = "figure8", Latency = 25 * Instant.Millisecond, LeaderLife = 60 * Instant.Millisecond, LeaderFate = 850, MaxBatchBytes = 64,
+            Name = "figure8", Weight = 4, Latency = 25 * Instant.Millisecond, LeaderLife = 60 * Instant.Millisecond, LeaderFate = 850, MaxBatchBytes = 64,
             CrashLeader = 1, Crash = 1, CrashAll = 0, Partition = 0, IsolateLeader = 0, OneWay = 0, DiskFull = 0, WriteFailure = 0, Damage = 0, Pause = 0,
             Downtime = 300 * Instant.Millisecond, FaultGap = 500 * Instant.Millisecond, PartitionTime = 400 * Instant.Millisecond,
             ThinkTime = 400 * Instant.Millisecond, Clients = 3,
@@ -107,5 +110,9 @@ internal static class Profiles
 
     public static Profile? Find(string name) => Array.Find(All, profile => profile.Name == name);
 
-    public static Profile Draw(DeterministicRandom random) => All[random.Next(All.Length)];
+    public static Profile Draw(DeterministicRandom random)
+    {
+        long drawn = random.Next(All.Sum(profile => profile.Weight));
+        return Array.Find(All, profile => (drawn -= profile.Weight) < 0)!;
+    }
 }

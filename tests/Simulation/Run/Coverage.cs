@@ -44,6 +44,8 @@ internal enum CoverageItem
     RejectedStorageUnavailable,
     RejectedDropped,
     RejectedOverloaded,
+
+    /// <summary>Not a thing to reach: the checker came to its limit.</summary>
     HistoriesUndecided,
 }
 
@@ -53,7 +55,53 @@ internal sealed class Coverage
     private static readonly CoverageItem[] All = Enum.GetValues<CoverageItem>();
 
     // A thousand seeds of the mixed schedule must have met each at least so often. About a third of what they do meet.
-    private static readonly Dictionary<CoverageItem, long> FloorsPerThousandSeeds = [];
+    private static readonly Dictionary<CoverageItem, long> FloorsPerThousandSeeds = new()
+    {
+        [CoverageItem.Elections] = 5_000,
+        [CoverageItem.LeaderChanges] = 3_000,
+        [CoverageItem.EntriesCommitted] = 30_000,
+        [CoverageItem.Truncations] = 700,
+        [CoverageItem.Checkpoints] = 2_000,
+        [CoverageItem.CheckpointFailures] = 200,
+        [CoverageItem.CrashesInCheckpoint] = 70,
+        [CoverageItem.Fetches] = 200,
+        [CoverageItem.Installs] = 100,
+        [CoverageItem.Recoveries] = 10_000,
+        [CoverageItem.RecoveriesFromCheckpoint] = 1_000,
+        [CoverageItem.Crashes] = 10_000,
+        [CoverageItem.CrashesOfAll] = 800,
+        [CoverageItem.LostTails] = 1_000,
+        [CoverageItem.TornWrites] = 200,
+        [CoverageItem.FailedWrites] = 1_000,
+        [CoverageItem.LateWrites] = 200,
+        [CoverageItem.Damages] = 100,
+        [CoverageItem.DiskFull] = 700,
+        [CoverageItem.SlowSyncs] = 7_000,
+        [CoverageItem.Partitions] = 5_000,
+        [CoverageItem.OneWayPartitions] = 1_000,
+        [CoverageItem.Dropped] = 4_000,
+        [CoverageItem.Duplicated] = 3_000,
+        [CoverageItem.Reordered] = 40_000,
+        [CoverageItem.Pauses] = 1_000,
+        [CoverageItem.WallJumps] = 2_000,
+        [CoverageItem.HandOvers] = 1_000,
+        [CoverageItem.FalseHints] = 1_000,
+        [CoverageItem.CommandsDone] = 20_000,
+        [CoverageItem.ReadsDone] = 10_000,
+        [CoverageItem.StaleReads] = 1_000,
+        [CoverageItem.OutcomesUnknown] = 4_000,
+        [CoverageItem.SessionRepeats] = 6_000,
+        [CoverageItem.SessionsExpired] = 800,
+        [CoverageItem.Retries] = 100_000,
+        [CoverageItem.RejectedNotLeader] = 70_000,
+        [CoverageItem.RejectedNoQuorum] = 1_000,
+        [CoverageItem.RejectedStorageUnavailable] = 500,
+        [CoverageItem.RejectedDropped] = 200,
+        [CoverageItem.RejectedOverloaded] = 600,
+    };
+
+    /// <summary>Fewer seeds than this may miss a floor by chance and are not held to them.</summary>
+    public const long LeastSeeds = 500;
 
     private readonly long[] _counts = new long[All.Length];
 
@@ -72,5 +120,8 @@ internal sealed class Coverage
     /// <summary>The least count that a run of so many seeds must reach.</summary>
     public static long Floor(CoverageItem item, long seeds) => FloorsPerThousandSeeds.GetValueOrDefault(item) * seeds / 1000;
 
-    public IEnumerable<CoverageItem> BelowFloor(long seeds) => All.Where(item => this[item] < Floor(item, seeds));
+    /// <summary>What was not met often enough; and histories, if too many were beyond the checker.</summary>
+    public IEnumerable<CoverageItem> BelowFloor(long seeds) => All.Where(item => item == CoverageItem.HistoriesUndecided
+        ? this[item] > Math.Max(1, seeds / 200)
+        : this[item] < Floor(item, seeds));
 }

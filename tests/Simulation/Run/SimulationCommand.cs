@@ -27,19 +27,18 @@ internal static class SimulationCommand
         var trace = new Option<bool>("--trace") { Description = "with --seed: print all that happens" };
         var json = new Option<bool>("--json") { Description = "print the result as JSON" };
         var floors = new Option<bool>("--no-floors") { Description = "do not fail where coverage is below its floor" };
-        AtLeast(seeds, 1);
-        AtLeast(from, 0);
-        AtLeast(steps, 1);
+        Within(seeds, 1, 1_000_000_000);
+        Within(from, 0, long.MaxValue / 2);
+        Within(steps, 1, 100_000_000);
+        Within(nodes, 1, 9);
         var command = new RootCommand("Runs a protocol through seeded histories of faults and checks it after every step.")
         {
             protocol, seeds, from, seed, steps, nodes, profile, failures, trace, json, floors,
         };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(trace) && result.GetValue(seed) is null)
+            if (result.GetValue(trace) && result.GetResult(seed) is null)
                 result.AddError("--trace needs --seed: it prints one seed");
-            if (result.GetValue(nodes) is < 1 or > 9)
-                result.AddError($"--nodes is {result.GetValue(nodes)}; it must be 1 to 9");
         });
         command.SetAction(result =>
         {
@@ -66,11 +65,10 @@ internal static class SimulationCommand
         + (options.Steps != new RunOptions { Protocol = options.Protocol }.Steps ? $" --steps {options.Steps}" : "")
         + $" --seed {failure.Seed} --trace";
 
-    private static void AtLeast(Option<long> option, long least) => option.Validators.Add(result =>
+    private static void Within(Option option, long least, long most) => option.Validators.Add(result =>
     {
-        if (result.Errors.Any() || result.GetValueOrDefault<long>() >= least)
-            return;
-        result.AddError($"{option.Name} is {result.GetValueOrDefault<long>()}; it must be at least {least}");
+        if (result.Tokens is [var given] && long.TryParse(given.Value, out long value) && (value < least || value > most))
+            result.AddError($"{option.Name} is {value}; it must be {least} to {most}");
     });
 
     private static int RunOne(RunOptions options, ulong seed, bool trace, bool json)
@@ -93,7 +91,7 @@ internal static class SimulationCommand
         RunResult result;
         using (Report.ShowProgress(runner, count, enabled: !json && !Console.IsOutputRedirected))
             result = runner.Run((ulong)first, count, maxFailures);
-        bool checksFloors = checkFloors && options is { Profile: null, Nodes: null } && result.Failures.Count == 0;
+        bool checksFloors = checkFloors && options is { Profile: null, Nodes: null } && result.Failures.Count == 0 && result.Seeds >= Coverage.LeastSeeds;
         CoverageItem[] missed = checksFloors ? [.. result.Coverage.BelowFloor(result.Seeds)] : [];
         if (json)
             Report.Json(options, result, missed);

@@ -35,6 +35,13 @@ internal sealed class SimulatedWorld
         IsNetworkOrdered = Random.Chance(1, 2);
         SegmentBytes = (int)(100 + Random.Next(800));
         Sessions = new SessionOptions { MaxSessions = Random.Chance(1, 3) ? 2 : 64, ExpiryMicros = Random.Chance(1, 4) ? Instant.Second : 3600 * Instant.Second };
+        DriverOptions = new DriverOptions
+        {
+            MaxQueuedRequests = Random.Chance(1, 4) ? 2 : 1000,
+            MaxWritesInFlight = (int)(1 + Random.Next(3)),
+            TransferWindow = (int)(1 + Random.Next(3)),
+            TransferPatienceMicros = 200 * Instant.Millisecond,
+        };
         ReplicaIds = [.. Enumerable.Range(1, profile.Nodes).Select(number => new ReplicaId(number))];
         Keys = [.. Enumerable.Range(0, profile.Keys).Select(number => $"key{number}")];
         Network = new SimulatedNetwork(this, profile.Nodes);
@@ -54,7 +61,7 @@ internal sealed class SimulatedWorld
     public Trace? Trace { get; }
     public Profile Profile { get; private set; }
     public SessionOptions Sessions { get; }
-    public DriverOptions DriverOptions { get; } = new() { TransferWindow = 2, TransferPatienceMicros = 200 * Instant.Millisecond };
+    public DriverOptions DriverOptions { get; }
     public IReadOnlyList<ReplicaId> ReplicaIds { get; }
     public IReadOnlyList<SimulatedReplica> Replicas => _replicas;
     public string[] Keys { get; }

@@ -28,9 +28,12 @@ internal sealed class AkkaLogger : ReceiveActor
     private void Log(LogEvent entry)
     {
         if (!_loggers.TryGetValue(entry.LogClass, out ILogger? logger))
-            _loggers[entry.LogClass] = logger = _factory.CreateLogger(entry.LogClass.FullName ?? entry.LogClass.Name);
+            _loggers[entry.LogClass] = logger = _factory.CreateLogger(Category(entry.LogClass));
         logger.Log(Level(entry.LogLevel()), entry.Cause, "{Message} [{Source}]", entry.Message, entry.LogSource);
     }
+
+    // Akka.NET's own stand-in for sources that are only a text names nothing.
+    private static string Category(Type source) => source.Name == "DummyClassForStringSources" ? "Akka" : source.FullName ?? source.Name;
 
     private static MsLogLevel Level(Akka.Event.LogLevel level) => level switch
     {

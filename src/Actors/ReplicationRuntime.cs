@@ -33,6 +33,7 @@ public sealed class ReplicationRuntime
     public static async Task<ReplicationRuntime> StartAsync(ActorSystem system, ReplicationSettings settings)
     {
         settings.Validate();
+        CheckFrame(system, settings.Limits);
         var routers = new RouterTable(settings.Groups);
         IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, routers), settings.RootName(settings.SelfNode));
         await routers.WhenComplete.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
@@ -86,6 +87,15 @@ public sealed class ReplicationRuntime
             _client.Close();
         }
     }
+
+    private static void CheckFrame(ActorSystem system, WireLimits limits)
+    {
+        const string setting = "akka.remote.dot-netty.tcp.maximum-frame-size";
+        if (system.Settings.Config.HasPath(setting) && system.Settings.Config.GetByteSize(setting) is { } bytes && bytes < limits.MaxFrameBytes && IsRemote(system))
+            throw new ArgumentException($"{setting} is {bytes}; it must be at least actorrepl.max-frame-bytes, {limits.MaxFrameBytes}");
+    }
+
+    private static bool IsRemote(ActorSystem system) => ((ExtendedActorSystem)system).Provider.DefaultAddress.HasGlobalScope;
 
     private async Task<ReplicaReport> ReportAsync(string group, int shard, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
@@ -90,7 +91,7 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
     }
 
     private void Send(Origin origin, int start, int end, IActorRef sender) =>
-        origin.Router.Tell(new ReplyBatch(group, shard, self, ReplicaDown: false, [.. origin.Replies[start..end]]), sender);
+        origin.Router.Tell(new ReplyBatch(group, shard, self, ReplicaDown: false, CollectionsMarshal.AsSpan(origin.Replies)[start..end].ToArray()), sender);
 
     private void Answer(long id, ReadOnlyMemory<byte> result, Rejection? why)
     {

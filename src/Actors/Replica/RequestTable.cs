@@ -12,6 +12,9 @@ namespace ActorRepl.Actors.Replica;
 /// </summary>
 internal sealed class RequestTable(string group, int shard, ReplicaId self, WireLimits limits)
 {
+    // What a reply that travels alone has around its result, at most.
+    private const int ReplyOverhead = 1024;
+
     private readonly Dictionary<long, Pending> _pending = [];
     private readonly Dictionary<IActorRef, Origin> _origins = [];
     private readonly List<Origin> _withReplies = [];
@@ -38,8 +41,8 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
 
     public void Reply(long id, ReadOnlyMemory<byte> result)
     {
-        if (result.Length > limits.MaxMessageBytes / 2)
-            Reject(id, new Rejection(RejectReason.Invalid, OutcomeUnknown: true, Detail: $"the result has {result.Length} bytes; one message holds {limits.MaxMessageBytes / 2}"));
+        if (result.Length > limits.MaxMessageBytes - ReplyOverhead)
+            Reject(id, new Rejection(RejectReason.Invalid, OutcomeUnknown: true, Detail: $"the result has {result.Length} bytes; one message holds {limits.MaxMessageBytes - ReplyOverhead}"));
         else
             Answer(id, result, null);
     }

@@ -14,8 +14,8 @@ public sealed record DriverOptions
     /// <summary>Requests handed over at once.</summary>
     public int MaxBatch { get; init; } = 8_192;
 
-    /// <summary>Records on their way to disk above which commands wait, so that batches grow with the disk's delay.</summary>
-    public int MaxWritesInFlight { get; init; } = 2;
+    /// <summary>Records on their way to disk above which commands wait, so that batches grow with the disk's delay: the cost is per batch.</summary>
+    public int MaxWritesInFlight { get; init; } = 1;
 
     /// <summary>Segments of a checkpoint being pulled that may be under way.</summary>
     public int TransferWindow { get; init; } = 4;

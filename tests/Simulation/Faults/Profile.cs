@@ -95,7 +95,7 @@ internal static class Profiles
         },
         Base with
         {
-            Name = "reads", Drop = 10, Late = 40, LateBy = 600 * Instant.Millisecond, IsolateLeader = 14, Partition = 5, Pause = 12, Clients = 8, Keys = 2,
+            Name = "reads", Weight = 2, Drop = 10, Late = 40, LateBy = 600 * Instant.Millisecond, IsolateLeader = 14, Partition = 5, Pause = 12, Clients = 8, Keys = 2,
             Reads = 60, ThinkTime = 10 * Instant.Millisecond, FaultGap = 400 * Instant.Millisecond,
         },
         Base with

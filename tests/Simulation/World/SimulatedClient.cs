@@ -217,6 +217,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         }
 
         world.Coverage.Count(CoverageItem.Retries);
+        if (_wasSent && world.Random.Chance(1, 3))
+            world.Cancel(_target, _lastAttempt);
         _target = world.ReplicaIds[(int)world.Random.Next(world.ReplicaIds.Count)];
         Send(world.NextRequestId(number));
     }

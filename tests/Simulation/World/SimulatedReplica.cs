@@ -154,6 +154,15 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Invariants.Installed(this, _driver!.LastCheckpoint!);
     }
 
+    /// <summary>What the machine holds, for comparing replicas that have applied the same.</summary>
+    public byte[] MachineContent(IEnumerable<string> keys)
+    {
+        var query = new KeyValuePayload().CountKeys();
+        foreach (string key in keys)
+            query.Get(System.Text.Encoding.UTF8.GetBytes(key));
+        return [.. BitConverter.GetBytes(_machine!.ApproximateBytes), .. BitConverter.GetBytes(_machine.SessionCount), .. _machine.Query(query.ToArray()).Span];
+    }
+
     /// <summary>The disk has room again.</summary>
     public void OnSpace()
     {

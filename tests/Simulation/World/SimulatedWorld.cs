@@ -142,6 +142,20 @@ internal sealed class SimulatedWorld
         return true;
     }
 
+    /// <summary>A client does not wait for a request any more; it may be done all the same.</summary>
+    public void Cancel(ReplicaId at, long requestId)
+    {
+        Coverage.Count(CoverageItem.Cancels);
+        Schedule(new Event
+        {
+            Time = Time + 50 + Random.Next(Profile.Latency),
+            Kind = EventKind.Input,
+            Target = at.Value,
+            Incarnation = Replica(at).Incarnation,
+            Payload = new Input.Cancel([requestId]),
+        });
+    }
+
     public void Answer(SimulatedAnswer answer)
     {
         Mix((ulong)answer.RequestId ^ ((ulong)Crc32C.Compute(answer.Result.Span) << 32));
@@ -245,7 +259,20 @@ internal sealed class SimulatedWorld
             throw new RuleBrokenException("availability", "reads fail although everything is healed");
         long reached = Agreement.LastIndex;
         Until("all replicas catch up", () => Replicas.All(replica => replica.IsUp && replica.Status.AppliedIndex >= reached));
+        CompareMachines();
         JudgeHistory();
+    }
+
+    private void CompareMachines()
+    {
+        byte[]? first = null;
+        foreach (SimulatedReplica replica in Replicas)
+        {
+            byte[] content = replica.MachineContent(Keys);
+            first ??= content;
+            if (!content.AsSpan().SequenceEqual(first))
+                throw new RuleBrokenException("state machine safety", $"the state of {replica.Id} is not that of {Replicas[0].Id} after the same commands");
+        }
     }
 
     private void Until(string what, Func<bool> isSo)

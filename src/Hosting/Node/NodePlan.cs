@@ -42,7 +42,7 @@ internal sealed record NodePlan
         string directory = Path.Combine(Path.GetFullPath(options.Data), $"node-{options.Node}");
         try
         {
-            var replication = new ReplicationSettings
+            ReplicationSettings replication = new ReplicationSettings
             {
                 Cluster = options.Cluster,
                 Self = new ReplicaId(options.Node),
@@ -50,11 +50,7 @@ internal sealed record NodePlan
                 Groups = [.. options.Groups.Select(group => Define(group, settings))],
                 JournalPlugin = PersistenceConfig.JournalPluginId,
                 SnapshotPlugin = PersistenceConfig.SnapshotPluginId,
-                RequestTimeout = RuntimeSettings.RequestTimeout(settings),
-                Limits = RuntimeSettings.Limits(settings),
-                Router = RuntimeSettings.Router(settings),
-                Replica = RuntimeSettings.Replica(settings),
-            };
+            }.WithConfig(settings);
             replication.Validate();
             return new NodePlan
             {
@@ -85,7 +81,7 @@ internal sealed record NodePlan
         return new GroupDefinition
         {
             Name = group.Name,
-            Protocol = new RaftFactory(RuntimeSettings.Raft(settings)),
+            Protocol = new RaftFactory(RaftSettings.Read(settings)),
             Machine = group.Machine ?? (() => new KeyValueMachine(keyValue)),
             Shards = group.Shards,
             Replicas = group.Replicas,

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using System.Text;
 using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -32,10 +33,14 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
     /// <summary>A command's place: bytes written already, or a number of operations.</summary>
     private readonly record struct Slot(Form Form, int Length);
 
+    /// <summary>The longest reply to one command; an MGET of more is refused.</summary>
+    private const long MaxReplyBytes = 64 << 20;
+
     private readonly KeyValuePayload?[] _payloads = new KeyValuePayload?[group.Shards];
     private readonly List<Task> _others = [];
     private readonly KeyValueReplyReader[] _replies = new KeyValueReplyReader[group.Shards];
     private readonly string?[] _errors = new string?[group.Shards];
+    private readonly int[] _answered = new int[group.Shards];
     private readonly List<Slot> _slots = [];
     private readonly List<int> _operations = [];
     private readonly List<KeyValueReply> _collected = [];
@@ -111,7 +116,8 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
             }
             else
             {
-                WriteReplies(output.Writer, slot, operation);
+                string? error = await CollectAsync(slot, operation).ConfigureAwait(false);
+                WriteReplies(output.Writer, slot, error);
                 operation += slot.Length;
             }
 
@@ -132,6 +138,7 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
             _payloads[shard]?.Clear();
             _replies[shard] = default;
             _errors[shard] = null;
+            _answered[shard] = 0;
         }
 
         _others.Clear();
@@ -182,23 +189,77 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         }
     }
 
-    private void WriteReplies(PipeWriter output, Slot slot, int firstOperation)
+    /// <summary>Takes the replies to a command's operations from its shards; returns what is wrong with one of them.</summary>
+    private async ValueTask<string?> CollectAsync(Slot slot, int firstOperation)
     {
         _collected.Clear();
         string? error = null;
+        long bytes = 0;
         for (int i = firstOperation; i < firstOperation + slot.Length; i++)
         {
             int shard = _operations[i];
-            if (_errors[shard] is { } refused)
-                error ??= refused;
-            else if (!_replies[shard].Next(out KeyValueReply reply))
-                error ??= "ERR the reply is missing";
-            else if (reply.Kind == KeyValueReplyKind.Error)
+            KeyValueReply reply = Next(shard);
+            if (reply.Kind == KeyValueReplyKind.Error && reply.Bytes.Span.StartsWith(KeyValueMachine.ResultFull))
+            {
+                reply = await AskAgainAsync(shard).ConfigureAwait(false);
+            }
+
+            _answered[shard]++;
+            bytes += reply.Bytes.Length;
+            if (reply.Kind == KeyValueReplyKind.Error)
                 error ??= reply.Error;
+            else if (bytes > MaxReplyBytes)
+                error ??= $"ERR the reply would exceed {MaxReplyBytes} bytes";
             else
                 _collected.Add(reply);
         }
 
+        return error;
+    }
+
+    private KeyValueReply Next(int shard)
+    {
+        if (_errors[shard] is { } refused)
+            return new KeyValueReply(KeyValueReplyKind.Error, Encoding.UTF8.GetBytes(refused));
+        return _replies[shard].Next(out KeyValueReply reply) ? reply : new KeyValueReply(KeyValueReplyKind.Error, "ERR the reply is missing"u8.ToArray());
+    }
+
+    /// <summary>
+    /// The values of a shard did not fit into one result: asks for those that have not been answered yet, and returns the
+    /// first. Only now, when the client has taken the ones before, so that a connection never holds more than one result
+    /// of a shard.
+    /// </summary>
+    private async ValueTask<KeyValueReply> AskAgainAsync(int shard)
+    {
+        KeyValuePayload payload = _payloads[shard]!;
+
+        // What follows a read in a pipeline that writes has been written already: another read would see too much.
+        if (!payload.IsReadOnly)
+            return new KeyValueReply(KeyValueReplyKind.Error, "TRYAGAIN the values are too long for a pipeline that also writes; read this one by itself"u8.ToArray());
+
+        var rest = new KeyValuePayload();
+        KeyValueOperationReader operations = KeyValueCodec.Operations(payload.ToArray());
+        for (int i = 0; operations.Next(out KeyValueOperation operation); i++)
+        {
+            if (i >= _answered[shard])
+                Repeat(operation, rest);
+        }
+
+        await ServeAsync(shard, rest).ConfigureAwait(false);
+        return Next(shard);
+    }
+
+    private static void Repeat(in KeyValueOperation read, KeyValuePayload target) => _ = read.Kind switch
+    {
+        KeyValueOperationKind.Get => target.Get(read.Key.Span),
+        KeyValueOperationKind.Exists => target.Exists(read.Key.Span),
+        KeyValueOperationKind.StringLength => target.StringLength(read.Key.Span),
+        KeyValueOperationKind.Count => target.CountKeys(),
+        _ => throw new InvariantViolationException($"{read.Kind} is no read"),
+    };
+
+    private void WriteReplies(PipeWriter output, Slot slot, string? error)
+    {
         if (error is not null)
             output.WriteError(error);
         else if (slot.Form == Form.Sum)

@@ -35,6 +35,9 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
 
     public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead;
 
+    /// <summary>How the error begins that stands in place of a value for which a result had no room: asked for by itself it has.</summary>
+    public static ReadOnlySpan<byte> ResultFull => "ERR the result would exceed"u8;
+
     /// <summary>Keys that are there.</summary>
     public int Count => _table.Count;
 

@@ -3,6 +3,7 @@ using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Redis;
 using ActorRepl.Hosting.Tests.Support;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
 
 namespace ActorRepl.Hosting.Tests.Redis;
 
@@ -199,6 +200,32 @@ public sealed class GatewayTests
         await client.ExpectAsync("+OK\r\n");
         await client.CommandAsync("GET", new string('k', 1024));
         await client.ExpectAsync($"$1048576\r\n{largest}\r\n");
+    }
+
+    [Fact]
+    public async Task Values_that_do_not_fit_into_one_result_are_all_answered()
+    {
+        var small = new FakeReplicationClient(options: new KeyValueOptions { MaxResultBytes = 250 });
+        await using GatewayHost gateway = await GatewayHost.StartAsync(small);
+        using RawConnection client = await gateway.ConnectAsync();
+        string[] keys = [.. Enumerable.Range(0, 30).Select(i => $"key-{i}")];
+        string Value(string key) => key + new string('v', 100);
+        string Bulk(string key) => $"${Value(key).Length}\r\n{Value(key)}\r\n";
+        await client.SendAsync(string.Concat(keys.Select(key => $"SET {key} {Value(key)}\r\n")));
+        await client.ExpectAsync(string.Concat(Enumerable.Repeat("+OK\r\n", 30)));
+
+        await client.SendAsync(string.Concat(keys.Select(key => $"GET {key}\r\nSTRLEN {key}\r\n")));
+        await client.ExpectAsync(string.Concat(keys.Select(key => $"{Bulk(key)}:{Value(key).Length}\r\n")));
+        await client.CommandAsync(["MGET", .. keys, "none"]);
+        await client.ExpectAsync($"*31\r\n{string.Concat(keys.Select(Bulk))}$-1\r\n");
+
+        // A pipeline that writes is one step on its shard, so a read in it cannot be made up for afterwards.
+        await client.SendAsync("GET key-1\r\nGET key-1\r\nGET key-1\r\nSET key-1 x\r\n");
+        await client.ExpectAsync(Bulk("key-1") + Bulk("key-1"));
+        Assert.StartsWith("-TRYAGAIN ", await client.ReadLineAsync(), StringComparison.Ordinal);
+        await client.ExpectAsync("+OK\r\n");
+        await client.CommandAsync("GET", "key-1");
+        await client.ExpectAsync("$1\r\nx\r\n");
     }
 
     [Theory]

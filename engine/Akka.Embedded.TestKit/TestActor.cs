@@ -27,62 +27,23 @@ public sealed class NullMessageEnvelope : MessageEnvelope
     public override string ToString() => "<null>";
 }
 
-/// <summary>Answers messages on behalf of a test, and says which pilot takes the next.</summary>
-public abstract class AutoPilot
-{
-    public abstract AutoPilot Run(IActorRef sender, object message);
-    public static NoAutoPilot NoAutoPilot => NoAutoPilot.Instance;
-    public static KeepRunning KeepRunning => KeepRunning.Instance;
-}
-
-/// <summary>Answers nothing.</summary>
-public sealed class NoAutoPilot : AutoPilot
-{
-    public static NoAutoPilot Instance = new();
-    private NoAutoPilot() { }
-    public override AutoPilot Run(IActorRef sender, object message) => this;
-}
-
-/// <summary>The same pilot takes the next message.</summary>
-public sealed class KeepRunning : AutoPilot
-{
-    public static KeepRunning Instance = new();
-    private KeepRunning() { }
-    public override AutoPilot Run(IActorRef sender, object message) => throw new InvalidOperationException("Must not call");
-}
-
-/// <summary>A pilot's function.</summary>
-public delegate AutoPilot AutoPilotDelegate(IActorRef sender, object message);
-
-/// <summary>A pilot made of a function.</summary>
-public sealed class DelegateAutoPilot(AutoPilotDelegate autoPilotDelegate) : AutoPilot
-{
-    public override AutoPilot Run(IActorRef sender, object message) => autoPilotDelegate(sender, message);
-}
-
 /// <summary>Puts what it gets into the queue that expectations read.</summary>
 internal sealed class InternalTestActor(TestQueue queue) : ActorBase
 {
-    private AutoPilot _pilot = AutoPilot.NoAutoPilot;
     private Func<object, bool> _ignores;
 
     protected override bool Receive(object message)
     {
         switch (message)
         {
-            case SetAutoPilot set: _pilot = set.Pilot; return true;
             case SetIgnore set: _ignores = set.Ignores; return true;
             case WatchFor watch: Context.Watch(watch.Actor); return true;
             case UnwatchFor unwatch: Context.Unwatch(unwatch.Actor); return true;
         }
 
-        AutoPilot next = _pilot.Run(Sender, message);
-        if (next is not Akka.TestKit.KeepRunning) _pilot = next;
         if (_ignores?.Invoke(message) != true) queue.Add(new RealMessageEnvelope(message, Sender));
         return true;
     }
-
-    internal sealed record SetAutoPilot(AutoPilot Pilot) : INoSerializationVerificationNeeded;
 
     internal sealed record SetIgnore(Func<object, bool> Ignores) : INoSerializationVerificationNeeded;
 

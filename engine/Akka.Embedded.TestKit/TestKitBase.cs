@@ -117,8 +117,6 @@ public abstract partial class TestKitBase : IActorRefFactory
         return actorToUnwatch;
     }
 
-    public void SetAutoPilot(AutoPilot pilot) => TestActor.Tell(new InternalTestActor.SetAutoPilot(pilot), ActorRefs.NoSender);
-
     /// <summary>From now on such messages are not queued.</summary>
     public void IgnoreMessages(Func<object, bool> shouldIgnoreMessage) =>
         TestActor.Tell(new InternalTestActor.SetIgnore(shouldIgnoreMessage), ActorRefs.NoSender);

@@ -60,19 +60,26 @@ public class DeathWatchSpec : TestKit
     [Fact]
     public void Unwatch_takes_back_a_notice_that_waits_in_the_mailbox()
     {
-        IActorRef actor = Echo();
-        IActorRef watcher = Sys.ActorOf(Props.Create(() => new Reporter(TestActor)));
-        using var gate = new ManualResetEventSlim();
-        TestProbe sees = CreateTestProbe();
-        sees.Watch(actor);
-        watcher.Tell(Do(context => context.Watch(actor)));
-        watcher.Tell(Do(_ => gate.Wait(TimeSpan.FromSeconds(5))));
-        watcher.Tell(Do(context => context.Unwatch(actor)));
-        Sys.Stop(actor);
-        sees.ExpectTerminated(actor);
-        gate.Set();
-        watcher.Tell("end");
-        ExpectMsg("end");
+        // Which of the two watchers learns first is open, so there are several rounds.
+        for (int round = 0; round < 10; round++)
+        {
+            IActorRef actor = Echo();
+            IActorRef watcher = Sys.ActorOf(Props.Create(() => new Reporter(TestActor)));
+            using var gate = new ManualResetEventSlim();
+            TestProbe sees = CreateTestProbe();
+            watcher.Tell(Do(context => context.Watch(actor)));
+            watcher.Tell("watching");
+            ExpectMsg("watching");
+            watcher.Tell(Do(_ => gate.Wait(TimeSpan.FromSeconds(5))));
+            watcher.Tell(Do(context => context.Unwatch(actor)));
+            sees.Watch(actor);
+            Sys.Stop(actor);
+            sees.ExpectTerminated(actor);
+            gate.Set();
+            watcher.Tell("end");
+            ExpectMsg("end");
+        }
+
         ExpectNoMsg(100);
     }
 
@@ -142,6 +149,7 @@ public class DeathWatchSpec : TestKit
         public Reporter(IActorRef test)
         {
             Receive<Action<IActorContext>>(script => script(Context));
+            Receive<Terminated>(_ => test.Tell("terminated"));
             ReceiveAny(test.Tell);
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Akka.Actor;
 using Akka.Event;
 using Akka.TestKit;
@@ -36,6 +37,32 @@ public class DeliverySpec : TestKit
         IActorRef ping = Sys.ActorOf(Props.Create(() => new Pinger(pong, 100_000, TestActor)));
         ping.Tell("go");
         ExpectMsg("done", TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task A_message_that_comes_just_as_the_actor_goes_idle_is_handled()
+    {
+        var counter = new StrongBox<int>();
+        IActorRef actor = Sys.ActorOf(Props.Create(() => new Counter(counter)));
+
+        // Told again the moment the last message is seen to be handled, the actor is just about to go idle.
+        Task<int> told = Task.Factory.StartNew(() =>
+        {
+            for (int i = 1; i <= 300_000; i++)
+            {
+                actor.Tell(i, ActorRefs.NoSender);
+                var spin = new SpinWait();
+                long limit = Environment.TickCount64 + 10_000;
+                while (Volatile.Read(ref counter.Value) < i)
+                {
+                    if (Environment.TickCount64 > limit) return i;
+                    spin.SpinOnce(sleep1Threshold: -1);
+                }
+            }
+
+            return 0;
+        }, TaskCreationOptions.LongRunning);
+        Assert.Equal(0, await told);
     }
 
     [Fact]
@@ -140,6 +167,11 @@ public class DeliverySpec : TestKit
 
         Sys.ActorSelection("/user/nowhere").Tell(new Identify(2), TestActor);
         Assert.Null(ExpectMsg<ActorIdentity>().Subject);
+    }
+
+    private sealed class Counter : ReceiveActor
+    {
+        public Counter(StrongBox<int> counter) => ReceiveAny(_ => Volatile.Write(ref counter.Value, counter.Value + 1));
     }
 
     private sealed class Forwarder : ReceiveActor

@@ -82,7 +82,7 @@ public sealed class Address : IEquatable<Address>, IComparable<Address>, ICompar
     public override bool Equals(object obj) => obj is Address other && Equals(other);
     public override int GetHashCode() => HashCode.Combine(Protocol, System, Host, Port);
     public int CompareTo(Address other) => Compare(this, other);
-    public int CompareTo(object obj) => Compare(this, (Address)obj);
+    int IComparable.CompareTo(object obj) => Compare(this, (Address)obj);
 
     private static int Compare(Address left, Address right)
     {

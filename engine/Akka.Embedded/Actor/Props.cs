@@ -12,21 +12,19 @@ public interface IIndirectActorProducer
 }
 
 /// <summary>How and where an actor is deployed.</summary>
-public class Deploy(string dispatcher, string mailbox, int stashCapacity)
+public class Deploy
 {
     public const int NoStashSize = -1;
     public static readonly string NoDispatcherGiven = string.Empty;
     public static readonly string NoMailboxGiven = string.Empty;
     public static readonly Deploy Local = new();
 
-    public Deploy() : this(NoDispatcherGiven, NoMailboxGiven, NoStashSize) { }
-
-    public string Dispatcher { get; } = dispatcher;
-    public string Mailbox { get; } = mailbox;
-    public int StashCapacity { get; } = stashCapacity;
-    public virtual Deploy WithDispatcher(string dispatcher) => new(dispatcher, Mailbox, StashCapacity);
-    public virtual Deploy WithMailbox(string mailbox) => new(Dispatcher, mailbox, StashCapacity);
-    public virtual Deploy WithStashCapacity(int stashSize) => new(Dispatcher, Mailbox, stashSize);
+    public string Dispatcher { get; private init; } = NoDispatcherGiven;
+    public string Mailbox { get; private init; } = NoMailboxGiven;
+    public int StashCapacity { get; private init; } = NoStashSize;
+    public virtual Deploy WithDispatcher(string dispatcher) => new() { Dispatcher = dispatcher, Mailbox = Mailbox, StashCapacity = StashCapacity };
+    public virtual Deploy WithMailbox(string mailbox) => new() { Dispatcher = Dispatcher, Mailbox = mailbox, StashCapacity = StashCapacity };
+    public virtual Deploy WithStashCapacity(int stashSize) => new() { Dispatcher = Dispatcher, Mailbox = Mailbox, StashCapacity = stashSize };
 }
 
 /// <summary>The immutable recipe of an actor: type, arguments, deployment, supervision.</summary>

@@ -9,7 +9,6 @@ public sealed partial class ReplicaDriver
     private CheckpointManifest? _saving;
     private CheckpointPull? _pull;
     private CheckpointPull? _ready;
-    private Effect.Install? _install;
     private bool _installing;
     private long _lastToken;
 
@@ -25,7 +24,7 @@ public sealed partial class ReplicaDriver
         if (!_installing)
         {
             Handle(new Input.CheckpointSaved(manifest.Index));
-            ContinueInstall();
+            OfferReady();
             return;
         }
 
@@ -44,7 +43,7 @@ public sealed partial class ReplicaDriver
         if (!_installing)
         {
             Handle(new Input.CheckpointFailed(index, reason));
-            ContinueInstall();
+            OfferReady();
             return;
         }
 
@@ -60,7 +59,7 @@ public sealed partial class ReplicaDriver
 
     private void BeginCheckpoint(Effect.Checkpoint checkpoint)
     {
-        Invariant.That(_saving is null && _install is null, "one checkpoint at a time");
+        Invariant.That(_saving is null, "one checkpoint at a time");
         Invariant.That(checkpoint.Request.Index == _appliedIndex, "a checkpoint is taken at the applied index");
         _saving = Describe(checkpoint.Request, checkpoint.Lsn, []);
         _host.SaveCheckpoint(_saving, _machine.BeginCheckpoint());
@@ -68,8 +67,7 @@ public sealed partial class ReplicaDriver
 
     private void BeginFetch(Effect.Fetch fetch)
     {
-        if (_installing || _install is not null)
-            return;
+        Invariant.That(!_installing, "nothing is pulled in the middle of an install");
         _ready = null;
         _pull = new CheckpointPull(fetch.From, fetch.Index, ++_lastToken, _options.TransferWindow);
         SendTransfer(fetch.From, _pull.Begin());
@@ -85,27 +83,19 @@ public sealed partial class ReplicaDriver
 
     private void BeginInstall(Effect.Install install)
     {
-        Invariant.That(_ready is not null && _install is null, "only a checkpoint that is ready can be installed");
+        Invariant.That(_ready is not null && _saving is null, "only a checkpoint that is ready can be installed");
         Invariant.That(install.Request.Index == _ready.Manifest!.Index, "the checkpoint that is ready is the one installed");
-        _install = install;
-        if (_saving is null)
-            StartInstall();
-    }
-
-    // An install waits for a checkpoint of this replica's own that is still being written.
-    private void ContinueInstall()
-    {
-        if (_install is not null && _saving is null)
-            StartInstall();
-    }
-
-    private void StartInstall()
-    {
-        Effect.Install install = _install!;
-        _install = null;
         _installing = true;
-        _saving = Describe(install.Request, install.Lsn, _ready!.Manifest!.Segments);
+        _saving = Describe(install.Request, install.Lsn, _ready.Manifest.Segments);
         _host.SaveCheckpoint(_saving, new PulledView(_ready.Segments));
+    }
+
+    // The protocol hears of a pulled checkpoint only when none of its own is being written: an install that waited would
+    // describe the replica as it stood before the records since, a vote perhaps, and take their place.
+    private void OfferReady()
+    {
+        if (_ready is { } pull && _saving is null && !_installing)
+            Handle(new Input.TransferReady(pull.From, pull.Manifest!));
     }
 
     private void ReceiveTransfer(ReplicaId from, TransferMessage message)
@@ -152,7 +142,7 @@ public sealed partial class ReplicaDriver
             return;
         AbandonFetch();
         _ready = pull;
-        Handle(new Input.TransferReady(pull.From, pull.Manifest!));
+        OfferReady();
     }
 
     private void NudgeTransfer(long generation)

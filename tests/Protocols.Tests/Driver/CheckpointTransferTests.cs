@@ -97,6 +97,31 @@ public class CheckpointTransferTests
         Assert.IsType<Input.TransferFailed>(_pullerProtocol.Inputs[^1]);
     }
 
+    [Fact]
+    public void An_install_takes_the_place_of_no_record_that_was_written_after_it_was_asked_for()
+    {
+        _pullerProtocol.Then((_, effects) => effects.Checkpoint(new CheckpointRequest(0, 0, default, default, [])));
+        _puller.Handle(new Input.PeerHint(Source, true));
+        for (int i = 0; i < 4; i++)
+        {
+            _pullerProtocol.Then((input, effects) =>
+            {
+                if (input is Input.TransferReady ready)
+                    effects.Install(new CheckpointRequest(ready.Manifest.Index, ready.Manifest.Term, default, default, []));
+                else if (input is Input.PeerHint)
+                    effects.Append(new WalRecord { HardState = JoiningMachine.Bytes("a vote") });
+            });
+        }
+
+        DeliverUntilQuiet();
+        _puller.Handle(new Input.PeerHint(Source, true));
+        _puller.CheckpointSaved(_pullerHost.Checkpoints[0].Manifest);
+
+        Assert.Equal(1, _puller.LastLsn);
+        Assert.Equal((1, 1), (_pullerHost.Checkpoints[1].Manifest.Index, _pullerHost.Checkpoints[1].Manifest.Lsn));
+        Assert.Single(_pullerProtocol.Inputs.OfType<Input.TransferReady>());
+    }
+
     private void Install(Input.TransferReady ready)
     {
         _pullerProtocol.Then((_, effects) => effects.Install(new CheckpointRequest(ready.Manifest.Index, ready.Manifest.Term, default, default, [])));

@@ -35,6 +35,28 @@ public sealed class SessionTests
         Assert.True((await ReportsAsync(cluster)).Sum(report => report.Starts) > 3, "no leader has failed");
     }
 
+    [Fact]
+    public async Task A_command_whose_first_attempt_may_be_in_the_log_is_never_said_to_be_certainly_not_done()
+    {
+        var options = new TestClusterOptions { Nodes = 1, Config = _ => _faults.Config };
+        await using TestCluster cluster = await TestCluster.StartAsync(options with
+        {
+            Group = options.Group with { Replicas = 1 },
+            Change = settings => settings with { Replica = settings.Replica with { MinRestart = TimeSpan.FromSeconds(1) } },
+        });
+        IReplicationClient client = cluster[1].Client;
+        await client.SetAsync("n", "0");
+
+        _faults.FailsOnceWritten = _ => true;
+        var failure = await Assert.ThrowsAsync<ReplicationException>(
+            async () => await client.OpenSession(KeyValue.Group).ExecuteAsync(KeyValue.Bytes("n"), KeyValue.Increment("n"), Patient));
+        _faults.FailsOnceWritten = _ => false;
+        await cluster.LeaderAsync();
+
+        Assert.Equal("1", await client.GetAsync("n", timeout: Patient.Timeout));
+        Assert.True(failure.Rejection.OutcomeUnknown, failure.Message);
+    }
+
     private async Task FailLeadersAsync(TestCluster cluster, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)

@@ -3,6 +3,7 @@ using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Tests.Cluster;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Raft;
 
 namespace ActorRepl.Actors.Tests;
 
@@ -121,6 +122,73 @@ public sealed class StorageTests
         await leader.Client.SetAsync("a", "3");
         Assert.Equal("3", await victim.Client.GetAsync("a"));
         await Wait.UntilAsync(async () => await victim.Client.GetAsync("a", RequestKind.StaleRead) == "3", "it is rebuilt from its peers");
+    }
+
+    [Fact]
+    public async Task A_snapshot_store_that_cannot_be_read_for_a_moment_costs_a_replica_no_vote()
+    {
+        TestClusterOptions options = Options(nodes: 1);
+        await using TestCluster cluster = await TestCluster.StartAsync(options with
+        {
+            Group = options.Group with { Protocol = new RaftFactory(new RaftOptions { CheckpointEntries = 20 }) },
+        });
+        IReplicationClient client = cluster[1].Client;
+        for (int i = 0; i < 30; i++)
+            await client.SetAsync($"k{i}", "v");
+        await Wait.UntilAsync(async () => (await ReportAsync(cluster[1], 0)).Status?.CheckpointIndex >= 20, "a checkpoint is saved");
+
+        int refused = 0;
+        _faults.CannotLoad = id => id.Contains("/cp/", StringComparison.Ordinal) && Interlocked.Increment(ref refused) <= 2;
+        _faults.Fails = _ => true;
+        await SucceedsAsync(client.SetAsync("lost", "v", Short));
+        _faults.Fails = _ => false;
+
+        await Wait.UntilAsync(async () => refused > 2 && await ReportAsync(cluster[1], 0) is { Status.Voter: true }, "the replica is back with its vote");
+        Assert.Equal("v", await client.GetAsync("k0"));
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_reaches_the_store_only_after_its_replica_has_failed_takes_no_later_write_away()
+    {
+        TestClusterOptions options = Options(nodes: 1);
+        await using TestCluster cluster = await TestCluster.StartAsync(options with
+        {
+            Group = options.Group with { Protocol = new RaftFactory(new RaftOptions { CheckpointEntries = 20 }) },
+        });
+        IReplicationClient client = cluster[1].Client;
+        string id = PersistenceIds.Replica("test", cluster[1].Id, KeyValue.Group, 0);
+        for (int i = 0; i < 18; i++)
+            await client.SetAsync($"k{i}", "v");
+
+        // The next write calls for a checkpoint; the one after it, of which the checkpoint knows, fails while that is being saved.
+        var saving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var mayLand = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int saves = 0, writes = 0;
+        _faults.DelaysSaving = saved =>
+        {
+            if (saved != id)
+                return Task.CompletedTask;
+            saving.TrySetResult();
+            return Interlocked.Increment(ref saves) == 1 ? mayLand.Task : Task.FromException(new IOException("the disk is full"));
+        };
+        _faults.DelaysWriting = _ => Interlocked.Increment(ref writes) == 1
+            ? Task.Delay(200)
+            : Task.WhenAny(saving.Task, Task.Delay(500));
+        _faults.Fails = _ => writes > 1;
+        Task first = SucceedsAsync(client.SetAsync("first", "v", Short));
+        await Wait.UntilAsync(() => writes > 0, "the first is being written");
+        await SucceedsAsync(client.SetAsync("second", "v", Short));
+        await first;
+        _faults.DelaysWriting = _ => Task.CompletedTask;
+        _faults.Fails = _ => false;
+        await Wait.UntilAsync(() => SucceedsAsync(client.SetAsync("after", "1", Short)), "writes return");
+        mayLand.SetResult();
+
+        _faults.Fails = _ => true;
+        await SucceedsAsync(client.SetAsync("lost", "v", Short));
+        _faults.Fails = _ => false;
+        await Wait.UntilAsync(() => SucceedsAsync(client.SetAsync("again", "1", Short)), "writes return once more");
+        Assert.Equal("1", await client.GetAsync("after"));
     }
 
     private TestClusterOptions Options(int nodes = 3, int shards = 1)

@@ -86,11 +86,16 @@ internal sealed class ReplicationSession : IReplicationSession
                 var options = new RequestOptions { Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))) };
                 ReadOnlyMemory<byte> result = await _client.Call(_group.Name, shard, RequestKind.Command, payload, options, cancellation).ConfigureAwait(false);
                 Rejection? why = SessionReply.Rejects(ref result);
-                return (result, why, again);
+                return (result, again && why is { } rejection ? rejection with { OutcomeUnknown = true } : why, again);
             }
             catch (ReplicationException failure) when (failure.Rejection.OutcomeUnknown && Left(deadline) > 0)
             {
                 again = true;
+            }
+            catch (ReplicationException failure) when (again)
+            {
+                // Certain of this attempt, but an earlier one may be in a log or on its way.
+                return (default, failure.Rejection with { OutcomeUnknown = true }, again);
             }
         }
     }

@@ -177,7 +177,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         return new RequestBatch(group, shard, number, requests);
     }
 
-    private static int SizeOf(RoutedReply reply) => RoutedReply.Overhead + (reply.Rejection is { } rejection
+    internal static int SizeOf(RoutedReply reply) => RoutedReply.Overhead + (reply.Rejection is { } rejection
         ? 2 * sizeof(byte) + TextSize(rejection.Detail ?? "")
         : sizeof(int) + reply.Result.Length);
 

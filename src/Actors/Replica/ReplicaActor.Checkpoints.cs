@@ -6,8 +6,9 @@ using Akka.Persistence;
 namespace ActorRepl.Actors.Replica;
 
 /// <summary>
-/// Checkpoints: written by a child off this actor's thread. Each has a sequence number of its own, so that a checkpoint
-/// being written never touches the segments of the one before it.
+/// Checkpoints: written by a child off this actor's thread. Each attempt has a sequence number of its own, that of an empty
+/// record, the mark: so it touches no segment of another attempt, and holds nothing that a later incarnation might not find
+/// in the journal, should it reach the snapshot store only then.
 /// </summary>
 internal sealed partial class ReplicaActor
 {
@@ -16,10 +17,12 @@ internal sealed partial class ReplicaActor
 
     private long _confirmedSequenceNr;
     private long _manifestSequenceNr;
+    private long _checkpointSequenceNr;
     private long _deletedTo;
     private int _savedSegments;
     private (CheckpointManifest Manifest, ICheckpointView View)? _checkpoint;
-    private bool _checkpointWaits;
+    private WalPayload? _mark;
+    private long _markSequenceNr;
     private IActorRef? _checkpointWriter;
     private IActorRef? _segmentReader;
 
@@ -29,24 +32,18 @@ internal sealed partial class ReplicaActor
 
     public void SaveCheckpoint(CheckpointManifest manifest, ICheckpointView view)
     {
+        Invariant.That(_checkpoint is null, "one checkpoint is written at a time");
+        Invariant.That(manifest.Lsn == _lastLsn, "a checkpoint holds every record handed out so far");
         _checkpoint = (manifest, view);
-        if (_confirmedSequenceNr > _manifestSequenceNr)
+        if (_blocked)
         {
-            BeginCheckpoint();
+            BeginCheckpointWithoutMark();
+            return;
         }
-        else if (_blocked)
-        {
-            view.Dispose();
-            _checkpoint = null;
-            _self.Tell(new CheckpointNotWritten("the journal refuses writes"), ActorRefs.NoSender);
-        }
-        else
-        {
-            // An empty record that recovery passes over: it only takes the sequence number this checkpoint needs.
-            _checkpointWaits = true;
-            long lsn = _driver!.LastLsn;
-            _unwritten.Enqueue(new Unwritten(lsn, new WalPayload(RecordCodec.Encode(new WalEntry(lsn, new WalRecord())))));
-        }
+
+        // Recovery passes over it: its LSN is contained in whatever comes before it.
+        _mark = new WalPayload(RecordCodec.Encode(new WalEntry(manifest.Lsn, new WalRecord())));
+        _unwritten.Enqueue(new Unwritten(manifest.Lsn, _mark));
     }
 
     public void LoadSegment(CheckpointManifest manifest, int number, SegmentTicket ticket) =>
@@ -55,11 +52,25 @@ internal sealed partial class ReplicaActor
     // Every protocol so far keeps its log since the last checkpoint in memory; what is older is only in the checkpoint.
     public void ReadRange(long first, long last, int maxBytes) => _self.Tell(new RangeUnavailable(first), ActorRefs.NoSender);
 
-    private void BeginCheckpoint()
+    private void BeginCheckpoint(long sequenceNr)
     {
-        _checkpointWaits = false;
+        _checkpointSequenceNr = sequenceNr;
         (CheckpointManifest manifest, ICheckpointView view) = _checkpoint!.Value;
-        CheckpointWriter.Tell(new WriteCheckpoint(manifest, view, _confirmedSequenceNr), _self);
+        CheckpointWriter.Tell(new WriteCheckpoint(manifest, view, sequenceNr), _self);
+    }
+
+    // A full journal may get room only by a checkpoint, and takes no mark. What waits is certainly not in it.
+    private void BeginCheckpointWithoutMark()
+    {
+        _mark = null;
+        if (_confirmedSequenceNr > _checkpointSequenceNr)
+        {
+            BeginCheckpoint(_confirmedSequenceNr);
+            return;
+        }
+
+        _checkpoint!.Value.View.Dispose();
+        _self.Tell(new CheckpointNotWritten("the journal refuses writes"), ActorRefs.NoSender);
     }
 
     private void OnCheckpointWritten(ReplicaDriver driver, CheckpointWritten written)
@@ -68,9 +79,14 @@ internal sealed partial class ReplicaActor
         int oldSegments = _savedSegments;
         _savedSegments = written.Manifest.Segments.Count;
         _manifestSequenceNr = written.SequenceNr;
-        CheckpointWriter.Tell(new CleanUp(written.SequenceNr, _savedSegments, oldSegments, _deletedTo), _self);
-        _deletedTo = written.SequenceNr;
+        CleanUpBefore(written.SequenceNr, oldSegments);
         driver.CheckpointSaved(written.Manifest);
+    }
+
+    private void CleanUpBefore(long sequenceNr, int oldSegments)
+    {
+        CheckpointWriter.Tell(new CleanUp(sequenceNr, _savedSegments, oldSegments, _deletedTo), _self);
+        _deletedTo = sequenceNr;
     }
 
     private void OnCheckpointNotWritten(ReplicaDriver driver, CheckpointNotWritten failed)

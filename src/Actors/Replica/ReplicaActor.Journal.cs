@@ -12,12 +12,17 @@ internal sealed partial class ReplicaActor
     private readonly Queue<Unwritten> _unwritten = new();
     private readonly List<Unwritten> _writing;
     private readonly Action<WalPayload> _onWritten;
+    private long _lastLsn;
     private int _written;
     private int _refused;
     private bool _blocked;
     private TimeSpan _writeRetry;
 
-    public void Persist(WalEntry entry) => _unwritten.Enqueue(new Unwritten(entry.Lsn, new WalPayload(RecordCodec.Encode(entry))));
+    public void Persist(WalEntry entry)
+    {
+        _lastLsn = entry.Lsn;
+        _unwritten.Enqueue(new Unwritten(entry.Lsn, new WalPayload(RecordCodec.Encode(entry))));
+    }
 
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
     {
@@ -39,6 +44,8 @@ internal sealed partial class ReplicaActor
         if (_driver is { } driver)
         {
             driver.Handle(new Input.Storage(StorageState.Full));
+            if (_mark is not null)
+                BeginCheckpointWithoutMark();
             _published = null;
             EndTurn(driver);
         }
@@ -73,6 +80,8 @@ internal sealed partial class ReplicaActor
     private void OnWritten(WalPayload payload)
     {
         Invariant.That(_refused == 0 && ReferenceEquals(_writing[_written].Payload, payload), "the journal confirms records in order");
+        if (ReferenceEquals(payload, _mark))
+            (_mark, _markSequenceNr) = (null, LastSequenceNr);
         if (++_written < _writing.Count)
             return;
         long lsn = _writing[^1].Lsn;
@@ -91,8 +100,8 @@ internal sealed partial class ReplicaActor
 
         if (lsn > 0)
             driver.Durable(lsn);
-        if (_checkpointWaits)
-            BeginCheckpoint();
+        if (_markSequenceNr > _checkpointSequenceNr)
+            BeginCheckpoint(_markSequenceNr);
         EndTurn(driver);
     }
 

@@ -66,6 +66,7 @@ internal sealed partial class ReplicaActor
     private void OnRecovered()
     {
         _confirmedSequenceNr = LastSequenceNr;
+        _checkpointSequenceNr = _manifestSequenceNr;
         _deletedTo = Math.Max(0, _manifestSequenceNr - MaxForgottenSteps * _context.Settings.Replica.DeleteStep);
         _recovered = _fold.Finish();
         IReadOnlyList<SegmentInfo> segments = _recovered.Checkpoint?.Segments ?? [];
@@ -90,6 +91,10 @@ internal sealed partial class ReplicaActor
                 if (++_segmentsLoaded == _segments.Length)
                     FinishRecovery();
                 break;
+            case SegmentRead { IsLost: false } read:
+                _supervisor.Tell(new ReplicaFailed(Storage: true, $"recovery failed: {read.Problem}"), _self);
+                Context.Stop(_self);
+                break;
             case SegmentRead read when _recovered is { } recovered:
                 // Without its machine state the log says nothing; term and vote are still binding.
                 _recovered = recovered with { Checkpoint = null, Log = [], Damage = recovered.Damage ?? read.Problem };
@@ -113,6 +118,9 @@ internal sealed partial class ReplicaActor
         _recovered = null;
         _segments = [];
         Start(recovered, segments);
+        // What the run before did not get to, deleting what its checkpoint had made superfluous: a full journal may need it.
+        if (recovered.Checkpoint is not null)
+            CleanUpBefore(_manifestSequenceNr, _savedSegments);
     }
 
     private void RejectAll(RequestBatch batch)

@@ -154,6 +154,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         IProtocol protocol = _context.Group.Protocol.Create(_context.Self, replicas, BitConverter.ToUInt64(seed));
         _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions);
         _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
+        _lastLsn = recovered.LastLsn;
         _driver.Start(recovered, segments);
         _events.Subscribe(_self, typeof(PeerChanged));
         _supervisor.Tell(new ReplicaReady(recovered.Damage), _self);

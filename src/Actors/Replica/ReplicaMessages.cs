@@ -35,5 +35,8 @@ internal sealed record CleanUp(long SequenceNr, int Segments, int OldSegments, l
 /// <summary>To the segment reader.</summary>
 internal sealed record ReadSegment(int Number, long SequenceNr, SegmentInfo Expected, SegmentTicket Ticket);
 
-/// <summary>From the segment reader; bytes are null if the segment is gone or damaged.</summary>
-internal sealed record SegmentRead(int Number, SegmentTicket Ticket, ReadOnlyMemory<byte>? Bytes, string? Problem);
+/// <summary>
+/// From the segment reader; bytes are null if there is a problem. <see cref="IsLost"/>: the segment is gone or damaged, for
+/// good; otherwise it could only not be read now.
+/// </summary>
+internal sealed record SegmentRead(int Number, SegmentTicket Ticket, ReadOnlyMemory<byte>? Bytes, string? Problem, bool IsLost);

@@ -78,7 +78,7 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
         long bytes = 0;
         for (int i = 0; i < replies.Count; i++)
         {
-            int size = RoutedReply.Overhead + replies[i].Result.Length;
+            int size = ActorReplSerializer.SizeOf(replies[i]);
             if (i > start && bytes + size > limits.BatchBytes)
             {
                 Send(origin, start, i, sender);

@@ -29,14 +29,16 @@ internal sealed class SegmentReader : UntypedActor
                 if (_current is null)
                     ReadNext();
                 break;
+            case LoadSnapshotResult { Snapshot: { } late } when late.Metadata.PersistenceId != PersistenceIdOf(_current):
+                break;
             case LoadSnapshotResult result when _current is { } current:
-                Answer(current, result.Snapshot);
+                Check(current, result.Snapshot);
                 break;
             case LoadSnapshotFailed failed when _current is { } current:
-                Answer(current, null, failed.Cause.Message);
+                Answer(current, null, failed.Cause.Message, isLost: false);
                 break;
             case ReceiveTimeout when _current is { } current:
-                Answer(current, null, "the snapshot store does not answer");
+                Answer(current, null, "the snapshot store does not answer", isLost: false);
                 break;
         }
     }
@@ -51,25 +53,27 @@ internal sealed class SegmentReader : UntypedActor
 
         Context.SetReceiveTimeout(_context.Settings.Replica.StoreTimeout);
         var exactly = new SnapshotSelectionCriteria(_current.SequenceNr, DateTime.MaxValue, _current.SequenceNr);
-        _store.Tell(new LoadSnapshot(PersistenceIds.Segment(_context.PersistenceId, _current.Number), exactly, long.MaxValue), Self);
+        _store.Tell(new LoadSnapshot(PersistenceIdOf(_current), exactly, long.MaxValue), Self);
     }
 
-    private void Answer(ReadSegment read, SelectedSnapshot? found)
+    private string PersistenceIdOf(ReadSegment? read) => read is null ? "" : PersistenceIds.Segment(_context.PersistenceId, read.Number);
+
+    private void Check(ReadSegment read, SelectedSnapshot? found)
     {
         if (found is { Snapshot: DamagedRecord damaged })
-            Answer(read, null, damaged.Reason);
+            Answer(read, null, damaged.Reason, isLost: true);
         else if (found is not { Snapshot: SegmentPayload payload } || found.Metadata.SequenceNr != read.SequenceNr)
-            Answer(read, null, "it is not there");
+            Answer(read, null, "it is not there", isLost: true);
         else if (payload.Bytes.Length != read.Expected.Length || Crc32C.Compute(payload.Bytes.Span) != read.Expected.Crc)
-            Answer(read, null, "its checksum does not match");
+            Answer(read, null, "its checksum does not match", isLost: true);
         else
-            Answer(read, payload.Bytes, null);
+            Answer(read, payload.Bytes, null, isLost: false);
     }
 
-    private void Answer(ReadSegment read, ReadOnlyMemory<byte>? bytes, string? problem)
+    private void Answer(ReadSegment read, ReadOnlyMemory<byte>? bytes, string? problem, bool isLost)
     {
         string? what = problem is null ? null : $"segment {read.Number} of checkpoint {read.SequenceNr}: {problem}";
-        Context.Parent.Tell(new SegmentRead(read.Number, read.Ticket, bytes, what), Self);
+        Context.Parent.Tell(new SegmentRead(read.Number, read.Ticket, bytes, what, isLost), Self);
         ReadNext();
     }
 }

@@ -35,6 +35,19 @@ public class DispatcherSpec() : TestKit(ConfigurationFactory.ParseString("""
     }
 
     [Fact]
+    public async Task Work_that_comes_just_as_the_threads_fall_asleep_is_done()
+    {
+        IActorRef[] actors = [.. Enumerable.Range(0, 3).Select(_ => Sys.ActorOf(Props.Create(() => new WhichThread()).WithDispatcher("own-pool")))];
+        for (int i = 0; i < 3_000; i++)
+        {
+            // Pauses of all lengths around the time a thread waits for more before it sleeps.
+            Thread.SpinWait(i % 1_000 * 10);
+            Task<object>[] answers = [.. actors.Select(actor => actor.Ask("where?", TimeSpan.FromSeconds(10)))];
+            await Task.WhenAll(answers);
+        }
+    }
+
+    [Fact]
     public void The_default_dispatcher_runs_actors_on_the_thread_pool()
     {
         Sys.ActorOf(Props.Create(() => new WhichThread())).Tell("where?");

@@ -4,9 +4,15 @@ namespace Akka.Dispatch;
 
 /// <summary>A fixed number of background threads that take work from one queue, first come first served.</summary>
 /// <remarks>
+/// <para>
 /// A worker that finds nothing says so in <c>_sleepers</c> and looks once more before it sleeps; who queues work looks at
 /// <c>_sleepers</c> after queueing. Of the two full fences one comes first, so either the worker sees the work or the other
 /// sees the sleeper and wakes it.
+/// </para>
+/// <para>
+/// One worker at a time searches for a while before it sleeps, and spares others the waking. It stops searching before it
+/// looks a last time, or before it takes up what it found; and in that case it wakes another if there is more.
+/// </para>
 /// </remarks>
 internal sealed class DedicatedThreads
 {
@@ -15,6 +21,7 @@ internal sealed class DedicatedThreads
     private readonly object _gate = new();
     private int _wakeUps;
     private int _sleepers;
+    private int _searching;
     private volatile bool _stopped;
 
     public DedicatedThreads(string name, int count)
@@ -28,7 +35,7 @@ internal sealed class DedicatedThreads
         if (_stopped) return false;
         _queue.Enqueue(work);
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _sleepers) > 0) WakeOne();
+        if (Volatile.Read(ref _searching) == 0) WakeOne();
         return true;
     }
 
@@ -66,29 +73,30 @@ internal sealed class DedicatedThreads
 
     private void Work()
     {
-        int spins = MostSpins;
+        int patience = MostSpins;
         while (true)
         {
-            if (TryTake(ref spins, out IRunnable work)) Execute(work);
+            if (_queue.TryDequeue(out IRunnable work) || Search(ref patience, out work)) Execute(work);
             else if (_stopped) return;
             else Sleep();
         }
     }
 
-    // Waits a little for work, as long as that has paid lately: a busy system saves wake-ups, an idle one spins on nothing.
-    private bool TryTake(ref int spins, out IRunnable work)
+    // Searches as long as that has paid lately: a busy system saves wake-ups, an idle one spins on nothing.
+    private bool Search(ref int patience, out IRunnable work)
     {
-        if (_queue.TryDequeue(out work)) return true;
-        for (int i = 0; i < spins; i++)
+        work = null;
+        if (_stopped || Interlocked.CompareExchange(ref _searching, 1, 0) != 0) return false;
+        for (int spins = 0; spins < patience && work is null; spins++)
         {
             Thread.SpinWait(20);
-            if (!_queue.TryDequeue(out work)) continue;
-            spins = Math.Min(MostSpins, spins * 2);
-            return true;
+            _queue.TryDequeue(out work);
         }
 
-        spins = Math.Max(1, spins / 2);
-        return false;
+        Interlocked.Exchange(ref _searching, 0);
+        patience = work is null ? Math.Max(1, patience / 2) : Math.Min(MostSpins, patience * 2);
+        if (work is not null && !_queue.IsEmpty) WakeOne();
+        return work is not null;
     }
 
     private void Sleep()

@@ -34,7 +34,10 @@ internal static class NodeHost
         builder.Services.AddSingleton(new RedisGatewayOptions(settings.RedisGroup, settings.Redis));
         builder.Services.AddSingleton(provider => new RedisServer(Facts(launch, provider.GetRequiredService<IReplicationClient>()), settings.Redis));
         builder.Services.AddSingleton<RedisConnectionHandler>();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        
+        // What is read is handed on at once, on the thread that read it: nothing in front of the routers blocks, and a
+        // change of threads costs a tenth of a write and a third of a read.
+        builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxConcurrentConnections = settings.MaxConnections;

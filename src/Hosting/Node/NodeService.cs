@@ -101,7 +101,7 @@ internal sealed class NodeService(
     private async Task<Done> HandOverAsync(TimeSpan patience)
     {
         if (!await Runtime!.HandOverAsync(patience).ConfigureAwait(false))
-            _log.LogWarning("Not every leadership was taken over within {Patience}", patience);
+            _log.LogInformation("Not every leadership was taken over within {Patience}", patience);
         return Done.Instance;
     }
 

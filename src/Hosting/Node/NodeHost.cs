@@ -34,7 +34,7 @@ internal static class NodeHost
         builder.Services.AddSingleton(new RedisGatewayOptions(settings.RedisGroup, settings.Redis));
         builder.Services.AddSingleton(provider => new RedisServer(Facts(launch, provider.GetRequiredService<IReplicationClient>()), settings.Redis));
         builder.Services.AddSingleton<RedisConnectionHandler>();
-        
+
         // What is read is handed on at once, on the thread that read it: nothing in front of the routers blocks, and a
         // change of threads costs a tenth of a write and a third of a read.
         builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true).ConfigureKestrel(kestrel =>

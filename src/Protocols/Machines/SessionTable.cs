@@ -174,9 +174,16 @@ internal sealed class SessionTable(SessionOptions options)
         for (int i = 0; i < results; i++)
         {
             long sequence = reader.Int64();
-            byte[] result = KeyValueCodec.ReadBytes(ref reader).ToArray();
-            session.Results.Add(sequence, result);
-            _resultBytes += result.Length + ResultOverhead;
+            byte[] piece = KeyValueCodec.ReadBytes(ref reader).ToArray();
+            _resultBytes += piece.Length;
+            if (session.Results.TryGetValue(sequence, out byte[]? begun))
+            {
+                session.Results[sequence] = [.. begun, .. piece];
+                continue;
+            }
+
+            session.Results.Add(sequence, piece);
+            _resultBytes += ResultOverhead;
         }
     }
 
@@ -208,7 +215,7 @@ internal sealed class SessionTable(SessionOptions options)
             Begin(segment);
             foreach ((Guid client, Session session) in sessions)
             {
-                int written = 0;
+                (int Result, int Offset) next = default;
                 do
                 {
                     if (segment.WrittenCount >= maxBytes)
@@ -217,9 +224,9 @@ internal sealed class SessionTable(SessionOptions options)
                         Begin(segment);
                     }
 
-                    written += Write(segment, client, session, written, maxBytes);
+                    next = Write(segment, client, session, next, maxBytes);
                 }
-                while (written < session.Results.Count);
+                while (next.Result < session.Results.Count);
             }
 
             yield return End(segment, more: false);
@@ -240,26 +247,35 @@ internal sealed class SessionTable(SessionOptions options)
             return bytes;
         }
 
-        // One part of a session: what comes before its results is said again in each.
-        private static int Write(ArrayBufferWriter<byte> segment, Guid client, Session session, int first, int maxBytes)
+        // One part of a session: what comes before its results is said again in each. A result that is too long goes on
+        // in the next part, under its sequence.
+        private static (int Result, int Offset) Write(
+            ArrayBufferWriter<byte> segment, Guid client, Session session, (int Result, int Offset) next, int maxBytes)
         {
             client.TryWriteBytes(segment.GetSpan(16), bigEndian: true, out _);
             segment.Advance(16);
             KeyValueCodec.WriteInt64(segment, session.LastIndex);
             KeyValueCodec.WriteInt64(segment, session.LastTime);
             KeyValueCodec.WriteInt64(segment, session.FirstIncomplete);
-            int count = 0;
-            for (int bytes = segment.WrittenCount; first + count < session.Results.Count && (count == 0 || bytes < maxBytes); count++)
-                bytes += session.Results.Values[first + count].Length;
-            BinaryPrimitives.WriteInt32LittleEndian(segment.GetSpan(sizeof(int)), count);
-            segment.Advance(sizeof(int));
-            for (int i = first; i < first + count; i++)
+            List<(long Sequence, ReadOnlyMemory<byte> Bytes)> pieces = [];
+            for (int room = Math.Max(maxBytes - segment.WrittenCount, 1); room > 0 && next.Result < session.Results.Count;)
             {
-                KeyValueCodec.WriteInt64(segment, session.Results.Keys[i]);
-                KeyValueCodec.WriteBytes(segment, session.Results.Values[i]);
+                ReadOnlyMemory<byte> rest = session.Results.Values[next.Result].AsMemory(next.Offset);
+                ReadOnlyMemory<byte> piece = rest[..Math.Min(rest.Length, room)];
+                pieces.Add((session.Results.Keys[next.Result], piece));
+                room -= piece.Length + ResultOverhead;
+                next = piece.Length == rest.Length ? (next.Result + 1, 0) : (next.Result, next.Offset + piece.Length);
             }
 
-            return count;
+            BinaryPrimitives.WriteInt32LittleEndian(segment.GetSpan(sizeof(int)), pieces.Count);
+            segment.Advance(sizeof(int));
+            foreach ((long sequence, ReadOnlyMemory<byte> bytes) in pieces)
+            {
+                KeyValueCodec.WriteInt64(segment, sequence);
+                KeyValueCodec.WriteBytes(segment, bytes.Span);
+            }
+
+            return next;
         }
     }
 }

@@ -163,6 +163,27 @@ public class SessionMachineTests
         Assert.Equal((SessionStatus.Applied, 2), Increment(restored, Alice, 2, 1));
     }
 
+    [Fact]
+    public void A_kept_result_longer_than_a_segment_is_cut_and_comes_back_whole()
+    {
+        SessionMachine machine = New();
+        machine.Apply(new AppliedCommand(++_index, _wall, CommandEnvelope.Encode(new KeyValuePayload().Set("k"u8, new byte[300]).ToArray())));
+        var read = new KeyValuePayload();
+        for (int i = 0; i < 20; i++)
+            read.Get("k"u8);
+        byte[] command = CommandEnvelope.Encode(new SessionStamp(Alice, 1, 1), read.ToArray());
+        byte[] result = machine.Apply(new AppliedCommand(++_index, _wall, command)).ToArray();
+
+        ReadOnlyMemory<byte>[] segments = [.. machine.BeginCheckpoint().Segments(1000)];
+        SessionMachine restored = New();
+        restored.Restore(segments);
+
+        Assert.All(segments, segment => Assert.InRange(segment.Length, 1, 1100));
+        Assert.Equal(machine.ApproximateBytes, restored.ApproximateBytes);
+        Assert.Equal(result, restored.Apply(new AppliedCommand(++_index, _wall, command)).ToArray());
+        Assert.Equal(1, restored.Repeats);
+    }
+
     private static SessionMachine New(SessionOptions? options = null) => new(new KeyValueMachine(), options);
 
     private (SessionStatus Status, long Value) Increment(SessionMachine machine, Guid client, long sequence, long firstIncomplete)

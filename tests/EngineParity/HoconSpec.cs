@@ -42,6 +42,16 @@ public class HoconSpec
         Assert.Equal("unquoted text with spaces", config.GetString("d"));
     }
 
+    [Theory]
+    [InlineData("a { b = 1 }, c = 2")]
+    [InlineData("a = 1,, b = 2")]
+    [InlineData("a = 1\n, b = 2")]
+    public void A_comma_comes_only_after_a_value_and_on_its_line(string text)
+    {
+        Assert.ThrowsAny<Exception>(() => Parse(text));
+        Assert.Equal(2, Parse("a = { b = 1 }, c = 2").GetInt("c"));
+    }
+
     [Fact]
     public void Strings_have_escapes_and_triple_quotes_have_none()
     {

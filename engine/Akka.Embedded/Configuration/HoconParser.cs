@@ -52,7 +52,7 @@ internal sealed class HoconParser(string text)
         var members = new Dictionary<string, Node>(StringComparer.Ordinal);
         while (true)
         {
-            SkipBlank(commas: true);
+            SkipBlank();
             if (_at == text.Length && end != '\0') throw Error("the object is not closed with '}'");
             if (Peek() == end) return members;
             Member(members);
@@ -75,6 +75,9 @@ internal sealed class HoconParser(string text)
         var value = new Node();
         Value(value);
         node.Replace(value);
+
+        // A comma ends a value, as in Akka.NET: not an object that was opened without '='.
+        if (Peek() == ',') _at++;
     }
 
     private static Node NodeOf(Dictionary<string, Node> scope, string key)

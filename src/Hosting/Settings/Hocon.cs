@@ -35,6 +35,8 @@ public static class Hocon
     /// <inheritdoc cref="Load"/>
     public static Config Parse(string text, string source)
     {
+        if (HoconText.Damage(text) is { } broken)
+            throw new UserErrorException($"{source} is no HOCON: {broken}");
         Config config;
         try
         {

@@ -7,7 +7,7 @@ public sealed class UnknownSettingsTests
 {
     [Theory]
     [InlineData("actorrepl.request-timeout = 1s")]
-    [InlineData("actorrepl { redis { group = users }, groups { users { shards = 8 }, orders {} } }")]
+    [InlineData("actorrepl { redis { group = users } groups { users { shards = 8 } orders {} } }")]
     [InlineData("akka.loglevel = DEBUG")]
     [InlineData("somebody.elses = 1")]
     [InlineData("")]

@@ -18,12 +18,19 @@ public sealed partial class RaftReplica
 
     private bool IsInstalling => _install is not null;
 
+    /// <summary>
+    /// A follower pulls the last checkpoint: it stays, and the log after it, so that the follower arrives while others
+    /// write. Not at any price: a log that grows too long goes first.
+    /// </summary>
+    private bool IsBeingPulled => _role == RaftRole.Leader && _log.Bytes < _options.MaxLogBytes / 4 * 3
+        && Array.Exists(_peers, peer => peer.Mode == PeerMode.Transfer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros);
+
     private void TakeCheckpointIfDue()
     {
         bool due = _appliedBytes >= _options.CheckpointBytes || _applied - _checkpointIndex >= _options.CheckpointEntries;
         // The machine stands at the applied index only if nothing is on its way to it.
         if (!due || _checkpointing != 0 || IsInstalling || _applied != _applying || _applied <= _checkpointIndex
-            || _now.Monotonic < _checkpointNotBefore)
+            || _now.Monotonic < _checkpointNotBefore || IsBeingPulled)
             return;
         _checkpointing = _applied;
         _appliedBytes = 0;

@@ -144,6 +144,36 @@ public class CheckpointTests
         Assert.Contains(leader.Sent, sent => sent.To.Value == 3 && sent.Message is AppendRequest { PrevIndex: 8 });
     }
 
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 0)]
+    [InlineData(true, 20_000)]
+    public void A_checkpoint_that_a_follower_pulls_is_kept_until_it_has_it_or_is_gone_or_the_log_grows_too_long(bool answers, int bytes)
+    {
+        RaftNode leader = Leader(Small with { MaxLogBytes = 100_000, CheckpointBytes = 50_000, KeepBytes = 0, MaxBatchBytes = 10_000 });
+        Write(leader, 19);
+        leader.Receive(3, new AppendReply(1, success: false, nonVoter: false, 0, 0, 0));
+        Assert.Contains(leader.Sent, sent => sent.To.Value == 3 && sent.Message is CheckpointOffer { Index: 20 });
+        if (!answers)
+            leader.Now += Small.ElectionMaxMicros;
+        for (int i = 0; bytes > 0 && i < 5; i++)
+        {
+            leader.Command(new string('x', bytes));
+            leader.Acknowledge(2, leader.Status.LastIndex);
+        }
+
+        Write(leader, 30);
+        if (!answers || bytes > 0)
+        {
+            Assert.True(leader.Status.CheckpointIndex > 20);
+            return;
+        }
+
+        Assert.Equal(20, leader.Status.CheckpointIndex);
+        leader.Acknowledge(3, 20);
+        Assert.Equal(50, leader.Status.CheckpointIndex);
+    }
+
     [Fact]
     public void The_leader_offers_its_checkpoint_when_it_has_discarded_the_next_entry_a_follower_needs()
     {

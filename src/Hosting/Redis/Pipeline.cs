@@ -26,6 +26,9 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         /// <summary>Integers of the machine, added up.</summary>
         Sum,
 
+        /// <summary>Likewise, of a command that writes: a part that was done is not to be denied.</summary>
+        WrittenSum,
+
         /// <summary>Replies of the machine as an array.</summary>
         Array,
     }
@@ -67,7 +70,7 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
     public void AnswerSingle() => Close(new Slot(Form.Single, 1));
 
     /// <summary>The command is answered by the sum of the last <paramref name="operations"/>.</summary>
-    public void AnswerSum(int operations) => Close(new Slot(Form.Sum, operations));
+    public void AnswerSum(int operations, bool writes = false) => Close(new Slot(writes ? Form.WrittenSum : Form.Sum, operations));
 
     public void AnswerArray(int operations) => Close(new Slot(Form.Array, operations));
 
@@ -207,14 +210,15 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
             _answered[shard]++;
             bytes += reply.Bytes.Length;
             if (reply.Kind == KeyValueReplyKind.Error)
-                error ??= reply.Error;
+                error = RedisErrors.LessCertain(error, reply.Error);
             else if (bytes > MaxReplyBytes)
                 error ??= $"ERR the reply would exceed {MaxReplyBytes} bytes";
             else
                 _collected.Add(reply);
         }
 
-        return error;
+        bool doneInPart = error is not null && slot.Form == Form.WrittenSum && _collected.Count > 0;
+        return doneInPart ? RedisErrors.DoneInPart(error!) : error;
     }
 
     private KeyValueReply Next(int shard)
@@ -262,7 +266,7 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
     {
         if (error is not null)
             output.WriteError(error);
-        else if (slot.Form == Form.Sum)
+        else if (slot.Form is Form.Sum or Form.WrittenSum)
             output.WriteInteger(_collected.Sum(reply => reply.Integer));
         else
             WriteCollected(output, slot);

@@ -108,7 +108,7 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
         if (id == RedisCommandId.MGet)
             pipeline.AnswerArray(command.Count - 1);
         else
-            pipeline.AnswerSum(command.Count - 1);
+            pipeline.AnswerSum(command.Count - 1, writes: id == RedisCommandId.Del);
     }
 
     private static void CountKeys(Pipeline pipeline)

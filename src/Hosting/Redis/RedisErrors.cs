@@ -29,6 +29,14 @@ internal static class RedisErrors
     /// <summary>Why a request was refused; the first word tells a client what is certain and whether to try again.</summary>
     public static string Refused(ReplicationException refused) => $"{Code(refused.Rejection)} {refused.Message}";
 
+    /// <summary>Of the errors of two shards the one to answer with: the first, unless only the second leaves the outcome open.</summary>
+    public static string LessCertain(string? first, string second) => first is null || (IsUnknown(second) && !IsUnknown(first)) ? second : first;
+
+    /// <summary>The error of one shard, where others have done their part of the command.</summary>
+    public static string DoneInPart(string error) => IsUnknown(error) ? error : $"UNKNOWN the keys of other shards are done, these are not: {error}";
+
+    private static bool IsUnknown(string error) => error.StartsWith("UNKNOWN ", StringComparison.Ordinal);
+
     private static string Code(in Rejection why) => why.OutcomeUnknown ? "UNKNOWN" : why.Reason switch
     {
         RejectReason.NoQuorum => "NOQUORUM",

@@ -97,6 +97,24 @@ public sealed class GatewayTests
         Assert.Equal("redis_version:7.0.0", await client.ReadLineAsync());
     }
 
+    [Theory]
+    [InlineData(false, "-UNKNOWN the keys of other shards are done")]
+    [InlineData(true, "-UNKNOWN x")]
+    public async Task A_command_that_other_shards_have_carried_out_is_not_said_to_have_done_nothing(bool unknown, string reply)
+    {
+        string[] keys = [.. Enumerable.Range(0, 40).Select(i => $"key-{i}")];
+        int refusing = _group.Groups[0].ShardOf("key-0"u8), other = (refusing + 1) % 4;
+        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        _group.Refuse = shard => shard == refusing ? new ReplicationException(new Rejection(RejectReason.NoQuorum), "x")
+            : shard == other && unknown ? new ReplicationException(new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true), "x") : null;
+
+        await client.CommandAsync(["DEL", .. keys]);
+        Assert.StartsWith(reply, await client.ReadLineAsync(), StringComparison.Ordinal);
+        await client.CommandAsync(["MGET", .. keys]);
+        Assert.StartsWith(unknown ? "-UNKNOWN x" : "-NOQUORUM", await client.ReadLineAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Replies_of_a_pipeline_come_in_its_order_whichever_shard_is_slow()
     {

@@ -39,9 +39,15 @@ public sealed class SqliteSnapshots : IAsyncDisposable
         return true;
     });
 
-    /// <summary>The newest snapshot in the range and its time; null: there is none.</summary>
-    public Task<(StoredRecord Record, long Time)?> LoadAsync(string persistenceId, SnapshotRange range) =>
-        _store.ReadAsync(reader => reader.Newest(persistenceId, range));
+    /// <summary>
+    /// The newest snapshot in the range and its time; null: there is none. Every save that was asked for before has its
+    /// outcome by then: whoever recovers must not find more later than it did now.
+    /// </summary>
+    public async Task<(StoredRecord Record, long Time)?> LoadAsync(string persistenceId, SnapshotRange range)
+    {
+        await _store.Writer.BarrierAsync().ConfigureAwait(false);
+        return await _store.ReadAsync(reader => reader.Newest(persistenceId, range)).ConfigureAwait(false);
+    }
 
     /// <summary>Deletes every snapshot in the range, one a transaction.</summary>
     public async Task DeleteAsync(string persistenceId, SnapshotRange range)

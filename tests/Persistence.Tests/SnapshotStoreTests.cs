@@ -1,3 +1,4 @@
+using ActorRepl.Persistence.Sqlite;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
 using Akka.Persistence;
@@ -44,6 +45,24 @@ public sealed class SnapshotStoreTests : PluginFixture
         }
 
         Assert.Null(await Load(Segment(3), Exactly(10)));
+    }
+
+    [Fact]
+    public async Task A_load_waits_for_the_saves_that_were_asked_for_before_it()
+    {
+        using var directory = new TempDirectory();
+        await using var snapshots = new SqliteSnapshots(new StoreOptions { Directory = directory.Path });
+        await snapshots.StartAsync();
+        using var held = new ManualResetEventSlim();
+        snapshots.Store.Writer.BeforeCommit = () => held.Wait(Patience);
+
+        Task save = snapshots.SaveAsync(Replica, 1, new RecordToStore(7, RecordKind.Segment, default, new byte[] { 1 }));
+        Task<(StoredRecord Record, long Time)?> load = snapshots.LoadAsync(Replica, new SnapshotRange(0, long.MaxValue, 0, long.MaxValue));
+        await Task.WhenAny(load, Task.Delay(200));
+        held.Set();
+
+        Assert.Equal(7, (await load)?.Record.Seq);
+        await save;
     }
 
     [Fact]

@@ -9,7 +9,10 @@ public sealed record SessionOptions
     /// <summary>A session that has sent nothing for this long, by the wall clock in the log, is forgotten, µs.</summary>
     public long ExpiryMicros { get; init; } = 3_600L * Instant.Second;
 
-    /// <summary>Sessions that are kept; the one used longest ago makes room for a new one.</summary>
+    /// <summary>
+    /// Sessions that are kept; the one used longest ago makes room for a new one. More than are opened while a command is
+    /// tried again: a session whose very first command is tried again after it was forgotten passes for a new one.
+    /// </summary>
     public int MaxSessions { get; init; } = 65_536;
 
     /// <summary>Commands of one session that may be incomplete together.</summary>

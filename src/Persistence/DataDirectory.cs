@@ -140,7 +140,7 @@ public sealed class DataDirectory : IDisposable
         catch (JsonException e)
         {
             throw new DataDirectoryException(
-                $"{file} is no stamp: {e.Message}; put the right one back, or let the node start on an empty directory and be rebuilt", e);
+                $"{file} is no stamp: {e.Message}; put the right one back, it names the cluster and the node the data is of", e);
         }
     }
 
@@ -150,7 +150,7 @@ public sealed class DataDirectory : IDisposable
         {
             if (File.Exists(System.IO.Path.Combine(path, store)))
                 throw new DataDirectoryException(
-                    $"the data directory {path} holds {store} but no {StampFile} that says whose it is; put the stamp back, or use an empty directory");
+                    $"the data directory {path} holds {store} but no {StampFile} that says whose it is; put the stamp back, or name the directory that is the node's own");
         }
 
         var stamp = new DataStamp(cluster, node, Schema, DateTimeOffset.UtcNow);

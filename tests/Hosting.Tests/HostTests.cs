@@ -3,6 +3,7 @@ using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Tests.Support;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
+using Akka.Persistence.Journal;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -78,6 +79,40 @@ public sealed class HostTests : IDisposable
             options.Config = "actorrepl.raft.hartbeat = 1s";
             options.AddGroup("kv", group => group.Raft(1, 1));
         });
+
+    [Fact]
+    public void A_journal_without_settings_is_refused() =>
+        Refused("actorrepl.journal.plugin is 'my.journal'; it must be the id of a plugin, and my.journal.class must name its class", options =>
+        {
+            options.Config = "actorrepl.journal.plugin = my.journal";
+            options.AddGroup("kv", group => group.Raft(1, 1));
+        });
+
+    [Fact]
+    public async Task Another_journal_serves_as_well_and_is_not_exchanged_under_data()
+    {
+        string otherJournal = $$"""
+            actorrepl.journal.plugin = my.journal
+            my.journal {
+              class = "{{typeof(MemoryJournal).AssemblyQualifiedName}}"
+              plugin-dispatcher = "akka.actor.default-dispatcher"
+            }
+            """;
+        using (IHost host = Build(options =>
+        {
+            options.Config = otherJournal;
+            options.AddGroup("kv", group => group.Raft(1, 1));
+        }))
+        {
+            await host.StartAsync();
+            await host.Services.GetRequiredService<IReplicationClient>().ExecuteAsync("kv", "k"u8.ToArray(), Set("k", "v"), new RequestOptions { Timeout = Patience });
+            await host.StopAsync();
+        }
+
+        using IHost own = Build(options => options.AddGroup("kv", group => group.Raft(1, 1)));
+        var refused = await Assert.ThrowsAsync<UserErrorException>(() => own.StartAsync());
+        Assert.Contains("is in the journal my.journal, not actorrepl.journal.sqlite", refused.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Data_made_with_other_numbers_of_shards_is_refused()

@@ -1,14 +1,19 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ActorRepl.Actors.Settings;
+using ActorRepl.Persistence;
 
 namespace ActorRepl.Hosting.Node;
 
 /// <summary>
 /// <c>groups.json</c> in a node's directory: what the data depends on and a setting must not change under it, the number of
-/// nodes and each group's protocol, shards and replicas.
+/// nodes, each group's protocol, shards and replicas, and the plugins that hold it.
 /// </summary>
-internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups)
+/// <param name="Nodes">Of the cluster.</param>
+/// <param name="Groups">All that ever had data here.</param>
+/// <param name="Journal">The journal's plugin id; null: ActorRepl's own.</param>
+/// <param name="SnapshotStore">The snapshot store's plugin id; null: ActorRepl's own.</param>
+internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups, string? Journal = null, string? SnapshotStore = null)
 {
     private const string Name = "groups.json";
 
@@ -18,7 +23,8 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
     {
         string path = Path.Combine(directory, Name);
         var wanted = new GroupStamp(settings.Nodes.Count,
-            [.. settings.Groups.Select(group => new GroupSettings(group.Name, group.Protocol.Name, group.Shards, group.Replicas))]);
+            [.. settings.Groups.Select(group => new GroupSettings(group.Name, group.Protocol.Name, group.Shards, group.Replicas))],
+            settings.JournalPlugin, settings.SnapshotPlugin);
         if (Read(path) is not { } found)
         {
             Write(path, wanted);
@@ -27,6 +33,8 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
 
         if (found.Nodes != wanted.Nodes)
             throw new UserErrorException($"the data in {directory} is of a cluster of {found.Nodes} nodes, not {wanted.Nodes}");
+        CheckPlugin(directory, "journal", found.Journal ?? PersistenceConfig.JournalPluginId, settings.JournalPlugin);
+        CheckPlugin(directory, "snapshot store", found.SnapshotStore ?? PersistenceConfig.SnapshotPluginId, settings.SnapshotPlugin);
         foreach (GroupSettings group in wanted.Groups)
         {
             if (found.Groups.FirstOrDefault(old => old.Name == group.Name) is { } old && old != group)
@@ -36,6 +44,13 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
         GroupSettings[] all = [.. wanted.Groups, .. found.Groups.Where(old => wanted.Groups.All(group => group.Name != old.Name))];
         if (all.Length > found.Groups.Count)
             Write(path, wanted with { Groups = all });
+    }
+
+    /// <summary>Replicas that find an empty journal would have forgotten their votes.</summary>
+    private static void CheckPlugin(string directory, string kind, string found, string wanted)
+    {
+        if (found != wanted)
+            throw new UserErrorException($"the data of {directory} is in the {kind} {found}, not {wanted}");
     }
 
     private static string Describe(GroupSettings group) => $"{group.Protocol}, {group.Shards} shards, {group.Replicas} replicas";

@@ -48,8 +48,8 @@ internal sealed record NodePlan
                 Self = new ReplicaId(options.Node),
                 Nodes = infos,
                 Groups = [.. options.Groups.Select(group => Define(group, settings))],
-                JournalPlugin = PersistenceConfig.JournalPluginId,
-                SnapshotPlugin = PersistenceConfig.SnapshotPluginId,
+                JournalPlugin = Plugin(settings, "actorrepl.journal.plugin"),
+                SnapshotPlugin = Plugin(settings, "actorrepl.snapshot-store.plugin"),
             }.WithConfig(settings);
             replication.Validate();
             return new NodePlan
@@ -65,6 +65,14 @@ internal sealed record NodePlan
         {
             throw new UserErrorException(wrong.Message.ReplaceLineEndings(" "));
         }
+    }
+
+    /// <summary>The id of a journal or snapshot store whose settings are there: those of ActorRepl, or a user's own.</summary>
+    private static string Plugin(Config settings, string path)
+    {
+        string id = settings.GetString(path) ?? "";
+        return id.Length > 0 && settings.HasPath(id + ".class") ? id
+            : throw new UserErrorException($"{path} is '{id}'; it must be the id of a plugin, and {(id.Length > 0 ? id : "its id")}.class must name its class");
     }
 
     private static GroupDefinition Define(GroupBuilder group, Config settings)

@@ -21,7 +21,8 @@ public sealed class SettingsTests
 
     [Theory]
     [InlineData("actorrepl.router.max-requests = 0", "actorrepl.router.max-requests is 0; it must be 1 to 2147483647")]
-    [InlineData("actorrepl.limits.batch-bytes = 3 MiB", "actorrepl.limits.batch-bytes is 3145728; it must be 1024 to 2097152")]
+    [InlineData("actorrepl.limits.batch-bytes = 3 MiB", "actorrepl.limits.batch-bytes is 3145728; it must be 1024 to 2095104")]
+    [InlineData("actorrepl.limits.segment-bytes = 2 MiB", "actorrepl.limits.segment-bytes is 2097152; it must be 1024 to 2095104")]
     [InlineData("actorrepl.request-timeout = 0 s", "actorrepl.request-timeout is 00:00:00; it must be above 0")]
     public void A_setting_out_of_bounds_is_named_with_what_is_allowed(string setting, string message)
     {

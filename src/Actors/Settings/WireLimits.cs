@@ -36,7 +36,8 @@ public sealed record WireLimits
 
     private void AtMostHalf(int value, string name)
     {
-        if (value < 1024 || value > MaxFrameBytes / 2)
-            throw new ArgumentException($"{name} is {value}; it must be 1024 to {MaxFrameBytes / 2}, half of actorrepl.max-frame-bytes");
+        // Replicas measure against what is left of a frame: what were allowed here and not there would fail every checkpoint.
+        if (value < 1024 || value > MaxMessageBytes / 2)
+            throw new ArgumentException($"{name} is {value}; it must be 1024 to {MaxMessageBytes / 2}, half of what actorrepl.max-frame-bytes leaves for a message");
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Node;
 using ActorRepl.Hosting.Status;
 using Spectre.Console;
 
@@ -39,7 +40,7 @@ internal sealed class UpCommand(UpOptions options)
             return ExitCode.Success;
         }
 
-        Terminal.Line($"running in {options.Data}; Ctrl-C stops all");
+        Terminal.Line($"running on {Engine.Description}, data in {options.Data}; Ctrl-C stops all");
         return await WatchAsync(cluster, nodes, stop.Token).ConfigureAwait(false);
     }
 

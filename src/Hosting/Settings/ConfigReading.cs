@@ -11,17 +11,7 @@ internal static class ConfigReading
     public static long Bytes(this Config config, string path, long least, long most)
     {
         string text = config.GetString(path);
-        long? value;
-        try
-        {
-            value = config.GetByteSize(path);
-        }
-        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException)
-        {
-            value = null;
-        }
-
-        if (value is not { } number || number < least || number > most)
+        if (Parse<long>(() => config.GetByteSize(path)) is not { } number || number < least || number > most)
             throw new UserErrorException($"{path} is '{text}'; it must be {least} to {most}");
         return number;
     }
@@ -29,17 +19,7 @@ internal static class ConfigReading
     public static TimeSpan Time(this Config config, string path, TimeSpan least, TimeSpan most)
     {
         string text = config.GetString(path);
-        TimeSpan? value;
-        try
-        {
-            value = config.GetTimeSpan(path);
-        }
-        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException)
-        {
-            value = null;
-        }
-
-        if (value is not { } time || time < least || time > most)
+        if (Parse<TimeSpan>(() => config.GetTimeSpan(path)) is not { } time || time < least || time > most)
             throw new UserErrorException($"{path} is '{text}'; it must be {least.TotalMilliseconds} ms to {most.TotalMilliseconds} ms");
         return time;
     }
@@ -49,5 +29,19 @@ internal static class ConfigReading
         string text = config.GetString(path) ?? "";
         return choices.TryGetValue(text, out T? value) ? value
             : throw new UserErrorException($"{path} is '{text}'; it must be {string.Join(" or ", choices.Keys)}");
+    }
+
+    /// <summary>Null for what cannot be read.</summary>
+    private static T? Parse<T>(Func<T?> read)
+        where T : struct
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException)
+        {
+            return null;
+        }
     }
 }

@@ -80,7 +80,7 @@ public sealed partial class ReplicaDriver
         Handle(new Input.Start(recovered));
     }
 
-    /// <summary>Takes a message of a peer. </summary>
+    /// <summary>Takes a message of a peer.</summary>
     /// <exception cref="InvalidDataException">The bytes are no message of this protocol; nothing has happened.</exception>
     public void Receive(ReplicaId from, PeerChannel channel, ReadOnlyMemory<byte> bytes)
     {

@@ -14,7 +14,8 @@ internal static class ReportCodec
         return report.Status is not { } status
             ? size
             : size + ActorReplSerializer.TextSize(status.Role) + 5 * sizeof(long) + sizeof(int) + sizeof(byte)
-                + sizeof(int) + status.Followers.Count * FollowerSize;
+                + sizeof(int) + status.Followers.Count * FollowerSize
+                + sizeof(int) + (status.Members?.Encode().Length ?? 0) + sizeof(int) + status.LeavingVoters.Count * sizeof(int);
     }
 
     public static void Write(ref ByteWriter writer, ReplicaReport report)
@@ -42,6 +43,11 @@ internal static class ReportCodec
             writer.Int32(follower.Value);
             writer.Int64(index);
         }
+
+        writer.Bytes(status.Members?.Encode());
+        writer.Int32(status.LeavingVoters.Count);
+        foreach (ReplicaId leaving in status.LeavingVoters)
+            writer.Int32(leaving.Value);
     }
 
     public static ReplicaReport Read(ref ByteReader reader)
@@ -69,6 +75,15 @@ internal static class ReportCodec
         var followers = new Dictionary<ReplicaId, long>();
         for (int left = reader.Count(FollowerSize); left > 0; left--)
             followers[new ReplicaId(reader.Int32())] = reader.Int64();
-        return status with { Followers = followers };
+        ReadOnlyMemory<byte> members = reader.Bytes();
+        var leaving = new ReplicaId[reader.Count(sizeof(int))];
+        for (int i = 0; i < leaving.Length; i++)
+            leaving[i] = new ReplicaId(reader.Int32());
+        return status with
+        {
+            Followers = followers,
+            Members = members.IsEmpty ? null : Membership.Decode(members),
+            LeavingVoters = leaving,
+        };
     }
 }

@@ -10,13 +10,29 @@ public enum RequestKind : byte
 
     /// <summary>Reads whatever this replica has applied; may be old.</summary>
     StaleRead = 3,
+
+    /// <summary>As <see cref="Read"/>, answered by the replica it reaches: it learns from the leader how far it must have applied.</summary>
+    FollowerRead = 4,
+
+    /// <summary>Answered by the replica it reaches, from state that is at most <see cref="ClientRequest.MaxStaleness"/> old.</summary>
+    BoundedRead = 5,
+
+    /// <summary>Changes who holds the shard; the payload is a <see cref="Membership"/>, the answer empty, once it is in force.</summary>
+    ChangeMembers = 6,
+
+    /// <summary>Gives leadership to the replica whose number (4 bytes, 0: whoever is best) is the payload; answered once it is given.</summary>
+    Transfer = 7,
 }
 
 /// <summary>
 /// A request as a protocol sees it. <see cref="Id"/> is the driver's and unique within one incarnation;
 /// <see cref="Deadline"/> is on this replica's monotonic clock, µs.
 /// </summary>
-public readonly record struct ClientRequest(long Id, RequestKind Kind, ReadOnlyMemory<byte> Payload, long Deadline);
+public readonly record struct ClientRequest(long Id, RequestKind Kind, ReadOnlyMemory<byte> Payload, long Deadline)
+{
+    /// <summary>How old, in µs, the state may be that a <see cref="RequestKind.BoundedRead"/> is answered from.</summary>
+    public long MaxStaleness { get; init; }
+}
 
 public enum RejectReason : byte
 {

@@ -24,6 +24,10 @@ public interface IProtocolFactory
     /// <summary>The protocol's name in configuration and status, such as "raft".</summary>
     string Name { get; }
 
+    /// <summary>
+    /// <paramref name="replicas"/> are the shard's first voters. A replica that is not among them joins: it takes what a
+    /// leader sends, and neither votes nor campaigns before the log makes it a member.
+    /// </summary>
     IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed);
 }
 
@@ -40,6 +44,12 @@ public sealed record ReplicaStatus(
 {
     /// <summary>Per follower, where known (a leader): the last index it has made durable.</summary>
     public IReadOnlyDictionary<ReplicaId, long> Followers { get; init; } = new Dictionary<ReplicaId, long>();
+
+    /// <summary>Who holds the shard as this replica knows it; null: the protocol does not say.</summary>
+    public Membership? Members { get; init; }
+
+    /// <summary>While one membership takes the other's place: who was counted before, and still is. Empty otherwise.</summary>
+    public IReadOnlyList<ReplicaId> LeavingVoters { get; init; } = [];
 
     /// <summary>Entries that are committed as far as this replica knows and not applied here.</summary>
     public long Lag => CommitIndex - AppliedIndex;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using ActorRepl.Benchmarks;
+using ActorRepl.Benchmarks.InProcess;
 
 var endpoints = new Option<string>("--endpoints") { Description = "Comma-separated client addresses of the etcd members.", DefaultValueFactory = _ => "http://127.0.0.1:2379" };
 var clients = new Option<int>("--clients") { Description = "Callers, each with one request under way.", DefaultValueFactory = _ => 64 };
@@ -41,4 +42,31 @@ etcd.SetAction(async parse =>
     }
 });
 
-return new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd }.Parse(args).Invoke();
+var callerCounts = new Option<string>("--callers") { Description = "Callers, each with one request under way; comma-separated, one run each.", DefaultValueFactory = _ => "1,64,256" };
+var shards = new Option<int>("--shards") { Description = "Shards of the group.", DefaultValueFactory = _ => 1 };
+var seconds = new Option<double>("--seconds") { Description = "Seconds of each run.", DefaultValueFactory = _ => 5 };
+var warmUp = new Option<double>("--warm-up") { Description = "Seconds before the first run.", DefaultValueFactory = _ => 3 };
+var reads = new Option<bool>("--reads") { Description = "Linearizable reads instead of writes." };
+var data = new Option<string>("--data") { Description = "Where the data is kept meanwhile, on the disk to be measured.", DefaultValueFactory = _ => Path.GetTempPath() };
+var basePort = new Option<int>("--base-port") { Description = "Node i listens on this + 200 + i.", DefaultValueFactory = _ => 7900 };
+var config = new Option<string?>("--config") { Description = "HOCON that replaces settings of the nodes: the text itself." };
+
+var inProcess = new Command("in-process", "Writes by callers in the leader's process, on three node processes of this machine.") { callerCounts, shards, seconds, warmUp, size, keys, reads, data, basePort, config };
+inProcess.SetAction(parse => new InProcessBenchmark(new InProcessOptions(
+    [.. parse.GetValue(callerCounts)!.Split(',').Select(int.Parse)], parse.GetValue(shards), parse.GetValue(seconds), parse.GetValue(warmUp), parse.GetValue(size),
+    parse.GetValue(keys), parse.GetValue(reads), Path.Combine(Path.GetFullPath(parse.GetValue(data)!), $"actorrepl-benchmark-{Environment.ProcessId}"),
+    parse.GetValue(basePort), parse.GetValue(config))).RunAsync());
+
+var id = new Option<int>("--id");
+var node = new Command("in-process-node", "One node of the in-process benchmark.") { Hidden = true, Options = { id, shards, data, basePort, config } };
+node.SetAction(parse => new NodeRunner(options =>
+{
+    (options.Node, options.Nodes, options.Cluster) = (parse.GetValue(id), 3, "benchmark");
+    (options.Data, options.BasePort, options.Config) = (parse.GetValue(data)!, parse.GetValue(basePort), parse.GetValue(config) ?? "");
+    options.AddGroup("kv", group => group.Raft(replicas: 3, shards: parse.GetValue(shards)));
+}).RunAsync());
+
+var disk = new Command("disk", "One write and one fdatasync at a time: the least a durable write takes on this disk.") { size, seconds, data };
+disk.SetAction(parse => DiskBenchmark.Run(Path.GetFullPath(parse.GetValue(data)!), parse.GetValue(size), parse.GetValue(seconds)));
+
+return new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk }.Parse(args).Invoke();

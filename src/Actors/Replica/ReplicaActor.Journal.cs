@@ -62,8 +62,11 @@ internal sealed partial class ReplicaActor
             if (_writing.Count > 0 && bytes > _context.Settings.Replica.MaxWriteBytes)
                 break;
             _writing.Add(_unwritten.Dequeue());
+            ReplicaMeter.Bytes.Add(next.Payload.Bytes.Length);
         }
 
+        ReplicaMeter.Records.Add(_writing.Count);
+        ReplicaMeter.Writes.Add(1);
         Write();
     }
 

@@ -132,6 +132,9 @@ public sealed class KeyValuePayload
 
     public byte[] ToArray() => _bytes.WrittenSpan.ToArray();
 
+    /// <summary>The payload itself, until it is added to or cleared.</summary>
+    public ReadOnlyMemory<byte> Written => _bytes.WrittenMemory;
+
     public void Clear()
     {
         _bytes.ResetWrittenCount();

@@ -8,6 +8,9 @@ public abstract class PeerMessage
 
     public abstract void Encode(ref ByteWriter writer);
 
+    /// <summary>One of many small messages that say, again and again, that a replica is there: a host may send those of all its shards together.</summary>
+    public virtual bool IsBeat => false;
+
     public byte[] ToBytes()
     {
         byte[] bytes = GC.AllocateUninitializedArray<byte>(EncodedSize);

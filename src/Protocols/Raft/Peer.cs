@@ -74,6 +74,9 @@ internal sealed class Peer(ReplicaId id)
         Enter(PeerMode.Probe);
     }
 
+    /// <summary>It was not asked for a while, so it is not late with an answer.</summary>
+    public void Excuse(long now) => HeardAt = now;
+
     /// <summary>True once a period: time to see whether something sent to it was lost.</summary>
     public bool IsCheckDue(long now, long period)
     {

@@ -12,6 +12,8 @@ internal enum RaftMessageKind : byte
     HeartbeatReply = 6,
     CheckpointOffer = 7,
     TimeoutNow = 8,
+    Quiesce = 20,
+    Wake = 21,
 }
 
 /// <summary>A message between Raft replicas. Layout: version (1), kind (1), term (8), then the fields of its kind in order.</summary>
@@ -60,6 +62,8 @@ internal abstract class RaftMessage(long term) : PeerMessage
             RaftMessageKind.HeartbeatReply => HeartbeatReply.DecodeBody(term, ref reader),
             RaftMessageKind.CheckpointOffer => CheckpointOffer.DecodeBody(term, ref reader),
             RaftMessageKind.TimeoutNow => new TimeoutNow(term),
+            RaftMessageKind.Quiesce => new Quiesce(term, NonNegative(ref reader)),
+            RaftMessageKind.Wake => new Wake(term),
             _ => throw new InvalidDataException($"a Raft message has unknown kind {(byte)kind}"),
         };
         reader.End();
@@ -212,6 +216,7 @@ internal sealed class Heartbeat(long term, long commit, long round) : RaftMessag
     public long Round { get; } = round;
 
     public override RaftMessageKind Kind => RaftMessageKind.Heartbeat;
+    public override bool IsBeat => true;
     protected override int BodySize => 2 * sizeof(long);
 
     protected override void EncodeBody(ref ByteWriter writer)
@@ -232,6 +237,7 @@ internal sealed class HeartbeatReply(long term, bool nonVoter, long round, long 
     public long Verified { get; } = verified;
 
     public override RaftMessageKind Kind => RaftMessageKind.HeartbeatReply;
+    public override bool IsBeat => true;
     protected override int BodySize => 1 + 2 * sizeof(long);
 
     protected override void EncodeBody(ref ByteWriter writer)
@@ -267,6 +273,29 @@ internal sealed class CheckpointOffer(long term, long index, long indexTerm) : R
 internal sealed class TimeoutNow(long term) : RaftMessage(term)
 {
     public override RaftMessageKind Kind => RaftMessageKind.TimeoutNow;
+    protected override int BodySize => 0;
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+    }
+}
+
+/// <summary>The leader's last beat for now: a follower whose log ends at <see cref="Index"/> too, all of it committed, may stop its timers.</summary>
+internal sealed class Quiesce(long term, long index) : RaftMessage(term)
+{
+    public long Index { get; } = index;
+
+    public override RaftMessageKind Kind => RaftMessageKind.Quiesce;
+    public override bool IsBeat => true;
+    protected override int BodySize => sizeof(long);
+
+    protected override void EncodeBody(ref ByteWriter writer) => writer.Int64(Index);
+}
+
+/// <summary>Somebody in the group is awake: a quiet leader beats again, a quiet follower counts the time without a leader.</summary>
+internal sealed class Wake(long term) : RaftMessage(term)
+{
+    public override RaftMessageKind Kind => RaftMessageKind.Wake;
     protected override int BodySize => 0;
 
     protected override void EncodeBody(ref ByteWriter writer)

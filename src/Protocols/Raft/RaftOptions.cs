@@ -19,6 +19,12 @@ public sealed record RaftOptions
     /// <summary>A leader that is believed down is challenged after at most this.</summary>
     public long HintDelayMicros { get; init; } = 50 * Instant.Millisecond;
 
+    /// <summary>
+    /// A leader that had nothing to do for so long, and its followers, stop their timers. 0: never. Needs a host that
+    /// tells by hints when a node is gone, and when it is back.
+    /// </summary>
+    public long QuietAfterMicros { get; init; }
+
     /// <summary>Deadlines are looked at no more often than this.</summary>
     public long DeadlineResolutionMicros { get; init; } = 20 * Instant.Millisecond;
 
@@ -60,6 +66,7 @@ public sealed record RaftOptions
     {
         Positive(HeartbeatMicros, nameof(HeartbeatMicros));
         Positive(HintDelayMicros, nameof(HintDelayMicros));
+        ArgumentOutOfRangeException.ThrowIfNegative(QuietAfterMicros);
         Positive(DeadlineResolutionMicros, nameof(DeadlineResolutionMicros));
         Positive(MaxBatchBytes, nameof(MaxBatchBytes));
         Positive(MaxInFlightMessages, nameof(MaxInFlightMessages));

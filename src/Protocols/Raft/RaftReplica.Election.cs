@@ -59,7 +59,10 @@ public sealed partial class RaftReplica
         if (MayCampaign)
             AskForPreVotes();
         else
+        {
             _leader = ReplicaId.None;
+            WakeOthers();
+        }
     }
 
     private void AskForPreVotes()
@@ -106,6 +109,9 @@ public sealed partial class RaftReplica
 
     private void OnVoteRequest(ReplicaId from, VoteRequest request)
     {
+        // Who asks for votes leads no more: it has started again, or has learned of a later term.
+        if (from == _leader && request.Term > _term)
+            _leader = ReplicaId.None;
         if (TrustsLeader && !request.HandOver)
         {
             if (request.Pre)
@@ -170,6 +176,9 @@ public sealed partial class RaftReplica
 
     private void OnPeerHint(ReplicaId peer, bool up)
     {
+        bool wasDown = up ? _believedDown.Remove(peer) : !_believedDown.Add(peer);
+        if (_quiet)
+            WakeForHint(peer, wasDown, up);
         if (up)
             return;
         if (_role == RaftRole.Leader)
@@ -199,6 +208,7 @@ public sealed partial class RaftReplica
         if (term > _term)
             EnterTerm(term);
         Invariant.That(term == _term, "terms never go back");
+        Invariant.That(!_quiet, "whoever changes its role is awake");
         _role = RaftRole.Follower;
         _leader = leader;
         PostponeElection();

@@ -30,7 +30,7 @@ public sealed partial class RaftReplica
         Peer? best = null;
         foreach (Peer peer in _peers)
         {
-            bool fit = !peer.NonVoter && _configuration.IsVoter(peer.Id) && _heardFrom(peer.Id);
+            bool fit = !peer.NonVoter && !IsBelievedDown(peer.Id) && _configuration.IsVoter(peer.Id) && _heardFrom(peer.Id);
             if (fit && (best is null || peer.Match > best.Match))
                 best = peer;
         }

@@ -23,6 +23,7 @@ public sealed partial class RaftReplica
         foreach (Peer peer in _peers)
             peer.Lead(_log.LastIndex, _now.Monotonic);
         _round = 0;
+        _usedAt = _now.Monotonic;
         _termStart = _log.LastIndex + 1;
         Propose(EntryKind.NoOp, [default]);
         EnsureArmed(HeartbeatTimer, NextBeat);
@@ -105,7 +106,8 @@ public sealed partial class RaftReplica
         }
 
         EndHandOverIfLate();
-        SendHeartbeats();
+        if (!GoQuietIfIdle())
+            SendHeartbeats();
     }
 
     private void SendHeartbeats()

@@ -54,6 +54,7 @@ public sealed partial class RaftReplica : IProtocol
         _roundOf = id => id == Self ? _round : FindPeer(id) is { NonVoter: false } peer ? peer.Round : 0;
         _grantedBy = id => id == Self ? _ownVoteCounts : FindPeer(id)!.Granted;
         _heardFrom = id => id == Self || FindPeer(id) is { NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
+        _isInStep = IsInStep;
         _rejectLost = RejectLost;
         _rejectPassedOver = RejectPassedOver;
         _rejectExpired = RejectExpired;
@@ -97,6 +98,9 @@ public sealed partial class RaftReplica : IProtocol
                 Receive(received.From, (RaftMessage)received.Message);
                 break;
             case Input.Requests requests:
+                _usedAt = _now.Monotonic;
+                if (_quiet)
+                    WakeForRequests(requests.Batch);
                 Take(requests.Batch);
                 break;
             case Input.Durable durable:
@@ -133,6 +137,8 @@ public sealed partial class RaftReplica : IProtocol
                 OnInstalled(installed.Index);
                 break;
             case Input.HandOver handOver:
+                if (_quiet)
+                    WakeForHandOver();
                 OnHandOver(handOver.To);
                 break;
             case Input.Start start:
@@ -145,6 +151,8 @@ public sealed partial class RaftReplica : IProtocol
     {
         if (!_configuration.IsMember(from) || from == Self)
             return;
+        if (_quiet)
+            WakeForMessage(from, message);
         switch (message)
         {
             case AppendRequest append:
@@ -170,6 +178,9 @@ public sealed partial class RaftReplica : IProtocol
                 break;
             case TimeoutNow timeout:
                 OnTimeoutNow(from, timeout);
+                break;
+            case Quiesce quiesce:
+                OnQuiesce(from, quiesce);
                 break;
         }
     }

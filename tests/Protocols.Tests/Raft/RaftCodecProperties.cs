@@ -17,7 +17,7 @@ public class RaftCodecProperties
         long term = 20 + random.Next(100);
         bool a = random.Chance(1, 2), b = random.Chance(1, 2);
         long x = random.Next(1L << 40), y = random.Next(20), z = random.Next(1000);
-        return random.Next(8) switch
+        return random.Next(10) switch
         {
             0 => new VoteRequest(term, x, y, a, b),
             1 => new VoteReply(term, a, b),
@@ -26,6 +26,8 @@ public class RaftCodecProperties
             4 => new Heartbeat(term, x, y),
             5 => new HeartbeatReply(term, a, x, z),
             6 => new CheckpointOffer(term, x, y),
+            7 => new Quiesce(term, x),
+            8 => new Wake(term),
             _ => new TimeoutNow(term),
         };
     }

@@ -1,152 +1,245 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Machines;
 
 /// <summary>
-/// Keys and values by bytes, with views that are copies in effect and cost nothing to begin: while a view is out, the
-/// table it shows stays as it is and writes go to an overlay, which is merged when the view is done. One writer; views
-/// may be read and released by other threads. Values are never changed in place.
+/// Keys and values by bytes, with views that are copies in effect and cost next to nothing to begin. What is stored lies in
+/// the chunks of a <see cref="RecordHeap"/>, found by an index of open addressing that is cut into parts: the collector
+/// sees a few arrays however many keys there are, a growing index is copied a part at a time, and while a view is out, a
+/// part is copied before it first changes. One writer; views may be read and released by other threads.
 /// </summary>
 internal sealed class KeyTable
 {
-    private Dictionary<byte[], byte[]> _base = New<byte[]>();
-    private Dictionary<byte[], byte[]?>? _overlay;
-    private View? _view;
+    private const int PartBits = 8;
+    private const int LeastSlots = 8;
+
+    private readonly RecordHeap _heap = new();
+    private readonly Part[] _parts = new Part[1 << PartBits];
+    private readonly List<View> _views = [];
+
+    // Seeded in each process, so that nobody can choose keys that collide.
+    private readonly ulong _seed = (ulong)Random.Shared.NextInt64() | 1;
+    private int _epoch;
 
     public int Count { get; private set; }
 
     /// <summary>Bytes of all keys and values.</summary>
     public long ContentBytes { get; private set; }
 
-    public bool TryGet(ReadOnlySpan<byte> key, [NotNullWhen(true)] out byte[]? value)
+    /// <summary>Finds a value; it may be read until the table changes.</summary>
+    public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
-        if (_overlay is not null && _overlay.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out value))
-            return value is not null;
-        return _base.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out value);
+        ulong hash = HashOf(key);
+        ref Part part = ref _parts[PartOf(hash)];
+        bool found = Find(part.Slots, hash, key, out int at);
+        value = found ? _heap.ValueAt(part.Slots![at]) : default;
+        return found;
     }
 
-    public void Set(ReadOnlySpan<byte> key, byte[] value)
+    /// <summary>Sets a value, which must not be memory of this table.</summary>
+    public void Set(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        MergeWhenFree();
-        if (TryGet(key, out byte[]? old))
-        {
-            ContentBytes += value.Length - old.Length;
-        }
-        else
+        if (_heap.IsCompactionDue)
+            Compact();
+        ulong hash = HashOf(key);
+        ref Part part = ref _parts[PartOf(hash)];
+        if (!Find(part.Slots, hash, key, out int at))
         {
             Count++;
             ContentBytes += key.Length + value.Length;
+            Insert(ref part, RecordHeap.Slot(hash, _heap.Add(key, value)));
+            return;
         }
 
-        if (_overlay is not null)
-            _overlay.GetAlternateLookup<ReadOnlySpan<byte>>()[key] = value;
-        else
-            _base.GetAlternateLookup<ReadOnlySpan<byte>>()[key] = value;
+        ulong slot = part.Slots[at];
+        int oldLength = _heap.ValueAt(slot).Length;
+        ContentBytes += value.Length - oldLength;
+        if (oldLength == value.Length && !IsViewed)
+        {
+            _heap.Overwrite(slot, value);
+            return;
+        }
+
+        _heap.Free(slot, mayReuse: !IsViewed);
+        Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value));
     }
 
     public bool Remove(ReadOnlySpan<byte> key)
     {
-        MergeWhenFree();
-        if (!TryGet(key, out byte[]? old))
+        ulong hash = HashOf(key);
+        ref Part part = ref _parts[PartOf(hash)];
+        if (!Find(part.Slots, hash, key, out int at))
             return false;
+        ulong slot = part.Slots[at];
         Count--;
-        ContentBytes -= key.Length + old.Length;
-        if (_overlay is not null)
-            _overlay.GetAlternateLookup<ReadOnlySpan<byte>>()[key] = null;
-        else
-            _base.GetAlternateLookup<ReadOnlySpan<byte>>().Remove(key);
+        ContentBytes -= key.Length + _heap.ValueAt(slot).Length;
+        _heap.Free(slot, mayReuse: !IsViewed);
+        RemoveAt(Writable(ref part), at);
+        part.Count--;
         return true;
     }
 
     public void Clear()
     {
-        _base = New<byte[]>();
-        _overlay = null;
-        _view = null;
+        Array.Clear(_parts);
+        _views.Clear();
+        _heap.Clear();
         Count = 0;
         ContentBytes = 0;
     }
 
-    /// <summary>Freezes what is there now. A second view while one is out costs a copy of the table.</summary>
+    /// <summary>Freezes what is there now.</summary>
     public View Freeze()
     {
-        MergeWhenFree();
-        if (_overlay is not null)
-        {
-            _base = new Dictionary<byte[], byte[]>(_base, ByteComparer.Instance);
-            Merge(_overlay);
-        }
-
-        _overlay = New<byte[]?>();
-        return _view = new View(_base);
+        _epoch++;
+        var view = new View(Array.ConvertAll(_parts, part => part.Slots), _heap.Freeze());
+        _views.Add(view);
+        return view;
     }
 
-    private void MergeWhenFree()
+    private bool IsViewed
     {
-        if (_view is not { IsReleased: true })
-            return;
-        _view = null;
-        Merge(_overlay!);
-        _overlay = null;
-    }
-
-    private void Merge(Dictionary<byte[], byte[]?> overlay)
-    {
-        foreach ((byte[] key, byte[]? value) in overlay)
+        get
         {
-            if (value is not null)
-                _base[key] = value;
-            else
-                _base.Remove(key);
+            if (_views.Count > 0)
+                _views.RemoveAll(view => view.IsReleased);
+            return _views.Count > 0;
         }
     }
 
-    private static Dictionary<byte[], TValue> New<TValue>() => new(ByteComparer.Instance);
+    private static int PartOf(ulong hash) => (int)(hash >> (64 - PartBits));
 
-    internal sealed class View(Dictionary<byte[], byte[]> frozen)
+    private bool Find([NotNullWhen(true)] ulong[]? slots, ulong hash, ReadOnlySpan<byte> key, out int at)
+    {
+        at = -1;
+        if (slots is null)
+            return false;
+        int mask = slots.Length - 1;
+        uint tag = RecordHeap.TagOf(hash);
+        for (at = (int)tag & mask; slots[at] != 0; at = (at + 1) & mask)
+        {
+            if (RecordHeap.TagIn(slots[at]) == tag && _heap.KeyAt(slots[at]).SequenceEqual(key))
+                return true;
+        }
+
+        return false;
+    }
+
+    // At most three quarters are taken, so a search always ends.
+    private void Insert(ref Part part, ulong slot)
+    {
+        if (part.Slots is null || (part.Count + 1) * 4 > part.Slots.Length * 3)
+        {
+            ulong[] larger = new ulong[part.Slots is null ? LeastSlots : part.Slots.Length * 2];
+            foreach (ulong kept in part.Slots ?? [])
+            {
+                if (kept != 0)
+                    Put(larger, kept);
+            }
+
+            (part.Slots, part.Epoch) = (larger, _epoch);
+        }
+
+        Put(Writable(ref part), slot);
+        part.Count++;
+    }
+
+    private static void Put(ulong[] slots, ulong slot)
+    {
+        int mask = slots.Length - 1, at = (int)RecordHeap.TagIn(slot) & mask;
+        while (slots[at] != 0)
+            at = (at + 1) & mask;
+        slots[at] = slot;
+    }
+
+    // What follows without a gap moves up where that is no further from its place than it was (Knuth 6.4, algorithm R).
+    private static void RemoveAt(ulong[] slots, int at)
+    {
+        int mask = slots.Length - 1;
+        for (int next = (at + 1) & mask; slots[next] != 0; next = (next + 1) & mask)
+        {
+            int home = (int)RecordHeap.TagIn(slots[next]) & mask;
+            if (((next - home) & mask) < ((next - at) & mask))
+                continue;
+            slots[at] = slots[next];
+            at = next;
+        }
+
+        slots[at] = 0;
+    }
+
+    private ulong[] Writable(ref Part part)
+    {
+        if (part.Epoch != _epoch && IsViewed)
+            part.Slots = (ulong[])part.Slots!.Clone();
+        part.Epoch = _epoch;
+        return part.Slots!;
+    }
+
+    // What still lives in the chunk with the most garbage moves to the end, and the chunk is free: a bounded piece of work.
+    private void Compact()
+    {
+        int chunk = _heap.MostWasteful();
+        for (int offset = 0; _heap.TryRead(chunk, ref offset, out ulong place, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value);)
+        {
+            ulong hash = HashOf(key);
+            ref Part part = ref _parts[PartOf(hash)];
+            if (Find(part.Slots, hash, key, out int at) && RecordHeap.PlaceOf(part.Slots[at]) == place)
+                Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value));
+        }
+
+        _heap.Drop(chunk, mayReuse: !IsViewed);
+    }
+
+    private ulong HashOf(ReadOnlySpan<byte> key)
+    {
+        ulong hash = _seed ^ (ulong)key.Length;
+        for (; key.Length >= sizeof(ulong); key = key[sizeof(ulong)..])
+            hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(key));
+        ulong rest = 0;
+        foreach (byte b in key)
+            rest = (rest << 8) | b;
+        return Mix(hash ^ rest);
+    }
+
+    // The halves of a 128-bit product: each bit of the input reaches every bit of the result.
+    private ulong Mix(ulong value)
+    {
+        ulong high = Math.BigMul(value ^ 0x9E3779B97F4A7C15, _seed ^ 0xD6E8FEB86659FD93, out ulong low);
+        return high ^ low;
+    }
+
+    /// <summary>A part of the index. One of an older epoch than the table's may be shown by a view.</summary>
+    private struct Part
+    {
+        public ulong[]? Slots;
+        public int Count;
+        public int Epoch;
+    }
+
+    internal sealed class View(ulong[]?[] parts, byte[]?[] chunks)
     {
         private volatile bool _released;
 
         public bool IsReleased => _released;
 
-        public IEnumerable<KeyValuePair<byte[], byte[]>> Pairs => frozen;
+        /// <summary>Each pair, in no order; what it gives may be read until the view is released.</summary>
+        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value)> Pairs()
+        {
+            foreach (ulong[]? slots in parts)
+            {
+                foreach (ulong slot in slots ?? [])
+                {
+                    Invariant.That(!_released, "a view is read until it is released");
+                    if (slot != 0)
+                        yield return RecordHeap.Read(chunks, slot);
+                }
+            }
+        }
 
         /// <summary>The view is done. May be called by any thread.</summary>
         public void Release() => _released = true;
-    }
-
-    /// <summary>Compares by content. The hash is seeded in each process, so that nobody can choose keys that collide.</summary>
-    private sealed class ByteComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
-    {
-        public static readonly ByteComparer Instance = new();
-
-        private readonly ulong _seed = (ulong)Random.Shared.NextInt64() | 1;
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
-
-        public int GetHashCode(byte[] obj) => GetHashCode(obj.AsSpan());
-
-        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate)
-        {
-            ulong hash = _seed ^ (ulong)alternate.Length;
-            for (; alternate.Length >= sizeof(ulong); alternate = alternate[sizeof(ulong)..])
-                hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(alternate));
-            ulong rest = 0;
-            foreach (byte b in alternate)
-                rest = (rest << 8) | b;
-            return (int)(Mix(hash ^ rest) >> 32);
-        }
-
-        // The halves of a 128-bit product: each bit of the input reaches every bit of the result.
-        private ulong Mix(ulong value)
-        {
-            ulong high = Math.BigMul(value ^ 0x9E3779B97F4A7C15, _seed ^ 0xD6E8FEB86659FD93, out ulong low);
-            return high ^ low;
-        }
     }
 }

@@ -27,7 +27,11 @@ public sealed record KeyValueOptions
 public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMachine
 {
     private const byte SegmentVersion = 1;
-    private const int EntryOverhead = 96;
+    // Of a key: its slot in the index and the header of its record.
+    private const int EntryOverhead = 24;
+
+    // The most common result; results are only read.
+    private static readonly byte[] Ok = [(byte)KeyValueReplyKind.Ok];
 
     private readonly KeyValueOptions _options = options ?? new KeyValueOptions();
     private readonly KeyTable _table = new();
@@ -59,7 +63,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
             while (reader.Remaining > 0)
             {
                 ReadOnlySpan<byte> key = KeyValueCodec.ReadBytes(ref reader).Span;
-                _table.Set(key, KeyValueCodec.ReadBytes(ref reader).ToArray());
+                _table.Set(key, KeyValueCodec.ReadBytes(ref reader).Span);
             }
         }
     }
@@ -78,7 +82,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
             Error($"ERR malformed payload: {damage.Message}");
         }
 
-        return _result.WrittenSpan.ToArray();
+        return _result.WrittenSpan.SequenceEqual(Ok) ? Ok : _result.WrittenSpan.ToArray();
     }
 
     private void Execute(in KeyValueOperation operation, bool mayWrite)
@@ -116,7 +120,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
                 Append(key, operation.Value.Span);
                 break;
             case KeyValueOperationKind.StringLength:
-                Integer(_table.TryGet(key, out byte[]? measured) ? measured.Length : 0);
+                Integer(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
                 break;
             case KeyValueOperationKind.CompareAndSet:
                 CompareAndSet(operation, key);
@@ -131,7 +135,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
 
     private void Get(ReadOnlySpan<byte> key)
     {
-        if (!_table.TryGet(key, out byte[]? value))
+        if (!_table.TryGet(key, out ReadOnlySpan<byte> value))
         {
             KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Nil);
         }
@@ -151,7 +155,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
     {
         Span<byte> text = stackalloc byte[20];
         long value = 0;
-        if (_table.TryGet(key, out byte[]? old))
+        if (_table.TryGet(key, out ReadOnlySpan<byte> old))
         {
             bool isNumber = Utf8Parser.TryParse(old, out value, out int used) && used == old.Length
                 && Utf8Formatter.TryFormat(value, text, out int length) && text[..length].SequenceEqual(old);
@@ -176,25 +180,27 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
 
     private void Append(ReadOnlySpan<byte> key, ReadOnlySpan<byte> suffix)
     {
-        if (!_table.TryGet(key, out byte[]? old))
+        if (!_table.TryGet(key, out ReadOnlySpan<byte> old))
         {
             if (TryStore(key, suffix))
                 Integer(suffix.Length);
             return;
         }
 
-        if (!Fits(key, (long)old.Length + suffix.Length, old))
+        int length = old.Length + suffix.Length;
+        if (!Fits(key, length, old.Length))
             return;
-        byte[] longer = GC.AllocateUninitializedArray<byte>(old.Length + suffix.Length);
-        old.CopyTo(longer, 0);
+        byte[] longer = ArrayPool<byte>.Shared.Rent(length);
+        old.CopyTo(longer);
         suffix.CopyTo(longer.AsSpan(old.Length));
-        _table.Set(key, longer);
-        Integer(longer.Length);
+        _table.Set(key, longer.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(longer);
+        Integer(length);
     }
 
     private void CompareAndSet(in KeyValueOperation operation, ReadOnlySpan<byte> key)
     {
-        bool present = _table.TryGet(key, out byte[]? value);
+        bool present = _table.TryGet(key, out ReadOnlySpan<byte> value);
         bool matches = operation.Expected is { } expected ? present && expected.Span.SequenceEqual(value) : !present;
         if (!matches)
             Integer(0);
@@ -204,14 +210,13 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
 
     private bool TryStore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        _table.TryGet(key, out byte[]? old);
-        if (!Fits(key, value.Length, old))
+        if (!Fits(key, value.Length, _table.TryGet(key, out ReadOnlySpan<byte> old) ? old.Length : null))
             return false;
-        _table.Set(key, value.ToArray());
+        _table.Set(key, value);
         return true;
     }
 
-    private bool Fits(ReadOnlySpan<byte> key, long length, byte[]? old)
+    private bool Fits(ReadOnlySpan<byte> key, long length, int? oldLength)
     {
         if (length > _options.MaxValueBytes)
         {
@@ -219,7 +224,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
             return false;
         }
 
-        long added = old is null ? key.Length + length : length - old.Length;
+        long added = length - oldLength ?? key.Length + length;
         if (added <= 0 || _table.ContentBytes + added <= _options.MaxContentBytes)
             return true;
         Error($"OOM command not allowed: the shard holds its {_options.MaxContentBytes} bytes");
@@ -243,7 +248,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
         public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes)
         {
             var segment = new ArrayBufferWriter<byte>();
-            foreach ((byte[] key, byte[] value) in view.Pairs)
+            foreach ((ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value) in view.Pairs())
             {
                 if (segment.WrittenCount > 0 && segment.WrittenCount + key.Length + value.Length + 10 > maxBytes)
                 {
@@ -253,8 +258,8 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
 
                 if (segment.WrittenCount == 0)
                     KeyValueCodec.WriteByte(segment, SegmentVersion);
-                KeyValueCodec.WriteBytes(segment, key);
-                KeyValueCodec.WriteBytes(segment, value);
+                KeyValueCodec.WriteBytes(segment, key.Span);
+                KeyValueCodec.WriteBytes(segment, value.Span);
             }
 
             if (segment.WrittenCount > 0)

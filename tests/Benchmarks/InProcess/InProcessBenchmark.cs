@@ -22,8 +22,8 @@ internal sealed class InProcessBenchmark(InProcessOptions options)
                 nodes.Add(new NodeUnderTest(id, Arguments(id)));
             await Task.WhenAll(nodes.Select(node => node.ReadyAsync()));
             Console.WriteLine($"processes {string.Join(", ", nodes.Select(node => node.Pid))}; {options.Shards} shards, {options.ValueBytes}-byte values, {options.Keys} keys, {options.Seconds} s each");
-            Console.WriteLine("| callers | ops/s | p50 ms | p99 ms | p99.9 ms | CPU µs/op (user + system) | of it leaders | µs/batch | entries/record | records/write | B allocated/op | GCs, pause |");
-            Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
+            Console.WriteLine("| callers | ops/s | p50 ms | p99 ms | p99.9 ms | CPU µs/op (user + system) | of it leaders | µs/batch | entries/record | records/write | B allocated/op | GCs, pause | switches/batch | page faults/op |");
+            Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
             await MeasureAsync(nodes, options.Callers.Max(), options.WarmUp, print: false);
             foreach (int callers in options.Callers)
                 await MeasureAsync(nodes, callers, options.Seconds, print: true);
@@ -77,7 +77,7 @@ internal sealed class InProcessBenchmark(InProcessOptions options)
         double recordsPerWrite = used.Sum(node => node.Records) / Math.Max(1.0, used.Sum(node => node.Writes));
         double batches = used.Max(node => (double)node.Records);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {callers} | {count / seconds:F0} | {latencies.Millis(0.5):F2} | {latencies.Millis(0.99):F2} | {latencies.Millis(0.999):F2} | {Micros(user + system):F1} ({Micros(user):F1} + {Micros(system):F1}) | {Micros(leaders):F1} | {(user + system) * 1e6 / batches:F0} | {entriesPerRecord:F1} | {recordsPerWrite:F2} | {used.Sum(node => node.Allocated) / count:F0} | {used.Sum(node => node.Collections)}, {used.Sum(node => node.Pauses) * 1000:F0} ms |"));
+            $"| {callers} | {count / seconds:F0} | {latencies.Millis(0.5):F2} | {latencies.Millis(0.99):F2} | {latencies.Millis(0.999):F2} | {Micros(user + system):F1} ({Micros(user):F1} + {Micros(system):F1}) | {Micros(leaders):F1} | {(user + system) * 1e6 / batches:F0} | {entriesPerRecord:F1} | {recordsPerWrite:F2} | {used.Sum(node => node.Allocated) / count:F0} | {used.Sum(node => node.Collections)}, {used.Sum(node => node.Pauses) * 1000:F0} ms | {used.Sum(node => node.Switches) / batches:F0} | {used.Sum(node => node.Faults) / count:F2} |"));
 
         double Micros(double spent) => spent * 1e6 / count;
     }

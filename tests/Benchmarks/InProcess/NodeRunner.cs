@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using ActorRepl.Actors.Client;
@@ -14,9 +15,14 @@ using Microsoft.Extensions.Logging;
 namespace ActorRepl.Benchmarks.InProcess;
 
 /// <summary>One node of the benchmark's cluster, with the callers in it: does what comes on standard input until that ends.</summary>
-internal sealed class NodeRunner(Action<ActorReplOptions> configure)
+internal sealed partial class NodeRunner(Action<ActorReplOptions> configure)
 {
     private const string Group = "kv";
+
+    // struct rusage of 64-bit Linux, as a row of longs.
+    private const int ResourceFields = 32;
+    private const int MinorFaults = 8;
+    private const int VoluntarySwitches = 16;
     private readonly Dictionary<string, long> _counters = [];
 
     public async Task<int> RunAsync()
@@ -114,6 +120,10 @@ internal sealed class NodeRunner(Action<ActorReplOptions> configure)
     private Usage Used()
     {
         Environment.ProcessCpuUsage cpu = Environment.CpuUsage;
+        Span<long> kernel = stackalloc long[ResourceFields];
+        kernel.Clear();
+        if (OperatingSystem.IsLinux())
+            _ = GetResourceUsage(0, ref kernel[0]);
         lock (_counters)
         {
             return new Usage
@@ -123,10 +133,15 @@ internal sealed class NodeRunner(Action<ActorReplOptions> configure)
                 Allocated = GC.GetTotalAllocatedBytes(),
                 Collections = GC.CollectionCount(0),
                 Pauses = GC.GetTotalPauseDuration().TotalSeconds,
+                Switches = kernel[VoluntarySwitches],
+                Faults = kernel[MinorFaults],
                 Records = _counters.GetValueOrDefault("actorrepl.wal.records"),
                 Writes = _counters.GetValueOrDefault("actorrepl.wal.writes"),
                 WrittenBytes = _counters.GetValueOrDefault("actorrepl.wal.bytes"),
             };
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "getrusage")]
+    private static partial int GetResourceUsage(int who, ref long usage);
 }

@@ -29,6 +29,8 @@ internal sealed record Usage
     public long Allocated { get; init; }
     public int Collections { get; init; }
     public double Pauses { get; init; }
+    public long Switches { get; init; }
+    public long Faults { get; init; }
     public long Records { get; init; }
     public long Writes { get; init; }
     public long WrittenBytes { get; init; }
@@ -40,6 +42,8 @@ internal sealed record Usage
         Allocated = later.Allocated - earlier.Allocated,
         Collections = later.Collections - earlier.Collections,
         Pauses = later.Pauses - earlier.Pauses,
+        Switches = later.Switches - earlier.Switches,
+        Faults = later.Faults - earlier.Faults,
         Records = later.Records - earlier.Records,
         Writes = later.Writes - earlier.Writes,
         WrittenBytes = later.WrittenBytes - earlier.WrittenBytes,

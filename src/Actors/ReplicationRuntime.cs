@@ -1,5 +1,6 @@
 using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Supervision;
@@ -13,20 +14,30 @@ public sealed class ReplicationRuntime
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(2);
 
     private readonly ActorSystem _system;
+    private readonly NodeMemory _memory;
     private readonly IActorRef _root;
     private readonly ReplicationClient _client;
 
-    private ReplicationRuntime(ActorSystem system, ReplicationSettings settings, IActorRef root, ReplicationClient client)
+    private ReplicationRuntime(
+        ActorSystem system, ReplicationSettings settings, NodeDirectory nodes, NodeMemory memory, IActorRef root, ReplicationClient client)
     {
         _system = system;
+        _memory = memory;
         _root = root;
+        Nodes = nodes;
         Settings = settings;
         _client = client;
     }
 
     public ReplicationSettings Settings { get; }
 
+    /// <summary>The nodes this one knows.</summary>
+    public NodeDirectory Nodes { get; }
+
     public IReplicationClient Client => _client;
+
+    /// <summary>The top actor; for tests.</summary>
+    internal IActorRef Root => _root;
 
     /// <summary>Starts all groups of this node; completes when calls can be made, before shards have leaders.</summary>
     /// <exception cref="ArgumentException">The settings are wrong.</exception>
@@ -34,26 +45,22 @@ public sealed class ReplicationRuntime
     {
         settings.Validate();
         CheckFrame(system, settings.Limits);
+        NodeMemory memory = Recall(settings);
+        settings = settings with { Founders = memory.State.Founders };
+        var nodes = new NodeDirectory(memory.State.Nodes);
+        nodes.Changed += node => system.EventStream.Publish(new NodeChanged(node));
+        var locator = new NodeLocator(settings, nodes, system);
         var routers = new RouterTable(settings.Groups);
-        IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, routers), settings.RootName(settings.SelfNode));
+        IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, locator, memory, routers), settings.RootName(settings.SelfNode));
         await routers.WhenComplete.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
-        return new ReplicationRuntime(system, settings, root, new ReplicationClient(settings, routers, system.WhenTerminated));
+        return new ReplicationRuntime(system, settings, nodes, memory, root, new ReplicationClient(settings, routers, system.WhenTerminated));
     }
 
     /// <summary>The replicas of this node, by group and shard. One that does not answer in 2 s is reported as down.</summary>
     public async Task<IReadOnlyList<ReplicaReport>> LocalReplicasAsync(CancellationToken cancellation = default)
     {
-        var reports = new List<Task<ReplicaReport>>();
-        foreach (GroupDefinition group in Settings.Groups)
-        {
-            for (int shard = 0; shard < group.Shards; shard++)
-            {
-                if (Settings.Hosts(group, shard))
-                    reports.Add(ReportAsync(group.Name, shard, cancellation));
-            }
-        }
-
-        return await Task.WhenAll(reports).ConfigureAwait(false);
+        IEnumerable<HostedShard> hosted = _memory.State.Hosted.Where(replica => Settings.Groups.Any(group => group.Name == replica.Group));
+        return await Task.WhenAll(hosted.Select(replica => ReportAsync(replica.Group, replica.Shard, cancellation))).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -85,6 +92,18 @@ public sealed class ReplicationRuntime
         finally
         {
             _client.Close();
+        }
+    }
+
+    private static NodeMemory Recall(ReplicationSettings settings)
+    {
+        try
+        {
+            return new NodeMemory(settings);
+        }
+        catch (InvalidDataException damage)
+        {
+            throw new ArgumentException($"what {settings.Self} keeps of the cluster cannot be read: {damage.Message}", damage);
         }
     }
 

@@ -29,6 +29,12 @@ public sealed class ActorReplOptions
     /// <summary>Where nodes listen for each other, <c>host:port</c>, by number: for nodes on several machines.</summary>
     public IList<string> Addresses { get; } = [];
 
+    /// <summary>Where this node stands: replicas of a shard are spread over regions, then over racks. Empty: <c>actorrepl.node</c> says.</summary>
+    public string Region { get; set; } = "";
+
+    /// <inheritdoc cref="Region"/>
+    public string Rack { get; set; } = "";
+
     /// <summary>HOCON that replaces defaults, also of Akka.NET; an unknown setting under <c>actorrepl</c> is an error.</summary>
     public string Config { get; set; } = "";
 

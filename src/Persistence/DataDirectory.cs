@@ -73,6 +73,9 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
+    /// <summary>Puts a small file in the place of the one of that name, whole or not at all, and durably.</summary>
+    public void Replace(string name, ReadOnlySpan<byte> bytes) => DurableFile.Replace(System.IO.Path.Combine(Path, name), bytes);
+
     /// <summary>Lets another process have it.</summary>
     public void Dispose() => _lock.Dispose();
 

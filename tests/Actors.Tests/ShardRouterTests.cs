@@ -1,5 +1,6 @@
 using System.Text;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Tests.Cluster;
 using ActorRepl.Protocols.Kernel;
@@ -180,6 +181,51 @@ public sealed class ShardRouterTests : TestKit
         Lead(shard, 2, term: 1);
         shard.Call(RequestKind.StaleRead, "r");
         Assert.Equal(["r"], Payloads(Batch(shard, 1)));
+    }
+
+    [Fact]
+    public void A_leader_that_became_a_member_later_is_found_by_a_replicas_hint_once_its_node_is_known()
+    {
+        var shard = new StandIns(this);
+        shard.Command("a");
+        Lead(shard, 2, term: 1);
+        shard.Nodes.Put(shard.Fourth);
+        Reject(shard, 2, Batch(shard, 2), new Rejection(RejectReason.NotLeader, Leader: new ReplicaId(4)));
+        Assert.Equal(["a"], Payloads(Batch(shard, 4)));
+    }
+
+    [Fact]
+    public void When_none_of_the_replicas_it_knows_has_a_leader_the_router_asks_every_node()
+    {
+        var shard = new StandIns(this);
+        shard.Nodes.Put(shard.Fourth);
+        shard.Command("a");
+        shard[4].ExpectMsg<GetReplicaStatus>(TimeSpan.FromSeconds(5));
+        shard.Router.Tell(Status(from: 4, leader: 4, term: 3), shard[4]);
+        Assert.Equal(["a"], Payloads(Batch(shard, 4)));
+    }
+
+    [Fact]
+    public void A_node_that_its_leader_does_not_count_among_the_members_is_not_asked_any_more()
+    {
+        var shard = new StandIns(this);
+        shard.Nodes.Put(shard.Fourth);
+        ReplicaReport report = Status(from: 4, leader: 4, term: 1);
+        shard.Router.Tell(report with { Status = report.Status! with { Members = new Membership([new(2), new(3), new(4)]) } }, shard[4]);
+        shard.Router.Tell(new PeerChanged(new ReplicaId(4), Up: false), ActorRefs.NoSender);
+        shard.Command("a");
+        shard[3].ExpectMsg<GetReplicaStatus>();
+        shard[2].ExpectMsg<GetReplicaStatus>();
+        shard[1].ExpectNoMsg(TimeSpan.FromMilliseconds(20));
+    }
+
+    [Fact]
+    public void A_witness_is_asked_for_no_state()
+    {
+        var shard = new StandIns(this);
+        shard.Router.Tell(new ShardMembers(new Membership([new(2), new(3)], witnesses: [new(1)])), ActorRefs.NoSender);
+        shard.Call(RequestKind.StaleRead, "r");
+        Assert.Equal(["r"], Payloads(Batch(shard, 2)));
     }
 
     private static void Lead(StandIns shard, int node, long term) => Report(shard, node, node, term);

@@ -15,7 +15,19 @@ internal sealed partial class ReplicaActor
         Invariant.That(
             ActorReplSerializer.SizeOf(envelope) <= _context.Settings.Limits.MaxMessageBytes,
             "a message between replicas fits into a frame (actorrepl.max-frame-bytes)");
-        _peers[to].Tell(envelope, ActorRefs.NoSender);
+        // Lost, if nobody knows yet where that node is.
+        FindPeer(to)?.Tell(envelope, ActorRefs.NoSender);
+    }
+
+    /// <summary>Where a replica on another node is written to; null: the node is not known. Who is a member the protocol decides.</summary>
+    private ICanTell? FindPeer(ReplicaId peer)
+    {
+        if (_peers.TryGetValue(peer, out ICanTell? known))
+            return known;
+        if (_context.Locator.Supervisor(peer, _context.Group.Name, _context.Shard) is not { } found)
+            return null;
+        _peers.Add(peer, found);
+        return found;
     }
 
     public void Arm(TimerId timer, long generation, long delayMicros)

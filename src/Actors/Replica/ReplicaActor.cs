@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -52,8 +53,8 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             JournalPluginId = context.Settings.JournalPlugin;
         if (context.Settings.SnapshotPlugin.Length > 0)
             SnapshotPluginId = context.Settings.SnapshotPlugin;
-        foreach (ReplicaId peer in context.Settings.ReplicasOf(context.Group, context.Shard).Where(id => id != context.Self))
-            _peers.Add(peer, context.Locator.Supervisor(peer, context.Group.Name, context.Shard));
+        foreach (ReplicaId peer in context.FirstReplicas.Where(id => id != context.Self))
+            _ = FindPeer(peer);
     }
 
     public override string PersistenceId { get; }
@@ -116,6 +117,9 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             case PeerChanged peer when _peers.ContainsKey(peer.Node):
                 driver.Handle(new Input.PeerHint(peer.Node, peer.Up));
                 break;
+            case NodeChanged changed:
+                _peers.Remove(changed.Node.Id);
+                return;
             case GetReplicaStatus:
                 Sender.Tell(Describe(driver.Status), _self);
                 return;
@@ -150,13 +154,13 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             Report($"storage is damaged: {damage}");
         Span<byte> seed = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(seed);
-        IReadOnlyList<ReplicaId> replicas = _context.Settings.ReplicasOf(_context.Group, _context.Shard);
-        IProtocol protocol = _context.Group.Protocol.Create(_context.Self, replicas, BitConverter.ToUInt64(seed));
+        IProtocol protocol = _context.Group.Protocol.Create(_context.Self, _context.FirstReplicas, BitConverter.ToUInt64(seed));
         _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions);
         _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
         _lastLsn = recovered.LastLsn;
         _driver.Start(recovered, segments);
         _events.Subscribe(_self, typeof(PeerChanged));
+        _events.Subscribe(_self, typeof(NodeChanged));
         _supervisor.Tell(new ReplicaReady(recovered.Damage), _self);
         EndTurn(_driver);
     }
@@ -175,7 +179,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
 
     private void Receive(ReplicaDriver driver, PeerEnvelope envelope)
     {
-        if (envelope.Group != _context.Group.Name || envelope.Shard != _context.Shard || !_peers.ContainsKey(envelope.From))
+        if (envelope.Group != _context.Group.Name || envelope.Shard != _context.Shard || FindPeer(envelope.From) is null)
         {
             _log.Warning("a message for {0}/{1} from {2} came to {3}", envelope.Group, envelope.Shard, envelope.From, _context);
             return;

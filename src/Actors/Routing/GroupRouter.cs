@@ -17,20 +17,20 @@ internal sealed class GroupRouter : UntypedActor
     private readonly GroupDefinition _group;
     private readonly IActorRef[] _shards;
 
-    public GroupRouter(ReplicationSettings settings, GroupDefinition group, RouterTable routers)
+    public GroupRouter(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, RouterTable routers)
     {
         _settings = settings;
         _group = group;
         _shards = new IActorRef[group.Shards];
         for (int shard = 0; shard < group.Shards; shard++)
         {
-            _shards[shard] = Context.ActorOf(ShardRouter.Props(settings, group, shard), Names.Shard(shard));
+            _shards[shard] = Context.ActorOf(ShardRouter.Props(settings, locator, group, shard), Names.Shard(shard));
             routers.Register(group.Name, shard, _shards[shard]);
         }
     }
 
-    public static Props Props(ReplicationSettings settings, GroupDefinition group, RouterTable routers) =>
-        Akka.Actor.Props.Create(() => new GroupRouter(settings, group, routers)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, RouterTable routers) =>
+        Akka.Actor.Props.Create(() => new GroupRouter(settings, locator, group, routers)).WithDispatcher(settings.Dispatcher);
 
     protected override void OnReceive(object message)
     {

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
@@ -10,12 +11,15 @@ namespace ActorRepl.Actors.Routing;
 /// path: the receiving side of remoting keeps what a path was resolved to, and an actor that took the place of a stopped
 /// one would not be found on every thread.
 /// </summary>
-internal sealed class NodeLocator(ReplicationSettings settings, ActorSystem system)
+internal sealed class NodeLocator(ReplicationSettings settings, NodeDirectory nodes, ActorSystem system)
 {
     private readonly IActorRefProvider _provider = ((ExtendedActorSystem)system).Provider;
 
-    public ICanTell Supervisor(ReplicaId node, string group, int shard) =>
-        Find(settings.RootPath(settings.Node(node)) / group / Names.Shard(shard));
+    public NodeDirectory Nodes => nodes;
+
+    /// <summary>Null: the node is not known.</summary>
+    public ICanTell? Supervisor(ReplicaId node, string group, int shard) =>
+        nodes.Find(node) is { } known ? Find(settings.RootPath(known) / group / Names.Shard(shard)) : null;
 
     private ICanTell Find(ActorPath path) => path.Address.Equals(_provider.DefaultAddress) || path.Address.HasLocalScope
         ? system.ActorSelection("/" + string.Join('/', path.Elements))
@@ -27,6 +31,7 @@ internal static class Names
 {
     public const string Replica = "replica";
     public const string Router = "router";
+    public const string Hosting = "hosting";
 
     public static string Shard(int shard) => $"shard-{shard}";
 }

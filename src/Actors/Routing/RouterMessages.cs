@@ -1,3 +1,5 @@
+using ActorRepl.Protocols.Kernel;
+
 namespace ActorRepl.Actors.Routing;
 
 /// <summary>To self: send what waits. One is under way at a time.</summary>
@@ -20,3 +22,6 @@ internal sealed record LookForLeader
 
 /// <summary>The caller has given up; the call is answered as such if it still is the one of that use.</summary>
 internal sealed record CancelCall(Call Call, long Use);
+
+/// <summary>To a shard's router: who holds the shard, by the word of whoever steers it.</summary>
+internal sealed record ShardMembers(Membership Members);

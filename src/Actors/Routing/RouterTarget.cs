@@ -11,7 +11,10 @@ internal sealed class RouterTarget(ReplicaId node, bool local, ICanTell supervis
     /// <summary>It is on this node.</summary>
     public bool Local => local;
 
-    public ICanTell Supervisor => supervisor;
+    public ICanTell Supervisor { get; set; } = supervisor;
+
+    /// <summary>It can answer reads of any kind: it is a member, and no witness.</summary>
+    public bool HoldsState { get; set; } = true;
 
     /// <summary>It went away or fell silent; what others say of its leading does not count until it speaks itself.</summary>
     public bool Suspect { get; set; }

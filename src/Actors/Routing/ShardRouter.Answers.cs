@@ -63,7 +63,8 @@ internal sealed partial class ShardRouter
     /// <summary>The node or the replica is gone: what it was sent up to that batch may or may not have been done.</summary>
     private void OnLost(ReplicaId node, long lastBatch, string what)
     {
-        RouterTarget target = _targets[node];
+        if (!_targets.TryGetValue(node, out RouterTarget? target))
+            return;
         target.Suspect = true;
         if (ReferenceEquals(_leader, target))
             _leader = null;

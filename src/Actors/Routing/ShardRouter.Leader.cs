@@ -18,15 +18,15 @@ internal sealed partial class ShardRouter
     private int _hops;
     private bool _looking;
 
-    private RouterTarget NearestTarget() =>
-        _targets.Values.FirstOrDefault(target => target is { Local: true, Suspect: false })
+    private RouterTarget? NearestTarget() =>
+        _targets.Values.FirstOrDefault(target => target is { Local: true, Suspect: false, HoldsState: true })
         ?? _leader
-        ?? _targets.Values.Where(target => !target.Suspect).MinBy(target => target.Node)
-        ?? _targets.Values.First();
+        ?? _targets.Values.Where(target => target is { Suspect: false, HoldsState: true }).MinBy(target => target.Node)
+        ?? _targets.Values.FirstOrDefault();
 
     private void OnReport(ReplicaReport report)
     {
-        if (!_targets.TryGetValue(report.Node, out RouterTarget? speaker))
+        if (Find(report.Node) is not { } speaker)
             return;
         speaker.Suspect = report.Status is null;
         speaker.StorageFailed = report.Health == ReplicaHealth.StorageFailed;
@@ -37,7 +37,10 @@ internal sealed partial class ShardRouter
         }
         else if (status.Term >= _term)
         {
+            speaker.HoldsState = HoldsState(status, report.Node);
             Believe(status.Leader, status.Term, speaker);
+            if (status is { Members: { } members, LeavingVoters.Count: 0 } && status.Leader == report.Node)
+                Learn(members);
         }
 
         if (_targets.Values.All(target => target.StorageFailed))
@@ -55,7 +58,7 @@ internal sealed partial class ShardRouter
 
     private void Believe(ReplicaId node, long term, RouterTarget speaker)
     {
-        if (node.IsNone || !_targets.TryGetValue(node, out RouterTarget? leader))
+        if (Find(node) is not { } leader)
         {
             if (term > _term)
                 SetLeader(null, term);
@@ -77,6 +80,7 @@ internal sealed partial class ShardRouter
         if (leader is null || ReferenceEquals(before, leader))
             return;
         _hops = 0;
+        _looks = 0;
         _backoff.Reset();
         ReturnReadsFrom(leader);
     }
@@ -95,8 +99,7 @@ internal sealed partial class ShardRouter
     {
         if (!ReferenceEquals(_leader, source) && _leader is not null)
             return;
-        bool usable = hint != source.Node && _targets.TryGetValue(hint, out RouterTarget? named) && !named.Suspect && ++_hops <= MaxHops;
-        _leader = usable ? _targets[hint] : null;
+        _leader = hint != source.Node && Find(hint) is { Suspect: false } named && ++_hops <= MaxHops ? named : null;
     }
 
     private void OnPeer(RouterTarget target, bool up)
@@ -137,6 +140,8 @@ internal sealed partial class ShardRouter
             return;
         // A term that was reported may have died with a replica before it was durable: only what is said from now on counts.
         _term = 0;
+        if (++_looks % LooksBeforeAskingAll == 0)
+            FindAll();
         var question = new GetReplicaStatus(_group.Name, _shard);
         foreach (RouterTarget target in _targets.Values)
             target.Supervisor.Tell(question, _self);

@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Supervision;
 using ActorRepl.Protocols.Kernel;
@@ -16,7 +17,8 @@ internal sealed partial class ShardRouter : UntypedActor
     private readonly ReplicationSettings _settings;
     private readonly GroupDefinition _group;
     private readonly int _shard;
-    private readonly Dictionary<ReplicaId, RouterTarget> _targets;
+    private readonly NodeLocator _locator;
+    private readonly Dictionary<ReplicaId, RouterTarget> _targets = [];
     private readonly Dictionary<long, Call> _calls = [];
     private readonly List<Call> _returned = [];
     private readonly Backoff _backoff;
@@ -30,25 +32,26 @@ internal sealed partial class ShardRouter : UntypedActor
     private bool _flushing;
     private bool _checking;
 
-    public ShardRouter(ReplicationSettings settings, GroupDefinition group, int shard)
+    public ShardRouter(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard)
     {
         _settings = settings;
         _group = group;
         _shard = shard;
         _backoff = new Backoff(settings.Router.MinBackoff, settings.Router.MaxBackoff);
         _self = Self;
-        var locator = new NodeLocator(settings, Context.System);
-        _targets = settings.ReplicasOf(group, shard).ToDictionary(
-            node => node, node => new RouterTarget(node, node == settings.Self, locator.Supervisor(node, group.Name, shard)));
+        _locator = locator;
+        foreach (ReplicaId node in settings.FirstReplicasOf(group, shard))
+            _ = Find(node);
     }
 
-    public static Props Props(ReplicationSettings settings, GroupDefinition group, int shard) =>
-        Akka.Actor.Props.Create(() => new ShardRouter(settings, group, shard)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard) =>
+        Akka.Actor.Props.Create(() => new ShardRouter(settings, locator, group, shard)).WithDispatcher(settings.Dispatcher);
 
     protected override void PreStart()
     {
         Context.System.EventStream.Subscribe(_self, typeof(ReplicaStatusChanged));
         Context.System.EventStream.Subscribe(_self, typeof(PeerChanged));
+        Context.System.EventStream.Subscribe(_self, typeof(NodeChanged));
     }
 
     protected override void PostStop()
@@ -82,6 +85,12 @@ internal sealed partial class ShardRouter : UntypedActor
                 break;
             case PeerChanged peer when _targets.TryGetValue(peer.Node, out RouterTarget? target):
                 OnPeer(target, peer.Up);
+                break;
+            case NodeChanged changed:
+                OnNodeChanged(changed.Node);
+                break;
+            case ShardMembers members:
+                Learn(members.Members);
                 break;
             case LookForLeader:
                 OnLookForLeader();
@@ -136,9 +145,9 @@ internal sealed partial class ShardRouter : UntypedActor
 
     private void Flush()
     {
-        if (_stale.Count > 0)
-            Send(_stale, NearestTarget());
         TakeBackReturned();
+        if (_stale.Count > 0 && NearestTarget() is { } nearest)
+            Send(_stale, nearest);
         if (_waiting.Count == 0)
             return;
         if (_leader is { } leader)

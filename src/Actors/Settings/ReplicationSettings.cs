@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Placement;
 using Akka.Actor;
@@ -13,8 +14,14 @@ public sealed record ReplicationSettings
     /// <summary>This node.</summary>
     public required ReplicaId Self { get; init; }
 
-    /// <summary>All nodes, this one included.</summary>
+    /// <summary>The nodes that are known from the start, this one included; others are heard of later.</summary>
     public required IReadOnlyList<NodeInfo> Nodes { get; init; }
+
+    /// <summary>The nodes the cluster was founded by, which hold every shard's first replicas; empty: all of <see cref="Nodes"/>.</summary>
+    public IReadOnlyList<ReplicaId> Founders { get; init; } = [];
+
+    /// <summary>Where the node keeps what it remembers between two runs; as lasting as its journal.</summary>
+    public INodeStateStore NodeState { get; init; } = new MemoryNodeStateStore();
 
     public required IReadOnlyList<GroupDefinition> Groups { get; init; }
 
@@ -35,17 +42,16 @@ public sealed record ReplicationSettings
     /// <summary>The name of the runtime's top actor under /user of a node; the same everywhere unless nodes share a system.</summary>
     public Func<NodeInfo, string> RootName { get; init; } = _ => "actorrepl";
 
-    public NodeInfo SelfNode => Node(Self);
+    public NodeInfo SelfNode => Nodes.Single(node => node.Id == Self);
 
-    public NodeInfo Node(ReplicaId id) => Nodes.Single(node => node.Id == id);
+    public IReadOnlyList<ReplicaId> FoundingNodes => Founders.Count > 0 ? Founders : [.. Nodes.Select(node => node.Id)];
 
     /// <summary>The path of the runtime's top actor on a node.</summary>
     public ActorPath RootPath(NodeInfo node) => new RootActorPath(node.Address) / "user" / RootName(node);
 
-    public IReadOnlyList<ReplicaId> ReplicasOf(GroupDefinition group, int shard) =>
-        ShardPlacement.ReplicasOf(shard, group.Replicas, Nodes.Select(node => node.Id));
-
-    public bool Hosts(GroupDefinition group, int shard) => ReplicasOf(group, shard).Contains(Self);
+    /// <summary>The shard's first replicas: its voters until its log says otherwise.</summary>
+    public IReadOnlyList<ReplicaId> FirstReplicasOf(GroupDefinition group, int shard) =>
+        ShardPlacement.ReplicasOf(shard, group.Replicas, FoundingNodes);
 
     /// <exception cref="ArgumentException">Something is missing or out of bounds.</exception>
     public void Validate()
@@ -57,7 +63,7 @@ public sealed record ReplicationSettings
         if (Groups.Select(group => group.Name).Distinct(StringComparer.Ordinal).Count() != Groups.Count)
             throw new ArgumentException("group names must be distinct");
         foreach (GroupDefinition group in Groups)
-            group.Validate(Nodes.Count);
+            group.Validate(FoundingNodes.Count);
         Limits.Validate();
     }
 }

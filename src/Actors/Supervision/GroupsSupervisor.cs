@@ -1,28 +1,39 @@
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using Akka.Actor;
 
 namespace ActorRepl.Actors.Supervision;
 
-/// <summary>The top of a node's runtime: all groups, and the watch over the other nodes.</summary>
-internal sealed class GroupsSupervisor(ReplicationSettings settings, RouterTable routers) : UntypedActor
+/// <summary>The top of a node's runtime: all groups, what is held of them here, and the watch over the other nodes.</summary>
+internal sealed class GroupsSupervisor(ReplicationSettings settings, NodeLocator locator, NodeMemory memory, RouterTable routers) : UntypedActor
 {
-    public static Props Props(ReplicationSettings settings, RouterTable routers) =>
-        Akka.Actor.Props.Create(() => new GroupsSupervisor(settings, routers)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeLocator locator, NodeMemory memory, RouterTable routers) =>
+        Akka.Actor.Props.Create(() => new GroupsSupervisor(settings, locator, memory, routers)).WithDispatcher(settings.Dispatcher);
 
     protected override void PreStart()
     {
-        Context.ActorOf(PeerWatch.Props(settings));
+        Context.ActorOf(PeerWatch.Props(settings, locator.Nodes));
         foreach (GroupDefinition group in settings.Groups)
-            Context.ActorOf(GroupSupervisor.Props(settings, group, routers), group.Name);
+            Context.ActorOf(GroupSupervisor.Props(settings, locator, group, memory, routers), group.Name);
+        Context.ActorOf(HostingActor.Props(settings, memory), Names.Hosting);
     }
 
     protected override void OnReceive(object message)
     {
-        if (message is not HandOverLeadership)
-            return;
-        foreach (IActorRef child in Context.GetChildren())
-            child.Forward(message);
+        switch (message)
+        {
+            case HandOverLeadership:
+                foreach (IActorRef child in Context.GetChildren())
+                    child.Forward(message);
+                break;
+            case StartHosting start:
+                Context.Child(start.Replica.Group).Forward(message);
+                break;
+            case StopHosting stop:
+                Context.Child(stop.Replica.Group).Forward(message);
+                break;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using Akka.Actor;
 using Akka.Cluster;
@@ -9,15 +10,10 @@ namespace ActorRepl.Actors.Supervision;
 /// <summary>
 /// Turns what transport and cluster believe of the other nodes into <see cref="PeerChanged"/>: hints, never proof.
 /// </summary>
-internal sealed class PeerWatch(ReplicationSettings settings) : UntypedActor
+internal sealed class PeerWatch(ReplicationSettings settings, NodeDirectory nodes) : UntypedActor
 {
-    private readonly Dictionary<Address, NodeInfo> _nodes = settings.Nodes
-        .Where(node => node.Id != settings.Self)
-        .GroupBy(node => node.Address)
-        .ToDictionary(nodes => nodes.Key, nodes => nodes.First());
-
-    public static Props Props(ReplicationSettings settings) =>
-        Akka.Actor.Props.Create(() => new PeerWatch(settings)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeDirectory nodes) =>
+        Akka.Actor.Props.Create(() => new PeerWatch(settings, nodes)).WithDispatcher(settings.Dispatcher);
 
     protected override void PreStart()
     {
@@ -54,7 +50,7 @@ internal sealed class PeerWatch(ReplicationSettings settings) : UntypedActor
 
     private void Publish(Address address, bool up)
     {
-        if (_nodes.TryGetValue(address, out NodeInfo? node))
+        foreach (NodeInfo node in nodes.At(address).Where(node => node.Id != settings.Self))
             Context.System.EventStream.Publish(new PeerChanged(node.Id, up));
     }
 }

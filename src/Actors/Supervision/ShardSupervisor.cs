@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Replica;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
@@ -11,7 +12,8 @@ namespace ActorRepl.Actors.Supervision;
 
 /// <summary>
 /// Keeps one replica alive: whatever fails stops it, and after a delay that grows a new one recovers from disk. Its path
-/// stays, so peers and routers go on writing to it. While it is not running, requests are refused at once.
+/// stays, so peers and routers go on writing to it. While it is not running, or none is held here, requests are refused
+/// at once.
 /// </summary>
 internal sealed class ShardSupervisor : UntypedActor
 {
@@ -24,6 +26,8 @@ internal sealed class ShardSupervisor : UntypedActor
     private readonly Dictionary<IActorRef, long> _lastBatch = [];
 
     private IActorRef _replica = ActorRefs.Nobody;
+    private HostedShard? _hosted;
+    private (HostedShard Replica, IActorRef TellWhom)? _leaving;
     private bool _running;
     private int _starts;
     private long _startedAt;
@@ -32,25 +36,23 @@ internal sealed class ShardSupervisor : UntypedActor
     private ReplicaFailed? _failure;
     private bool _failureReported;
 
-    public ShardSupervisor(ReplicationSettings settings, GroupDefinition group, int shard)
+    public ShardSupervisor(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard)
     {
         _settings = settings;
         _group = group;
         _shard = shard;
-        _locator = new NodeLocator(settings, Context.System);
+        _locator = locator;
         _backoff = new Backoff(settings.Replica.MinRestart, settings.Replica.MaxRestart);
     }
 
-    public static Props Props(ReplicationSettings settings, GroupDefinition group, int shard) =>
-        Akka.Actor.Props.Create(() => new ShardSupervisor(settings, group, shard)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard) =>
+        Akka.Actor.Props.Create(() => new ShardSupervisor(settings, locator, group, shard)).WithDispatcher(settings.Dispatcher);
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
     {
         OnFailure(new ReplicaFailed(Storage: false, cause.Message));
         return Directive.Stop;
     });
-
-    protected override void PreStart() => StartReplica();
 
     protected override void OnReceive(object message)
     {
@@ -86,8 +88,17 @@ internal sealed class ShardSupervisor : UntypedActor
             case Terminated terminated when terminated.ActorRef.Equals(_replica):
                 OnReplicaStopped();
                 break;
-            case StartAgain:
+            case StartAgain when _hosted is not null && _replica.IsNobody():
                 StartReplica();
+                break;
+            case StartHosting start:
+                StartHosting(start.Replica);
+                break;
+            case StopHosting stop when stop.Replica == _hosted:
+                StopHosting(stop.Replica);
+                break;
+            case StopHosting stop:
+                Sender.Tell(new HostingStopped(stop.Replica), Self);
                 break;
             case HandOverLeadership when _running:
                 _replica.Tell(message, Sender);
@@ -95,15 +106,47 @@ internal sealed class ShardSupervisor : UntypedActor
         }
     }
 
+    // The one before, if it is still stopping, has the name; the new one starts when that is free.
+    private void StartHosting(HostedShard replica)
+    {
+        _hosted = replica;
+        if (_replica.IsNobody())
+            StartReplica();
+    }
+
+    private void StopHosting(HostedShard replica)
+    {
+        _running = false;
+        _hosted = null;
+        _leaving = (replica, Sender);
+        if (_replica.IsNobody())
+            OnLeft();
+        else
+            Context.Stop(_replica);
+    }
+
+    private void OnLeft()
+    {
+        (HostedShard replica, IActorRef tellWhom) = _leaving!.Value;
+        _leaving = null;
+        _failure = null;
+        _backoff.Reset();
+        tellWhom.Tell(new HostingStopped(replica), Self);
+        Context.System.EventStream.Publish(new ReplicaStatusChanged(DownReport()));
+        if (_hosted is not null)
+            StartReplica();
+    }
+
     private void StartReplica()
     {
         _failureReported = false;
-        _replica = Context.ActorOf(ReplicaActor.Props(new ReplicaContext(_settings, _group, _shard, _locator, ++_starts)), Names.Replica);
+        _replica = Context.ActorOf(ReplicaActor.Props(new ReplicaContext(_settings, _group, _shard, _locator, _hosted!.Value, ++_starts)), Names.Replica);
         Context.Watch(_replica);
     }
 
     private void OnReplicaStopped()
     {
+        _replica = ActorRefs.Nobody;
         if (_running && Stopwatch.GetElapsedTime(_startedAt) >= _settings.Replica.RestartReset)
             _backoff.Reset();
         _running = false;
@@ -111,6 +154,12 @@ internal sealed class ShardSupervisor : UntypedActor
         foreach ((IActorRef router, long last) in _lastBatch)
             router.Tell(new ReplicaStopped(_group.Name, _shard, _settings.Self, last), Self);
         _lastBatch.Clear();
+        if (_leaving is not null)
+        {
+            OnLeft();
+            return;
+        }
+
         Context.System.EventStream.Publish(new ReplicaStatusChanged(DownReport()));
 
         TimeSpan delay = _backoff.Next();
@@ -130,7 +179,7 @@ internal sealed class ShardSupervisor : UntypedActor
     {
         Rejection why = _failure is { Storage: true } failure
             ? new Rejection(RejectReason.StorageUnavailable, Detail: failure.Reason)
-            : new Rejection(RejectReason.Unavailable, Detail: _failure?.Reason ?? "the replica is recovering");
+            : new Rejection(RejectReason.Unavailable, Detail: WhyDown);
         RoutedReply[] replies = Array.ConvertAll(batch.Requests, request => new RoutedReply(request.Id, default, why));
         Sender.Tell(new ReplyBatch(_group.Name, _shard, _settings.Self, ReplicaDown: true, replies), Self);
     }
@@ -138,8 +187,10 @@ internal sealed class ShardSupervisor : UntypedActor
     private ReplicaReport DownReport()
     {
         ReplicaHealth health = _failure is { Storage: true } ? ReplicaHealth.StorageFailed : ReplicaHealth.Down;
-        return new ReplicaReport(_group.Name, _shard, _settings.Self, health, null) { Detail = _failure?.Reason ?? "recovering", Starts = _starts };
+        return new ReplicaReport(_group.Name, _shard, _settings.Self, health, null) { Detail = WhyDown, Starts = _starts };
     }
+
+    private string WhyDown => _hosted is null ? "this node holds no replica of the shard" : _failure?.Reason ?? "the replica is recovering";
 
     private sealed class StartAgain
     {

@@ -38,7 +38,7 @@ internal sealed record NodePlan
         if (options.Cluster.Length is 0 or > 64 || !options.Cluster.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') || !char.IsAsciiLetterOrDigit(options.Cluster[0]))
             throw new UserErrorException($"the cluster's name is '{options.Cluster}'; it must be 1 to 64 letters, digits, '-' or '_', a letter or digit first");
 
-        NodeInfo[] infos = [.. Enumerable.Range(1, nodes).Select(id => new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id, nodes)))];
+        NodeInfo[] infos = [.. Enumerable.Range(1, nodes).Select(id => Describe(options, id, nodes, settings))];
         string directory = Path.Combine(Path.GetFullPath(options.Data), $"node-{options.Node}");
         try
         {
@@ -93,6 +93,17 @@ internal sealed record NodePlan
             Machine = group.Machine ?? (() => new KeyValueMachine(keyValue)),
             Shards = group.Shards,
             Replicas = group.Replicas,
+        };
+    }
+
+    // What others are labelled they say themselves.
+    private static NodeInfo Describe(ActorReplOptions options, int id, int nodes, Config settings)
+    {
+        var node = new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id, nodes));
+        return id != options.Node ? node : node with
+        {
+            Region = options.Region.Length > 0 ? options.Region : settings.GetString("actorrepl.node.region") ?? "",
+            Rack = options.Rack.Length > 0 ? options.Rack : settings.GetString("actorrepl.node.rack") ?? "",
         };
     }
 

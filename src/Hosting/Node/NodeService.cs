@@ -47,7 +47,7 @@ internal sealed class NodeService(
             options.Node, plan.Replication.Nodes.Count, options.Cluster, Engine.Description, plan.Directory);
         _system = ActorSystem.Create(plan.Replication.Cluster, ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(plan.Config), new LoggerFactorySetup(loggers)));
         _system.ActorOf(Props.Create(() => new EventLog(loggers)), "actorrepl-events");
-        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication).ConfigureAwait(false);
+        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = new NodeStateFile(_directory) }).ConfigureAwait(false);
         CoordinatedShutdown shutdown = CoordinatedShutdown.Get(_system);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "hand-over", () => HandOverAsync(plan.HandOverTimeout));
         shutdown.AddTask(CoordinatedShutdown.PhaseServiceStop, "stop-replicas", StopReplicasAsync);

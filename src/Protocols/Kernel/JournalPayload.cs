@@ -29,7 +29,9 @@ public static class PersistenceIds
     private const string Prefix = "actorrepl/";
 
     /// <summary>The replica's own: its events and its manifests.</summary>
-    public static string Replica(string cluster, ReplicaId node, string group, int shard) => $"{Prefix}{cluster}/{node}/{group}/{shard}";
+    /// <param name="generation">0: a first replica of its shard; above: one that joined later, which shares nothing with those before it.</param>
+    public static string Replica(string cluster, ReplicaId node, string group, int shard, int generation = 0) =>
+        $"{Prefix}{cluster}/{node}/{group}/{shard}{(generation == 0 ? "" : $".{generation}")}";
 
     /// <summary>Segment <paramref name="number"/>, from 0, of the replica's checkpoints.</summary>
     public static string Segment(string replica, int number) => $"{replica}/cp/{number}";

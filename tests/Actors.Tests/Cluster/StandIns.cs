@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
@@ -18,7 +19,10 @@ internal sealed class StandIns
     {
         _kit = kit;
         Asker = kit.CreateTestProbe();
-        NodeInfo[] nodes = [.. Enumerable.Range(1, 3).Select(id => new NodeInfo(new ReplicaId(id), $"node-{id}", new Address("akka", kit.Sys.Name)))];
+        NodeInfo[] all = [.. Enumerable.Range(1, 4).Select(id => new NodeInfo(new ReplicaId(id), $"node-{id}", new Address("akka", kit.Sys.Name)))];
+        NodeInfo[] nodes = all[..3];
+        Nodes = new NodeDirectory(nodes);
+        Fourth = all[3];
         var group = new GroupDefinition { Name = KeyValue.Group, Protocol = new RaftFactory(), Machine = () => new KeyValueMachine(), Shards = 1, Replicas = 3 };
         var settings = new ReplicationSettings
         {
@@ -30,19 +34,25 @@ internal sealed class StandIns
             Dispatcher = "akka.actor.default-dispatcher",
         };
         settings = change?.Invoke(settings) ?? settings;
-        foreach (NodeInfo node in nodes)
+        foreach (NodeInfo node in all)
         {
             _supervisors[node.Id.Value] = kit.CreateTestProbe();
             kit.Sys.ActorOf(Props.Create(() => new Step(new[] { KeyValue.Group, Names.Shard(0) }, _supervisors[node.Id.Value])), node.Id.ToString());
         }
 
         // Actors come into being one after another: messages must not be on their way before all are there.
-        foreach (NodeInfo node in nodes)
+        foreach (NodeInfo node in all)
             kit.AwaitAssert(() => kit.Sys.ActorSelection($"/user/{node.Id}/{KeyValue.Group}/{Names.Shard(0)}").ResolveOne(TimeSpan.FromSeconds(1)).Wait());
-        Router = kit.Sys.ActorOf(ShardRouter.Props(settings, group, 0));
+        Router = kit.Sys.ActorOf(ShardRouter.Props(settings, new NodeLocator(settings, Nodes, kit.Sys), group, 0));
     }
 
     public IActorRef Router { get; }
+
+    /// <summary>Knows three nodes, which hold the shard.</summary>
+    public NodeDirectory Nodes { get; }
+
+    /// <summary>A node that is there and that nobody knows yet.</summary>
+    public NodeInfo Fourth { get; }
 
     /// <summary>Gets the answers of all calls.</summary>
     public TestProbe Asker { get; }

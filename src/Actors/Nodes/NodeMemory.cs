@@ -1,0 +1,51 @@
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Actors.Nodes;
+
+/// <summary>A node's <see cref="NodeState"/> in memory and in its store. Anyone reads it; one actor changes it.</summary>
+internal sealed class NodeMemory
+{
+    private readonly INodeStateStore _store;
+    private volatile NodeState _state;
+
+    /// <exception cref="InvalidDataException">What is in the store cannot be read.</exception>
+    public NodeMemory(ReplicationSettings settings)
+    {
+        _store = settings.NodeState;
+        NodeState? found = _store.Load() is { } bytes ? NodeState.Decode(bytes) : null;
+        _state = found ?? new NodeState();
+        NodeState started = Started(_state, settings);
+        if (found is null || !started.Encode().AsSpan().SequenceEqual(found.Encode()))
+            Change(_ => started);
+    }
+
+    public NodeState State => _state;
+
+    /// <summary>What is stored is seen; what cannot be stored is not.</summary>
+    public void Change(Func<NodeState, NodeState> change)
+    {
+        NodeState changed = change(_state);
+        _store.Save(changed.Encode());
+        _state = changed;
+    }
+
+    // Settings say best where a node of theirs is. A group that is new here begins as all groups do when a cluster is founded.
+    private static NodeState Started(NodeState state, ReplicationSettings settings)
+    {
+        IReadOnlyList<ReplicaId> founders = state.Founders.Count > 0 ? state.Founders : settings.FoundingNodes;
+        ReplicationSettings founded = settings with { Founders = founders };
+        GroupDefinition[] added = [.. settings.Groups.Where(group => !state.Groups.Contains(group.Name))];
+        IEnumerable<HostedShard> first = added.SelectMany(group => Enumerable.Range(0, group.Shards)
+            .Where(shard => founded.FirstReplicasOf(group, shard).Contains(settings.Self))
+            .Select(shard => new HostedShard(group.Name, shard, Generation: 0)));
+        return state with
+        {
+            Disk = state.Disk == Guid.Empty ? Guid.NewGuid() : state.Disk,
+            Founders = founders,
+            Nodes = [.. settings.Nodes.Concat(state.Nodes).DistinctBy(node => node.Id).OrderBy(node => node.Id)],
+            Groups = [.. state.Groups, .. added.Select(group => group.Name)],
+            Hosted = [.. state.Hosted, .. first],
+        };
+    }
+}

@@ -1,0 +1,66 @@
+using ActorRepl.Actors.Nodes;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
+using ActorRepl.Protocols.Raft;
+using Akka.Actor;
+
+namespace ActorRepl.Actors.Tests.Nodes;
+
+/// <summary>What a node remembers between two runs.</summary>
+public sealed class NodeStateTests
+{
+    private static readonly NodeInfo[] Infos = [.. Enumerable.Range(1, 3).Select(id =>
+        new NodeInfo(new ReplicaId(id), $"node-{id}", new Address("akka.tcp", "test", "127.0.0.1", 4000 + id)) { Region = "eu", Rack = $"r{id}" })];
+
+    [Fact]
+    public void Comes_back_as_it_was_saved()
+    {
+        var state = new NodeState
+        {
+            Disk = Guid.NewGuid(),
+            Founders = [new(1), new(2)],
+            Nodes = Infos,
+            Groups = ["kv", "carts"],
+            Hosted = [new("kv", 0, 0), new("kv", 3, 7)],
+            Leftovers = [new("carts", 1, 2)],
+            LastGeneration = 7,
+            Control = new byte[] { 1, 2, 3 },
+        };
+        NodeState again = NodeState.Decode(state.Encode());
+        Assert.Equal(state.Nodes, again.Nodes);
+        Assert.Equal(state.Hosted, again.Hosted);
+        Assert.Equal(state.Leftovers, again.Leftovers);
+        Assert.Equal(state.Encode(), again.Encode());
+    }
+
+    [Fact]
+    public void Damage_is_found_wherever_it_is()
+    {
+        byte[] bytes = new NodeState { Nodes = Infos, Groups = ["kv"] }.Encode();
+        for (int at = 0; at < bytes.Length; at++)
+        {
+            byte[] damaged = [.. bytes];
+            damaged[at] ^= 0x10;
+            Assert.Throws<InvalidDataException>(() => NodeState.Decode(damaged));
+        }
+    }
+
+    [Fact]
+    public void A_node_that_is_started_first_holds_what_placement_gives_it_and_later_what_it_remembers()
+    {
+        var store = new MemoryNodeStateStore();
+        var first = new NodeMemory(Settings(store, Group("kv")));
+        Assert.Equal(Enumerable.Range(0, 4).Select(shard => new HostedShard("kv", shard, 0)), first.State.Hosted);
+        first.Change(state => state with { Hosted = [new("kv", 2, 0)] });
+
+        var second = new NodeMemory(Settings(store, Group("kv"), Group("carts")));
+        Assert.Equal(new HostedShard("kv", 2, 0), second.State.Hosted[0]);
+        Assert.Equal(4, second.State.Hosted.Count(hosted => hosted.Group == "carts"));
+    }
+
+    private static ReplicationSettings Settings(INodeStateStore store, params GroupDefinition[] groups) =>
+        new() { Cluster = "test", Self = new(1), Nodes = Infos, Groups = groups, NodeState = store };
+
+    private static GroupDefinition Group(string name) => new() { Name = name, Protocol = new RaftFactory(), Machine = () => new KeyValueMachine(), Shards = 4 };
+}

@@ -51,6 +51,7 @@ public sealed partial class RaftReplica
             return;
         }
 
+        Invariant.That(!_quiet, "who is quiet counts no time without a leader");
         DrawElectionTimeout();
         PostponeElection();
         bool voteIsBeingWritten = _role == RaftRole.Candidate && !_ownVoteCounts;

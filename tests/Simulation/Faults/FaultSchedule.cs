@@ -140,7 +140,7 @@ internal sealed class FaultSchedule
         foreach (SimulatedReplica other in _world.Replicas)
         {
             if (other.IsUp && Random.Chance(1, 4))
-                Tell(other, new Input.PeerHint(replica.Id, false), Random.Next(100 * Instant.Millisecond));
+                Doubt(other, replica.Id, Random.Next(100 * Instant.Millisecond));
         }
     }
 
@@ -253,7 +253,19 @@ internal sealed class FaultSchedule
     private void HintFalsely()
     {
         _world.Coverage.Count(CoverageItem.FalseHints);
-        Tell(Any(), new Input.PeerHint(Any().Id, Random.Chance(1, 3)), 1);
+        if (_world.GoesQuiet)
+            Doubt(Any(), Any().Id, 1);
+        else
+            Tell(Any(), new Input.PeerHint(Any().Id, Random.Chance(1, 3)), 1);
+    }
+
+    // Where shards go quiet, it is the multiplexer that says who is down, and it says who is up again.
+    private void Doubt(SimulatedReplica at, ReplicaId node, long delay)
+    {
+        if (_world.GoesQuiet)
+            _world.After(delay, () => at.Multiplexer.Doubt(node));
+        else
+            Tell(at, new Input.PeerHint(node, false), delay);
     }
 
     private void Tell(SimulatedReplica replica, Input input, long delay) => _world.Schedule(new Event

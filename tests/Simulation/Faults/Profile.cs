@@ -68,6 +68,9 @@ internal sealed record Profile(string Name)
     /// <summary>Of a hundred operations, so many are linearizable reads.</summary>
     public int Reads { get; init; } = 35;
 
+    /// <summary>Idle replicas go quiet after this; 0: one seed in four draws 100 ms, the others never do.</summary>
+    public long QuietAfter { get; init; }
+
     /// <summary>A client waits up to this long between two operations.</summary>
     public long ThinkTime { get; init; } = 60 * Instant.Millisecond;
 }
@@ -97,6 +100,12 @@ internal static class Profiles
         {
             Name = "reads", Weight = 2, Drop = 10, Late = 40, LateBy = 600 * Instant.Millisecond, IsolateLeader = 14, Partition = 5, Pause = 12, Clients = 8, Keys = 2,
             Reads = 60, ThinkTime = 10 * Instant.Millisecond, FaultGap = 400 * Instant.Millisecond,
+        },
+        Base with
+        {
+            // Long idle times, and faults that fall into them.
+            Name = "quiet", Weight = 2, QuietAfter = 100 * Instant.Millisecond, Clients = 2, ThinkTime = 8 * Instant.Second, FaultGap = 1500 * Instant.Millisecond,
+            Late = 5, Damage = 0, WriteFailure = 6, Partition = 5, OneWay = 4, FalseHint = 4, Pause = 4,
         },
         Base with
         {

@@ -33,6 +33,9 @@ internal interface ISimulatedProtocol
 
     IInvariants CreateInvariants(SimulatedWorld world);
 
+    /// <summary>Whether the replica has stopped its timers because nobody uses the shard.</summary>
+    bool IsQuiet(IProtocol protocol);
+
     /// <summary>Whether the replica takes itself for the one that orders commands, and in which term.</summary>
     bool IsLeader(IProtocol protocol, out long term);
 }

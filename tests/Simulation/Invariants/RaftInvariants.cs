@@ -21,6 +21,7 @@ internal sealed class SimulatedRaft : ISimulatedProtocol
             ElectionMinMicros = electionMin,
             ElectionMaxMicros = electionMin + 10 * Instant.Millisecond + random.Next(profile.ElectionSpread),
             HintDelayMicros = 20 * Instant.Millisecond,
+            QuietAfterMicros = profile.QuietAfter,
             MaxBatchBytes = profile.MaxBatchBytes,
             MaxInFlightMessages = (int)(1 + random.Next(6)),
             CheckpointEntries = profile.CheckpointEntries,
@@ -28,6 +29,8 @@ internal sealed class SimulatedRaft : ISimulatedProtocol
             CheckpointRetryMicros = 200 * Instant.Millisecond,
         });
     }
+
+    public bool IsQuiet(IProtocol protocol) => ((RaftReplica)protocol).IsQuiet;
 
     public IInvariants CreateInvariants(SimulatedWorld world) => new RaftInvariants(world);
 
@@ -122,6 +125,16 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
             Elected(replica, view);
         if (raft.CommitIndex != view.Commit)
             Committed(replica, view, raft.CommitIndex);
+        if (raft.IsQuiet != view.IsQuiet)
+            Quieted(replica, view, raft);
+    }
+
+    private void Quieted(SimulatedReplica replica, View view, RaftReplica raft)
+    {
+        view.IsQuiet = raft.IsQuiet;
+        world.Coverage.Count(raft.IsQuiet ? CoverageItem.WentQuiet : CoverageItem.WokeUp);
+        if (raft.IsQuiet && view.Log.LastIndex != view.Commit)
+            throw new RuleBrokenException("quiet replicas have nothing under way", $"{replica.Id} goes quiet at {view.Commit} with a log to {view.Log.LastIndex}");
     }
 
     private void Elected(SimulatedReplica replica, View view)
@@ -212,6 +225,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         public long Commit { get; set; }
         public long Term { get; set; }
         public bool Leads { get; set; }
+        public bool IsQuiet { get; set; }
 
         public void Reset(long baseIndex, long baseTerm, IReadOnlyList<EntryBatch> log)
         {
@@ -220,6 +234,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
             Writing.Clear();
             Commit = baseIndex;
             Leads = false;
+            IsQuiet = false;
             Term = 0;
         }
     }

@@ -6,7 +6,7 @@ internal enum EventKind : byte
     /// <summary>A replica's process starts and recovers.</summary>
     Start,
 
-    /// <summary>A message arrives. A: sender and channel. Payload: its bytes.</summary>
+    /// <summary>A message arrives. A: sender and channel. B: <see cref="Event.Bundled"/> if it came in a bundle. Payload: its bytes.</summary>
     Deliver,
 
     /// <summary>A timer runs out. A: timer and generation.</summary>
@@ -45,6 +45,15 @@ internal enum EventKind : byte
     /// <summary>An answer arrives at a client. Target: the client. Payload: the answer.</summary>
     Answer,
 
+    /// <summary>A bundle arrives at a node's multiplexer. A: sender. Payload: its bytes.</summary>
+    Bundle,
+
+    /// <summary>A multiplexer's beat.</summary>
+    MultiplexerTick,
+
+    /// <summary>A multiplexer sends what has gathered.</summary>
+    MultiplexerFlush,
+
     /// <summary>The next fault.</summary>
     Fault,
 
@@ -56,6 +65,7 @@ internal enum EventKind : byte
 internal struct Event
 {
     public const int Any = -1;
+    public const long Bundled = 1;
 
     public long Time;
     public EventKind Kind;

@@ -16,7 +16,12 @@ internal sealed class SimulatedNetwork(SimulatedWorld world, int nodes)
 
     public bool IsCut(ReplicaId from, ReplicaId to) => _cut[Link(from, to)];
 
-    public void Send(ReplicaId from, ReplicaId to, PeerChannel channel, byte[] bytes)
+    public void Send(ReplicaId from, ReplicaId to, PeerChannel channel, byte[] bytes) =>
+        Send(from, to, EventKind.Deliver, ((long)from.Value << 8) | (byte)channel, bytes);
+
+    public void SendBundle(ReplicaId from, ReplicaId to, byte[] bytes) => Send(from, to, EventKind.Bundle, (long)from.Value << 8, bytes);
+
+    private void Send(ReplicaId from, ReplicaId to, EventKind kind, long a, byte[] bytes)
     {
         world.Mix(Crc32C.Compute(bytes));
         if (world.Chance(world.Profile.Drop))
@@ -25,15 +30,15 @@ internal sealed class SimulatedNetwork(SimulatedWorld world, int nodes)
             return;
         }
 
-        Deliver(from, to, channel, bytes);
+        Deliver(from, to, kind, a, bytes);
         if (world.Chance(world.Profile.Duplicate))
         {
             world.Coverage.Count(CoverageItem.Duplicated);
-            Deliver(from, to, channel, bytes);
+            Deliver(from, to, kind, a, bytes);
         }
     }
 
-    private void Deliver(ReplicaId from, ReplicaId to, PeerChannel channel, byte[] bytes)
+    private void Deliver(ReplicaId from, ReplicaId to, EventKind kind, long a, byte[] bytes)
     {
         long arrival = world.Time + 50 + world.Random.Next(world.Profile.Latency);
         if (world.Chance(world.Profile.Late))
@@ -46,10 +51,10 @@ internal sealed class SimulatedNetwork(SimulatedWorld world, int nodes)
         world.Schedule(new Event
         {
             Time = arrival,
-            Kind = EventKind.Deliver,
+            Kind = kind,
             Target = to.Value,
             Incarnation = Event.Any,
-            A = ((long)from.Value << 8) | (byte)channel,
+            A = a,
             Payload = bytes,
         });
     }

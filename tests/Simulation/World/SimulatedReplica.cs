@@ -17,6 +17,7 @@ internal sealed class SimulatedReplica : IReplicaHost
     private long _lastTimer;
     private bool _flushScheduled;
     private bool _starting;
+    private bool _atABeat;
     private bool _toldFull;
     private long _repeatsCounted;
 
@@ -25,11 +26,13 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world = world;
         Id = new ReplicaId(number);
         Disk = new SimulatedDisk(world.Random, world.Coverage);
+        Multiplexer = new SimulatedMultiplexer(world, this);
     }
 
     public ReplicaId Id { get; }
     public int Incarnation { get; private set; }
     public SimulatedDisk Disk { get; }
+    public SimulatedMultiplexer Multiplexer { get; }
     public SimulatedClock Clock { get; } = new();
     public IProtocol? Protocol { get; private set; }
     public bool IsUp => _driver is not null;
@@ -46,7 +49,13 @@ internal sealed class SimulatedReplica : IReplicaHost
 
     public void Start()
     {
-        Clock.Boot(_world.Time, _world.Random.Next(1L << 40), _world.Random.Next(100_000) - 50_000);
+        if (!Multiplexer.IsRunning)
+        {
+            Clock.Boot(_world.Time, _world.Random.Next(1L << 40), _world.Random.Next(100_000) - 50_000);
+            if (_world.GoesQuiet)
+                Multiplexer.Start();
+        }
+
         RecoveredState recovered = Disk.Recover(out IReadOnlyList<ReadOnlyMemory<byte>> segments);
         _world.Coverage.Count(CoverageItem.Recoveries, recovered.LastLsn > 0 ? 1 : 0);
         _world.Coverage.Count(CoverageItem.RecoveriesFromCheckpoint, recovered.Checkpoint is not null ? 1 : 0);
@@ -60,6 +69,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _starting = true;
         _driver.Start(recovered, segments);
         _starting = false;
+        Multiplexer.ReplicaStarted();
         AfterStep();
     }
 
@@ -71,6 +81,16 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Trace?.Write(_world.Time, Id.ToString(), "crashes");
         EndSavingByCrash();
         Disk.Crash();
+        Multiplexer.Crash();
+        End();
+    }
+
+    /// <summary>Only the replica stops, its node goes on; what was being written ends as it may.</summary>
+    public void Stop()
+    {
+        _world.Trace?.Write(_world.Time, Id.ToString(), "stops");
+        EndSavingByCrash();
+        Disk.Crash();
         End();
     }
 
@@ -80,6 +100,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _driver = null;
         Protocol = null;
         Incarnation++;
+        Multiplexer.ReplicaStopped();
         PausedUntil = 0;
         FailNextCheckpoint = false;
         _flushScheduled = false;
@@ -105,10 +126,12 @@ internal sealed class SimulatedReplica : IReplicaHost
         switch (happened.Kind)
         {
             case EventKind.Deliver:
+                _atABeat = happened.B == Event.Bundled;
                 Deliver(new ReplicaId((int)(happened.A >> 8)), (PeerChannel)(happened.A & 0xFF), (byte[])happened.Payload!);
                 break;
             case EventKind.Timer when _timers[happened.A] == happened.B:
                 _timers[happened.A] = 0;
+                _atABeat = true;
                 _world.Trace?.Write(_world.Time, Id.ToString(), $"timer {happened.A}");
                 _driver!.TimerFired(new TimerId((byte)happened.A), _generations[happened.A]);
                 break;
@@ -141,6 +164,7 @@ internal sealed class SimulatedReplica : IReplicaHost
                 break;
         }
 
+        _atABeat = false;
         if (IsUp)
             AfterStep();
     }
@@ -364,7 +388,10 @@ internal sealed class SimulatedReplica : IReplicaHost
     {
         _world.Trace?.Write(_world.Time, Id.ToString(), $"   -> {to} {Trace.Describe(message)}");
         _world.Coverage.Count(CoverageItem.Fetches, message is ManifestRequest ? 1 : 0);
-        _world.Network.Send(Id, to, channel, message.ToBytes());
+        if (message.IsBeat && _atABeat && Multiplexer.IsRunning)
+            Multiplexer.Beat(to, message);
+        else
+            _world.Network.Send(Id, to, channel, message.ToBytes());
     }
 
     public void Arm(TimerId timer, long generation, long delayMicros)

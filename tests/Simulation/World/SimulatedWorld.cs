@@ -2,6 +2,7 @@ using ActorRepl.Protocols.Checking;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
+using ActorRepl.Protocols.Multiplex;
 using ActorRepl.Simulation.Faults;
 using ActorRepl.Simulation.Invariants;
 using ActorRepl.Simulation.Run;
@@ -28,7 +29,12 @@ internal sealed class SimulatedWorld
     public SimulatedWorld(ISimulatedProtocol protocol, ulong seed, Profile profile, Trace? trace)
     {
         Random = new DeterministicRandom(seed);
+        if (profile.QuietAfter == 0 && Random.Chance(1, 4))
+            profile = profile with { QuietAfter = 100 * Instant.Millisecond };
         Profile = profile;
+        GoesQuiet = profile.QuietAfter > 0;
+        long beat = (20 + Random.Next(80)) * Instant.Millisecond;
+        MultiplexerOptions = new MultiplexerOptions { BeatMicros = beat, SilenceMicros = 3 * beat + Random.Next(500 * Instant.Millisecond) };
         Trace = trace;
         Protocol = protocol;
         Factory = protocol.CreateFactory(profile, Random);
@@ -61,6 +67,10 @@ internal sealed class SimulatedWorld
     public Trace? Trace { get; }
     public Profile Profile { get; private set; }
     public SessionOptions Sessions { get; }
+
+    /// <summary>Idle replicas go quiet, and each node has a multiplexer.</summary>
+    public bool GoesQuiet { get; }
+    public MultiplexerOptions MultiplexerOptions { get; }
     public DriverOptions DriverOptions { get; }
     public IReadOnlyList<ReplicaId> ReplicaIds { get; }
     public IReadOnlyList<SimulatedReplica> Replicas => _replicas;
@@ -193,9 +203,26 @@ internal sealed class SimulatedWorld
             case EventKind.FaultEnds:
                 ((Action)next.Payload!)();
                 break;
+            case EventKind.Bundle or EventKind.MultiplexerTick or EventKind.MultiplexerFlush:
+                StepMultiplexer(_replicas[next.Target - 1], next);
+                break;
             default:
                 StepReplica(_replicas[next.Target - 1], next);
                 break;
+        }
+    }
+
+    private void StepMultiplexer(SimulatedReplica node, in Event next)
+    {
+        if (node.PausedUntil > Time)
+        {
+            Event later = next;
+            later.Time = node.PausedUntil;
+            Schedule(later);
+        }
+        else if (next.Kind != EventKind.Bundle || !Network.IsCut(new ReplicaId((int)(next.A >> 8)), node.Id))
+        {
+            node.Multiplexer.Handle(next);
         }
     }
 
@@ -261,8 +288,34 @@ internal sealed class SimulatedWorld
         Until("all replicas catch up", () => Replicas.All(replica => replica.IsUp
             && replica.Status.AppliedIndex >= Agreement.LastIndex
             && replica.Status.AppliedIndex == Replicas[0].Status.AppliedIndex));
+        if (GoesQuiet)
+            FailInTheQuiet();
         CompareMachines();
         JudgeHistory();
+    }
+
+    /// <summary>Nobody asks anything any more: that the leader is gone must be noticed all the same.</summary>
+    private void FailInTheQuiet()
+    {
+        UntilQuiet();
+        LoseQuietLeader(leader => leader.Crash());
+        UntilQuiet();
+        LoseQuietLeader(leader => leader.Stop());
+        UntilQuiet();
+    }
+
+    private void UntilQuiet() => Until("idle replicas go quiet", () => Replicas.All(replica => replica.IsUp && Protocol.IsQuiet(replica.Protocol!)
+        && replica.Status.AppliedIndex == Replicas[0].Status.AppliedIndex));
+
+    private void LoseQuietLeader(Action<SimulatedReplica> end)
+    {
+        SimulatedReplica leader = Replicas.Single(replica => Protocol.IsLeader(replica.Protocol!, out _));
+        if (Replicas.Count(replica => replica != leader && replica.Status.Voter) <= Replicas.Count / 2)
+            return;
+        Coverage.Count(CoverageItem.QuietLeadersLost);
+        end(leader);
+        Until("a quiet group elects another leader", () => Replicas.Any(replica => replica.IsUp && Protocol.IsLeader(replica.Protocol!, out _)));
+        leader.StartLater(Random.Next(2 * Instant.Second));
     }
 
     private void CompareMachines()

@@ -28,9 +28,28 @@ public interface IReplicationClient
         string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default);
 
     /// <summary>
+    /// Sends a command or a query to a shard and returns at once; the receiver is told its outcome, exactly once and by the
+    /// default deadline. Costs the caller no task: for gateways that serve many clients on one thread.
+    /// </summary>
+    void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver);
+
+    /// <summary>
     /// A session numbers its commands, so that one sent again after an unknown outcome is applied once.
     /// </summary>
     IReplicationSession OpenSession(string group);
+}
+
+/// <summary>
+/// Is told what became of a request, on a thread that others wait for: it takes note and returns. It may be told before
+/// <see cref="IReplicationClient.Send"/> has returned.
+/// </summary>
+public interface IOutcomeReceiver
+{
+    /// <summary>The result is the receiver's to keep.</summary>
+    void OnResult(ReadOnlyMemory<byte> result);
+
+    /// <summary>A <see cref="ReplicationException"/>; anything else is a defect, and the outcome unknown.</summary>
+    void OnFailure(Exception failure);
 }
 
 /// <summary>A group as clients see it.</summary>

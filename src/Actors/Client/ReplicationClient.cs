@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
@@ -13,6 +14,9 @@ internal sealed class ReplicationClient : IReplicationClient
     private readonly RouterTable _routers;
     private readonly Dictionary<string, GroupInfo> _groups;
     private readonly ClientCall.Pool _pool = new();
+
+    // What is under way for receivers, so that none is left waiting when the actor system is gone.
+    private readonly ConcurrentDictionary<SentCall, bool> _sent = [];
 
     public ReplicationClient(ReplicationSettings settings, RouterTable routers, Task terminated)
     {
@@ -46,21 +50,44 @@ internal sealed class ReplicationClient : IReplicationClient
         return Call(group, shard, kind, query.ToArray(), options, cancellation);
     }
 
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver)
+    {
+        if (kind is not (RequestKind.Command or RequestKind.Read or RequestKind.StaleRead))
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, "a request is a command, a read or a stale read");
+        byte[] bytes = kind == RequestKind.Command ? CommandEnvelope.Encode(payload) : payload.ToArray();
+        var call = new SentCall(kind, bytes, Millis(null), receiver, _sent);
+        _sent.TryAdd(call, true);
+        Router(group, shard).Tell(call, ActorRefs.NoSender);
+        if (_pool.IsClosed)
+            call.Close();
+    }
+
     public IReplicationSession OpenSession(string group) => new ReplicationSession(this, Group(group));
 
     /// <summary>Nobody answers any more: ends every call that waits, and those to come.</summary>
-    internal void Close() => _pool.Close();
+    internal void Close()
+    {
+        _pool.Close();
+        foreach (SentCall call in _sent.Keys)
+            call.Close();
+    }
 
     /// <summary>One attempt with a payload that is already enveloped.</summary>
     internal ValueTask<ReadOnlyMemory<byte>> Call(
         string group, int shard, RequestKind kind, ReadOnlyMemory<byte> payload, RequestOptions? options, CancellationToken cancellation)
     {
-        IActorRef?[] routers = _routers.Of(group) ?? throw Unknown(group);
-        if ((uint)shard >= (uint)routers.Length)
-            throw new ArgumentOutOfRangeException(nameof(shard), shard, $"group '{group}' has shards 0 to {routers.Length - 1}");
+        IActorRef router = Router(group, shard);
         if (cancellation.IsCancellationRequested)
             return ValueTask.FromCanceled<ReadOnlyMemory<byte>>(cancellation);
-        return _pool.Rent().Start(kind, payload, Millis(options), routers[shard]!, cancellation);
+        return _pool.Rent().Start(kind, payload, Millis(options), router, cancellation);
+    }
+
+    private IActorRef Router(string group, int shard)
+    {
+        IActorRef?[] routers = _routers.Of(group) ?? throw Unknown(group);
+        return (uint)shard < (uint)routers.Length
+            ? routers[shard]!
+            : throw new ArgumentOutOfRangeException(nameof(shard), shard, $"group '{group}' has shards 0 to {routers.Length - 1}");
     }
 
     internal int Millis(RequestOptions? options)

@@ -28,6 +28,9 @@ internal sealed class LateClient : IReplicationClient
         string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
         Client.QueryShardAsync(group, shard, query, options, cancellation);
 
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver) =>
+        Client.Send(group, shard, kind, payload, receiver);
+
     public IReplicationSession OpenSession(string group) => Client.OpenSession(group);
 
     private IReplicationClient Client => _client

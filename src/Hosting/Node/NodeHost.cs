@@ -5,7 +5,6 @@ using ActorRepl.Hosting.Http;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Hosting.Redis;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -31,17 +30,16 @@ internal static class NodeHost
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = StopPatience);
         builder.Services.AddActorRepl(settings.Configure);
-        builder.Services.AddSingleton(new RedisGatewayOptions(settings.RedisGroup, settings.Redis));
+        builder.Services.AddSingleton(new RedisGatewayOptions(new IPEndPoint(IPAddress.Loopback, launch.Ports.Redis), settings.RedisGroup, settings.Redis)
+        {
+            MaxConnections = settings.MaxConnections,
+        });
         builder.Services.AddSingleton(provider => new RedisServer(Facts(launch, provider.GetRequiredService<IReplicationClient>()), settings.Redis));
-        builder.Services.AddSingleton<RedisConnectionHandler>();
-
-        // What is read is handed on at once, on the thread that read it: nothing in front of the routers blocks, and a
-        // change of threads costs a tenth of a write and a third of a read.
-        builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true).ConfigureKestrel(kestrel =>
+        builder.Services.AddHostedService<RedisGateway>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxConcurrentConnections = settings.MaxConnections;
-            kestrel.Listen(IPAddress.Loopback, launch.Ports.Redis, listen => listen.UseConnectionHandler<RedisConnectionHandler>());
             kestrel.Listen(IPAddress.Loopback, launch.Ports.Http);
         });
 

@@ -1,19 +1,15 @@
 using System.Buffers;
-using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using System.Text;
-using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
-using Microsoft.Extensions.Logging;
 
 namespace ActorRepl.Hosting.Redis;
 
 /// <summary>
-/// Commands of one connection that are under way together: one request a shard, answered in the order they came. A shard's
-/// commands keep their order inside its request; requests of different shards run in parallel.
+/// Commands of one connection that are under way together, answered in the order they came. A shard's commands keep their
+/// order inside its part; the parts of different shards run in parallel.
 /// </summary>
-internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespLimits limits, ILogger log)
+internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Action answered)
 {
     private enum Form : byte
     {
@@ -39,31 +35,46 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
     /// <summary>The longest reply to one command; an MGET of more is refused.</summary>
     private const long MaxReplyBytes = 64 << 20;
 
-    private readonly KeyValuePayload?[] _payloads = new KeyValuePayload?[group.Shards];
-    private readonly List<Task> _others = [];
-    private readonly KeyValueReplyReader[] _replies = new KeyValueReplyReader[group.Shards];
-    private readonly string?[] _errors = new string?[group.Shards];
-    private readonly int[] _answered = new int[group.Shards];
+    private readonly List<PipelinePart> _parts = [];
     private readonly List<Slot> _slots = [];
-    private readonly List<int> _operations = [];
+    private readonly List<PipelinePart> _operations = [];
     private readonly List<KeyValueReply> _collected = [];
-    private readonly ArrayBufferWriter<byte> _ready = new(256);
+    private readonly ArrayBufferWriter<byte> _ready = new(16);
     private int _sealed;
     private int _bytes;
+    private int _waiting;
 
-    public GroupInfo Group => group;
+    // How far the replies have been written, and what is known of the command that comes next.
+    private int _nextSlot;
+    private int _nextReady;
+    private int _nextOperation;
+    private string? _error;
+    private int _collectedOperations;
+    private long _collectedBytes;
+
+    public int Shards => gatherer.Group.Shards;
 
     public bool IsEmpty => _slots.Count == 0;
 
     public bool IsFull { get; private set; }
 
-    /// <summary>The operations of the shard that owns the key; the next operation goes there.</summary>
-    public KeyValuePayload For(ReadOnlySpan<byte> key) => ForShard(group.ShardOf(key));
+    /// <summary>Shards have not answered yet.</summary>
+    public bool IsWaiting => _waiting > 0;
 
-    public KeyValuePayload ForShard(int shard)
+    /// <summary>The operations of the shard that owns the key; the next operation goes there.</summary>
+    public KeyValuePayload For(ReadOnlySpan<byte> key, bool write) => ForShard(gatherer.Group.ShardOf(key), write);
+
+    public KeyValuePayload ForShard(int shard, bool write)
     {
-        _operations.Add(shard);
-        return _payloads[shard] ??= new KeyValuePayload();
+        if (gatherer.Filling[shard] is not { } part)
+        {
+            gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
+            _parts.Add(part);
+        }
+
+        part.Reads |= !write;
+        _operations.Add(part);
+        return part.Operations;
     }
 
     /// <summary>The command is answered by the operation just added.</summary>
@@ -89,71 +100,6 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         AnswerReady();
     }
 
-    /// <summary>Sends every shard its request and waits for all; what goes wrong becomes the replies of that shard's commands.</summary>
-    public async ValueTask ExecuteAsync()
-    {
-        int last = Array.FindLastIndex(_payloads, payload => payload is { Count: > 0 });
-        for (int shard = 0; shard < last; shard++)
-        {
-            if (_payloads[shard] is { Count: > 0 } payload)
-                _others.Add(ServeAsync(shard, payload).AsTask());
-        }
-
-        // At depth 1, and so for most clients, this is the only one: it costs no task of its own.
-        if (last >= 0)
-            await ServeAsync(last, _payloads[last]!).ConfigureAwait(false);
-        foreach (Task other in _others)
-            await other.ConfigureAwait(false);
-    }
-
-    /// <summary>Writes the replies in order; false: the client no longer takes them.</summary>
-    public async ValueTask<bool> WriteAsync(ReplyStream output)
-    {
-        int ready = 0, operation = 0;
-        foreach (Slot slot in _slots)
-        {
-            if (slot.Form == Form.Ready)
-            {
-                output.Writer.Write(_ready.WrittenSpan.Slice(ready, slot.Length));
-                ready += slot.Length;
-            }
-            else
-            {
-                string? error = await CollectAsync(slot, operation).ConfigureAwait(false);
-                WriteReplies(output.Writer, slot, error);
-                operation += slot.Length;
-            }
-
-            if (!await output.FlushIfLargeAsync().ConfigureAwait(false))
-                return false;
-        }
-
-        return await output.FlushAsync().ConfigureAwait(false);
-    }
-
-    public void Clear()
-    {
-        for (int shard = 0; shard < _payloads.Length; shard++)
-        {
-            // A payload that once held large values is not kept for the life of the connection.
-            if (_payloads[shard]?.Length > limits.MaxChunkBytes)
-                _payloads[shard] = null;
-            _payloads[shard]?.Clear();
-            _replies[shard] = default;
-            _errors[shard] = null;
-            _answered[shard] = 0;
-        }
-
-        _others.Clear();
-        _slots.Clear();
-        _operations.Clear();
-        _collected.Clear();
-        _ready.ResetWrittenCount();
-        _sealed = 0;
-        _bytes = 0;
-        IsFull = false;
-    }
-
     /// <summary>
     /// Counts the bytes of a command against the limit of what may be under way; false: it has to wait for the next
     /// pipeline. A command that is longer than the limit goes alone, and so no request grows beyond one command or the limit.
@@ -166,91 +112,162 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         return true;
     }
 
+    /// <summary>No more commands come: every shard's part goes on its way.</summary>
+    public void Send()
+    {
+        Invariant.That(_waiting == 0, "a pipeline is sent once");
+        _waiting = _parts.Count;
+        foreach (PipelinePart part in _parts)
+        {
+            gatherer.Filling[part.Shard] = null;
+            gatherer.Add(part);
+        }
+    }
+
+    /// <summary>One part has its answer.</summary>
+    public void OnAnswered()
+    {
+        Invariant.That(_waiting > 0, "a part is answered once");
+        if (--_waiting == 0)
+            answered();
+    }
+
+    /// <summary>
+    /// Writes replies in order until all are written (true), the output holds <paramref name="large"/> bytes, or a shard has
+    /// to be asked again (<see cref="IsWaiting"/>).
+    /// </summary>
+    public bool Write(ArrayBufferWriter<byte> output, int large)
+    {
+        for (; _nextSlot < _slots.Count; _nextSlot++)
+        {
+            if (output.WrittenCount >= large)
+                return false;
+            Slot slot = _slots[_nextSlot];
+            if (slot.Form == Form.Ready)
+            {
+                output.Write(_ready.WrittenSpan.Slice(_nextReady, slot.Length));
+                _nextReady += slot.Length;
+                continue;
+            }
+
+            if (!Collect(slot))
+                return false;
+            WriteReplies(output, slot);
+            _nextOperation += slot.Length;
+            _collected.Clear();
+            _error = null;
+            _collectedBytes = 0;
+        }
+
+        return true;
+    }
+
+    /// <summary>The connection is gone, perhaps in the middle of a command.</summary>
+    public void Abandon()
+    {
+        foreach (PipelinePart part in _parts)
+        {
+            if (ReferenceEquals(gatherer.Filling[part.Shard], part))
+                gatherer.Filling[part.Shard] = null;
+        }
+    }
+
+    public void Clear()
+    {
+        Invariant.That(_waiting == 0, "what is under way is not forgotten");
+        foreach (PipelinePart part in _parts)
+            gatherer.Return(part);
+        _parts.Clear();
+        _slots.Clear();
+        _operations.Clear();
+        _ready.ResetWrittenCount();
+        _sealed = 0;
+        _bytes = 0;
+        _nextSlot = 0;
+        _nextReady = 0;
+        _nextOperation = 0;
+        IsFull = false;
+    }
+
     private void Close(Slot slot)
     {
         _slots.Add(slot);
         IsFull |= _slots.Count >= limits.MaxChunkCommands || _ready.WrittenCount >= limits.MaxChunkBytes;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask ServeAsync(int shard, KeyValuePayload payload)
+    /// <summary>Takes the replies to a command's operations, and what is wrong with one of them; false: a shard is asked again.</summary>
+    private bool Collect(Slot slot)
     {
-        try
+        for (int i = _nextOperation + _collectedOperations; i < _nextOperation + slot.Length; i++)
         {
-            _replies[shard] = KeyValueCodec.Replies(payload.IsReadOnly
-                ? await client.QueryShardAsync(group.Name, shard, payload.ToArray()).ConfigureAwait(false)
-                : await client.ExecuteOnShardAsync(group.Name, shard, payload.ToArray()).ConfigureAwait(false));
-        }
-        catch (ReplicationException refused)
-        {
-            _errors[shard] = RedisErrors.Refused(refused);
-        }
-        catch (Exception failure) when (failure is not OutOfMemoryException)
-        {
-            log.LogError(failure, "A request to {Group}/{Shard} failed in a way that no client should see", group.Name, shard);
-            _errors[shard] = "UNKNOWN internal error (the outcome is unknown: it may yet take effect)";
-        }
-    }
-
-    /// <summary>Takes the replies to a command's operations from its shards; returns what is wrong with one of them.</summary>
-    private async ValueTask<string?> CollectAsync(Slot slot, int firstOperation)
-    {
-        _collected.Clear();
-        string? error = null;
-        long bytes = 0;
-        for (int i = firstOperation; i < firstOperation + slot.Length; i++)
-        {
-            int shard = _operations[i];
-            KeyValueReply reply = Next(shard);
+            PipelinePart part = _operations[i];
+            KeyValueReply reply = Next(part);
             if (reply.Kind == KeyValueReplyKind.Error && reply.Bytes.Span.StartsWith(KeyValueMachine.ResultFull))
             {
-                reply = await AskAgainAsync(shard).ConfigureAwait(false);
+                if (part.Writes)
+                {
+                    // What follows it has been written already, and another read would see too much.
+                    reply = new KeyValueReply(KeyValueReplyKind.Error, "TRYAGAIN the values are too long for a pipeline that also writes; read this one by itself"u8.ToArray());
+                }
+                else if (!part.Alone || part.Answered > 0)
+                {
+                    AskAgain(part);
+                    return false;
+                }
             }
 
-            _answered[shard]++;
-            bytes += reply.Bytes.Length;
+            part.Answered++;
+            _collectedOperations++;
+            _collectedBytes += reply.Bytes.Length;
             if (reply.Kind == KeyValueReplyKind.Error)
-                error = RedisErrors.LessCertain(error, reply.Error);
-            else if (bytes > MaxReplyBytes)
-                error ??= $"ERR the reply would exceed {MaxReplyBytes} bytes";
+                _error = RedisErrors.LessCertain(_error, reply.Error);
+            else if (_collectedBytes > MaxReplyBytes)
+                _error ??= $"ERR the reply would exceed {MaxReplyBytes} bytes";
             else
                 _collected.Add(reply);
         }
 
-        bool doneInPart = error is not null && slot.Form == Form.WrittenSum && _collected.Count > 0;
-        return doneInPart ? RedisErrors.DoneInPart(error!) : error;
+        _collectedOperations = 0;
+        if (_error is not null && slot.Form == Form.WrittenSum && _collected.Count > 0)
+            _error = RedisErrors.DoneInPart(_error);
+        return true;
     }
 
-    private KeyValueReply Next(int shard)
+    private static KeyValueReply Next(PipelinePart part)
     {
-        if (_errors[shard] is { } refused)
+        if (part.Error is { } refused)
             return new KeyValueReply(KeyValueReplyKind.Error, Encoding.UTF8.GetBytes(refused));
-        return _replies[shard].Next(out KeyValueReply reply) ? reply : new KeyValueReply(KeyValueReplyKind.Error, "ERR the reply is missing"u8.ToArray());
+        KeyValueReplyReader replies = part.Replies;
+        bool more = replies.Next(out KeyValueReply reply);
+        part.Replies = replies;
+        return more ? reply : new KeyValueReply(KeyValueReplyKind.Error, "ERR the reply is missing"u8.ToArray());
     }
 
     /// <summary>
-    /// The values of a shard did not fit into one result: asks for those that have not been answered yet, and returns the
-    /// first. Only now, when the client has taken the ones before, so that a connection never holds more than one result
-    /// of a shard.
+    /// The values of a shard did not fit into one result: asks for those that have not been answered yet. Only now, when
+    /// the client has taken the ones before, so that a connection never holds more than one result of a shard.
     /// </summary>
-    private async ValueTask<KeyValueReply> AskAgainAsync(int shard)
+    private void AskAgain(PipelinePart part)
     {
-        KeyValuePayload payload = _payloads[shard]!;
-
-        // What follows a read in a pipeline that writes has been written already: another read would see too much.
-        if (!payload.IsReadOnly)
-            return new KeyValueReply(KeyValueReplyKind.Error, "TRYAGAIN the values are too long for a pipeline that also writes; read this one by itself"u8.ToArray());
-
-        var rest = new KeyValuePayload();
-        KeyValueOperationReader operations = KeyValueCodec.Operations(payload.ToArray());
+        PipelinePart rest = gatherer.RentPart(this, part.Shard);
+        KeyValueOperationReader operations = KeyValueCodec.Operations(part.Operations.ToArray());
         for (int i = 0; operations.Next(out KeyValueOperation operation); i++)
         {
-            if (i >= _answered[shard])
-                Repeat(operation, rest);
+            if (i >= part.Answered)
+                Repeat(operation, rest.Operations);
         }
 
-        await ServeAsync(shard, rest).ConfigureAwait(false);
-        return Next(shard);
+        rest.Reads = rest.Alone = true;
+        for (int i = 0; i < _operations.Count; i++)
+        {
+            if (ReferenceEquals(_operations[i], part))
+                _operations[i] = rest;
+        }
+
+        _parts[_parts.IndexOf(part)] = rest;
+        gatherer.Return(part);
+        _waiting = 1;
+        gatherer.Add(rest);
     }
 
     private static void Repeat(in KeyValueOperation read, KeyValuePayload target) => _ = read.Kind switch
@@ -262,17 +279,17 @@ internal sealed class Pipeline(IReplicationClient client, GroupInfo group, RespL
         _ => throw new InvariantViolationException($"{read.Kind} is no read"),
     };
 
-    private void WriteReplies(PipeWriter output, Slot slot, string? error)
+    private void WriteReplies(ArrayBufferWriter<byte> output, Slot slot)
     {
-        if (error is not null)
-            output.WriteError(error);
+        if (_error is not null)
+            output.WriteError(_error);
         else if (slot.Form is Form.Sum or Form.WrittenSum)
             output.WriteInteger(_collected.Sum(reply => reply.Integer));
         else
             WriteCollected(output, slot);
     }
 
-    private void WriteCollected(PipeWriter output, Slot slot)
+    private void WriteCollected(ArrayBufferWriter<byte> output, Slot slot)
     {
         if (slot.Form == Form.Array)
             output.WriteArrayHeader(_collected.Count);

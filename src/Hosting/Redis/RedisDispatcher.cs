@@ -76,7 +76,7 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
         }
 
         ReadOnlySpan<byte> key = command[1];
-        KeyValuePayload operations = pipeline.For(key);
+        KeyValuePayload operations = pipeline.For(key, write: id is not (RedisCommandId.Get or RedisCommandId.StrLen));
         _ = id switch
         {
             RedisCommandId.Get => operations.Get(key),
@@ -95,7 +95,7 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
         for (int i = 1; i < command.Count; i++)
         {
             ReadOnlySpan<byte> key = command[i];
-            KeyValuePayload operations = pipeline.For(key);
+            KeyValuePayload operations = pipeline.For(key, write: id == RedisCommandId.Del);
             _ = id switch
             {
                 RedisCommandId.MGet => operations.Get(key),
@@ -113,9 +113,9 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
 
     private static void CountKeys(Pipeline pipeline)
     {
-        for (int shard = 0; shard < pipeline.Group.Shards; shard++)
-            pipeline.ForShard(shard).CountKeys();
-        pipeline.AnswerSum(pipeline.Group.Shards);
+        for (int shard = 0; shard < pipeline.Shards; shard++)
+            pipeline.ForShard(shard, write: false).CountKeys();
+        pipeline.AnswerSum(pipeline.Shards);
     }
 
     private bool Unkeyed(RedisCommand known, RespParser command, Pipeline pipeline)

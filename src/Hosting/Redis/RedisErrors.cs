@@ -10,6 +10,8 @@ internal static class RedisErrors
     public const string Syntax = "ERR syntax error";
     public const string NotAnInteger = "ERR value is not an integer or out of range";
 
+    public const string Internal = "UNKNOWN internal error (the outcome is unknown: it may yet take effect)";
+
     private const int QuotedLimit = 128;
 
     public static string WrongArity(string command) => $"ERR wrong number of arguments for '{command}' command";

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Text;
 
 namespace ActorRepl.Hosting.Redis;
@@ -21,14 +20,14 @@ internal enum ParseStatus
 /// <summary>
 /// Reads RESP2 requests (arrays of bulk strings, and inline commands) from a buffer that grows: what was read of a command
 /// that is not whole yet is remembered and never scanned again. Arguments are slices of the buffer, without a copy, unless
-/// the command is inline or lies in several segments.
+/// the command is inline.
 /// </summary>
-internal sealed class RespParser(RespLimits limits) : IDisposable
+internal sealed class RespParser(RespLimits limits)
 {
-    private const int HeaderBytes = 32;
-    private readonly byte[] _header = new byte[HeaderBytes];
-    private (int Offset, int Length)[] _arguments = new (int, int)[8];
-    private byte[] _scratch = [];
+    // A number's digits, with some room for what is none.
+    private const int NumberBytes = 32;
+
+    private (int Offset, int Length)[] _arguments = new (int, int)[4];
     private ReadOnlyMemory<byte> _source;
     private int _position;
     private int _expected;
@@ -44,6 +43,9 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
     /// <summary>After <see cref="ParseStatus.Broken"/>: what Redis says of such bytes.</summary>
     public string Error { get; private set; } = "";
 
+    /// <summary>Of a command that is not whole yet: where its bytes end at the least, as far as is known.</summary>
+    public int Needed => _started && _bulkLength >= 0 ? _position + _bulkLength + 2 : 0;
+
     /// <summary>Valid until the next call of <see cref="Parse"/>, and as long as the buffer is.</summary>
     public ReadOnlySpan<byte> this[int index] => _source.Span.Slice(_arguments[index].Offset, _arguments[index].Length);
 
@@ -51,40 +53,39 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
     /// Reads one command. The buffer begins with the command's first byte, also when called again after
     /// <see cref="ParseStatus.Incomplete"/> with the same bytes and more.
     /// </summary>
-    public ParseStatus Parse(in ReadOnlySequence<byte> buffer)
+    public ParseStatus Parse(ReadOnlyMemory<byte> buffer)
     {
+        ReadOnlySpan<byte> bytes = buffer.Span;
         if (!_started)
         {
-            if (buffer.IsEmpty)
+            if (bytes.IsEmpty)
                 return ParseStatus.Incomplete;
-            if (At(buffer, 0) != '*')
-                return ParseInline(buffer);
-            ParseStatus status = ParseArrayHeader(buffer);
+            if (bytes[0] != '*')
+                return ParseInline(bytes);
+            ParseStatus status = ParseArrayHeader(bytes);
             if (!_started)
                 return status;
         }
 
         while (Count < _expected)
         {
-            if (_bulkLength < 0 && ParseBulkHeader(buffer) is var header and not ParseStatus.Command)
+            if (_bulkLength < 0 && ParseBulkHeader(bytes) is var header and not ParseStatus.Command)
                 return header;
             int end = _position + _bulkLength + 2;
-            if (buffer.Length < end)
+            if (bytes.Length < end)
                 return ParseStatus.Incomplete;
             AddArgument(_position, _bulkLength);
             _position = end;
             _bulkLength = -1;
         }
 
-        _source = Contiguous(buffer, _position);
+        _source = buffer;
         return Done(ParseStatus.Command, _position);
     }
 
-    public void Dispose() => ReturnScratch();
-
-    private ParseStatus ParseArrayHeader(in ReadOnlySequence<byte> buffer)
+    private ParseStatus ParseArrayHeader(ReadOnlySpan<byte> bytes)
     {
-        ParseStatus status = ParseNumber(buffer, 0, "invalid multibulk length", out long count, out int end);
+        ParseStatus status = ParseNumber(bytes, 1, "invalid multibulk length", out long count, out int end);
         if (status != ParseStatus.Command)
             return status;
         if (count <= 0)
@@ -98,14 +99,14 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
         return ParseStatus.Command;
     }
 
-    private ParseStatus ParseBulkHeader(in ReadOnlySequence<byte> buffer)
+    private ParseStatus ParseBulkHeader(ReadOnlySpan<byte> bytes)
     {
-        if (buffer.Length <= _position)
+        if (bytes.Length <= _position)
             return ParseStatus.Incomplete;
-        byte marker = At(buffer, _position);
+        byte marker = bytes[_position];
         if (marker != '$')
             return Broken($"expected '$', got '{(marker is >= 0x20 and < 0x7f ? (char)marker : '?')}'");
-        ParseStatus status = ParseNumber(buffer, _position, "invalid bulk length", out long length, out int end);
+        ParseStatus status = ParseNumber(bytes, _position + 1, "invalid bulk length", out long length, out int end);
         if (status != ParseStatus.Command)
             return status;
         if (length < 0 || length > limits.MaxBulkBytes)
@@ -117,39 +118,50 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
         return ParseStatus.Command;
     }
 
-    /// <summary>Reads the decimal number between the marker at <paramref name="start"/> and CR LF.</summary>
-    private ParseStatus ParseNumber(in ReadOnlySequence<byte> buffer, int start, string error, out long number, out int end)
+    /// <summary>Reads the decimal number from <paramref name="start"/> to CR LF.</summary>
+    private ParseStatus ParseNumber(ReadOnlySpan<byte> bytes, int start, string error, out long number, out int end)
     {
-        ReadOnlySpan<byte> window = Window(buffer, start + 1);
+        // Mostly one to three digits: cheaper read than searched for.
+        number = 0;
+        int position = start;
+        while (position < bytes.Length && position - start < 18 && bytes[position] is >= (byte)'0' and <= (byte)'9')
+            number = number * 10 + (bytes[position++] - '0');
+        end = position + 2;
+        if (position > start && position + 1 < bytes.Length && bytes[position] == '\r' && bytes[position + 1] == '\n')
+            return ParseStatus.Command;
+        return ParseUnusualNumber(bytes[Math.Min(start, bytes.Length)..], start, error, out number, out end);
+    }
+
+    // Signs, leading zeros beyond measure, half a number, or none.
+    private ParseStatus ParseUnusualNumber(ReadOnlySpan<byte> bytes, int start, string error, out long number, out int end)
+    {
+        ReadOnlySpan<byte> window = bytes[..Math.Min(bytes.Length, NumberBytes)];
         int length = window.IndexOf("\r\n"u8);
-        end = start + 1 + length + 2;
+        end = start + length + 2;
         number = 0;
         if (length < 0)
-            return window.Length < HeaderBytes ? ParseStatus.Incomplete : Broken(error);
+            return window.Length < NumberBytes ? ParseStatus.Incomplete : Broken(error);
         return Utf8Parser.TryParse(window[..length], out number, out int used) && used == length ? ParseStatus.Command : Broken(error);
     }
 
-    private ParseStatus ParseInline(in ReadOnlySequence<byte> buffer)
+    private ParseStatus ParseInline(ReadOnlySpan<byte> bytes)
     {
-        var reader = new SequenceReader<byte>(buffer);
-        if (!reader.TryReadTo(out ReadOnlySequence<byte> line, (byte)'\n'))
-            return buffer.Length > limits.MaxInlineBytes ? Broken("too big inline request") : ParseStatus.Incomplete;
-        if (line.Length > limits.MaxInlineBytes)
+        int length = bytes.IndexOf((byte)'\n');
+        if (length < 0)
+            return bytes.Length > limits.MaxInlineBytes ? Broken("too big inline request") : ParseStatus.Incomplete;
+        if (length > limits.MaxInlineBytes)
             return Broken("too big inline request");
-
-        int length = (int)line.Length;
-        EnsureScratch(2 * length);
-        Span<byte> text = _scratch.AsSpan(length, length);
-        line.CopyTo(text);
+        ReadOnlySpan<byte> text = bytes[..length];
         if (text.EndsWith("\r"u8))
             text = text[..^1];
 
-        // Unquoted text is never longer than what it was quoted as, so the arguments fit below the line itself.
+        // Unquoted text is never longer than what it was quoted as.
+        byte[] unquoted = new byte[text.Length];
         Count = 0;
-        var splitter = new InlineSplitter(text, _scratch.AsSpan(0, length));
+        var splitter = new InlineSplitter(text, unquoted);
         while (splitter.Next(out int offset, out int size))
             AddArgument(offset, size);
-        _source = _scratch;
+        _source = unquoted;
         if (splitter.Unbalanced)
             return Broken("unbalanced quotes in request");
         if (Count > limits.MaxArguments)
@@ -162,50 +174,6 @@ internal sealed class RespParser(RespLimits limits) : IDisposable
         if (Count == _arguments.Length)
             Array.Resize(ref _arguments, 2 * _arguments.Length);
         _arguments[Count++] = (offset, length);
-    }
-
-    private ReadOnlySpan<byte> Window(in ReadOnlySequence<byte> buffer, int start)
-    {
-        int length = (int)Math.Min(HeaderBytes, buffer.Length - start);
-        if (length <= 0)
-            return [];
-        if (buffer.FirstSpan.Length >= start + length)
-            return buffer.FirstSpan.Slice(start, length);
-        buffer.Slice(start, length).CopyTo(_header);
-        return _header.AsSpan(0, length);
-    }
-
-    private static byte At(in ReadOnlySequence<byte> buffer, int position)
-    {
-        if (position < buffer.FirstSpan.Length)
-            return buffer.FirstSpan[position];
-        new SequenceReader<byte>(buffer.Slice(position)).TryPeek(out byte value);
-        return value;
-    }
-
-    private ReadOnlyMemory<byte> Contiguous(in ReadOnlySequence<byte> buffer, int length)
-    {
-        if (buffer.First.Length >= length)
-            return buffer.First;
-        EnsureScratch(length);
-        buffer.Slice(0, length).CopyTo(_scratch);
-        return _scratch;
-    }
-
-    private void EnsureScratch(int length)
-    {
-        const int Keep = 64 * 1024;
-        if (_scratch.Length >= length && (_scratch.Length <= Keep || length > Keep))
-            return;
-        ReturnScratch();
-        _scratch = ArrayPool<byte>.Shared.Rent(length);
-    }
-
-    private void ReturnScratch()
-    {
-        if (_scratch.Length > 0)
-            ArrayPool<byte>.Shared.Return(_scratch);
-        _scratch = [];
     }
 
     private ParseStatus Done(ParseStatus status, int consumed)

@@ -135,6 +135,15 @@ public sealed class KeyValuePayload
     /// <summary>The payload itself, until it is added to or cleared.</summary>
     public ReadOnlyMemory<byte> Written => _bytes.WrittenMemory;
 
+    /// <summary>Adds all operations of another payload behind those that are here.</summary>
+    public KeyValuePayload Add(KeyValuePayload other)
+    {
+        _bytes.Write(other._bytes.WrittenSpan[1..]);
+        Count += other.Count;
+        IsReadOnly &= other.IsReadOnly;
+        return this;
+    }
+
     public void Clear()
     {
         _bytes.ResetWrittenCount();
@@ -216,7 +225,25 @@ public struct KeyValueReplyReader
 {
     private ByteReader _reader;
 
-    internal KeyValueReplyReader(ReadOnlyMemory<byte> result) => _reader = new ByteReader(result);
+    private readonly ReadOnlyMemory<byte> _result;
+
+    internal KeyValueReplyReader(ReadOnlyMemory<byte> result)
+    {
+        _result = result;
+        _reader = new ByteReader(result);
+    }
+
+    /// <summary>Passes over this many replies, or as many as there are, and returns a reader of those alone.</summary>
+    /// <exception cref="InvalidDataException">What follows is no reply.</exception>
+    public KeyValueReplyReader Take(int replies)
+    {
+        int start = _reader.Position;
+        while (replies-- > 0 && Next(out _))
+        {
+        }
+
+        return new KeyValueReplyReader(_result[start.._reader.Position]);
+    }
 
     /// <summary>Reads the next reply; false at the end.</summary>
     /// <exception cref="InvalidDataException">What follows is no reply.</exception>

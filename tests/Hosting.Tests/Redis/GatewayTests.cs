@@ -1,15 +1,25 @@
 using System.Text;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Redis;
+using ActorRepl.Hosting.Redis.Sockets;
 using ActorRepl.Hosting.Tests.Support;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 
 namespace ActorRepl.Hosting.Tests.Redis;
 
-public sealed class GatewayTests
+/// <summary>The gateway where sockets are waited for by the best this system has: on Linux, epoll.</summary>
+public sealed class BestPollerGatewayTests() : GatewayTests(Poller.Create);
+
+/// <summary>And where they are by what every system has.</summary>
+public sealed class SelectGatewayTests() : GatewayTests(() => new SelectPoller());
+
+public abstract class GatewayTests
 {
     private readonly FakeReplicationClient _group = new();
+    private readonly Func<IPoller> _poller;
+
+    private protected GatewayTests(Func<IPoller> poller) => _poller = poller;
 
     [Theory]
     [InlineData("PING", "+PONG\r\n")]
@@ -44,7 +54,7 @@ public sealed class GatewayTests
     [InlineData("FLUSHALL", "-ERR unknown command 'FLUSHALL', with args beginning with: \r\n")]
     public async Task A_command_that_needs_no_key_or_is_wrong_is_answered_as_by_Redis(string command, string reply)
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.CommandAsync(command.Split(' '));
         await client.ExpectAsync(reply);
@@ -56,7 +66,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task Every_key_command_does_what_it_does_in_Redis()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         (string Command, string Reply)[] dialogue =
         [
@@ -75,7 +85,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task A_client_can_say_who_it_is_and_leave()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.SendAsync("HELLO 2 SETNAME me\r\nCLIENT GETNAME\r\nCLIENT SETNAME a\u0001\r\nQUIT\r\nPING\r\n");
         await client.ExpectAsync("*14\r\n$6\r\nserver\r\n$9\r\nactorrepl\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:1\r\n"
@@ -87,7 +97,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task INFO_tells_what_runs()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.CommandAsync("INFO", "actorrepl");
         await client.ExpectAsync("$23\r\n# ActorRepl\r\nshards:4\r\n\r\n");
@@ -104,7 +114,7 @@ public sealed class GatewayTests
     {
         string[] keys = [.. Enumerable.Range(0, 40).Select(i => $"key-{i}")];
         int refusing = _group.Groups[0].ShardOf("key-0"u8), other = (refusing + 1) % 4;
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         _group.Refuse = shard => shard == refusing ? new ReplicationException(new Rejection(RejectReason.NoQuorum), "x")
             : shard == other && unknown ? new ReplicationException(new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true), "x") : null;
@@ -121,7 +131,7 @@ public sealed class GatewayTests
         var slow = new TaskCompletionSource();
         int slowShard = _group.Groups[0].ShardOf("key-0"u8);
         _group.Before = shard => shard == slowShard ? slow.Task : Task.CompletedTask;
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         var commands = new StringBuilder();
         var replies = new StringBuilder();
@@ -140,7 +150,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task A_pipeline_is_one_request_a_shard_and_reads_alone_are_queries()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.SendAsync(string.Concat(Enumerable.Range(0, 60).Select(i => $"SET key-{i} v\r\n")));
         await client.ExpectAsync(string.Concat(Enumerable.Repeat("+OK\r\n", 60)));
@@ -157,7 +167,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task A_long_pipeline_is_taken_in_bounded_pieces()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group, new RespLimits { MaxChunkCommands = 10 });
+        await using GatewayHost gateway = await StartAsync(_group, new RespLimits { MaxChunkCommands = 10 });
         using RawConnection client = await gateway.ConnectAsync();
         await client.SendAsync(string.Concat(Enumerable.Range(0, 1000).Select(i => $"INCR n\r\n")));
         await client.ExpectAsync(string.Concat(Enumerable.Range(1, 1000).Select(i => $":{i}\r\n")));
@@ -176,7 +186,7 @@ public sealed class GatewayTests
     public async Task A_refusal_says_by_its_first_word_what_is_certain(RejectReason reason, bool unknown, string start)
     {
         _group.Refuse = _ => new ReplicationException(new Rejection(reason, unknown, Detail: "x"), "two of\r\nthree are away");
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.CommandAsync("SET", "k", "v");
         string line = await client.ReadLineAsync();
@@ -193,7 +203,7 @@ public sealed class GatewayTests
         int refusing = _group.Groups[0].ShardOf("a"u8);
         string other = Enumerable.Range(0, 100).Select(i => $"k{i}").First(key => _group.Groups[0].ShardOf(Encoding.ASCII.GetBytes(key)) != refusing);
         _group.Refuse = shard => shard == refusing ? new ReplicationException(new Rejection(RejectReason.NoQuorum), "x") : null;
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.SendAsync($"SET a 1\r\nSET {other} 2\r\nMGET a {other}\r\nGET {other}\r\n");
         Assert.StartsWith("-NOQUORUM", await client.ReadLineAsync(), StringComparison.Ordinal);
@@ -205,7 +215,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task Keys_and_values_beyond_the_limits_are_refused_by_name_and_the_connection_lives()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.CommandAsync("GET", "");
         await client.ExpectAsync("-ERR a key has 1 to 1024 bytes, argument 1 of 'get' has 0\r\n");
@@ -224,7 +234,7 @@ public sealed class GatewayTests
     public async Task Values_that_do_not_fit_into_one_result_are_all_answered()
     {
         var small = new FakeReplicationClient(options: new KeyValueOptions { MaxResultBytes = 250 });
-        await using GatewayHost gateway = await GatewayHost.StartAsync(small);
+        await using GatewayHost gateway = await StartAsync(small);
         using RawConnection client = await gateway.ConnectAsync();
         string[] keys = [.. Enumerable.Range(0, 30).Select(i => $"key-{i}")];
         string Value(string key) => key + new string('v', 100);
@@ -252,7 +262,7 @@ public sealed class GatewayTests
     [InlineData("*1\r\n+PING\r\n", "-ERR Protocol error: expected '$', got '+'\r\n")]
     public async Task What_is_no_RESP_is_answered_and_the_connection_closed_after_the_replies_before_it(string bytes, string error)
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection other = await gateway.ConnectAsync();
         using RawConnection client = await gateway.ConnectAsync();
         await client.SendAsync("SET k v\r\n" + bytes);
@@ -265,7 +275,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task A_browser_on_the_Redis_port_is_turned_away()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection client = await gateway.ConnectAsync();
         await client.SendAsync("POST / HTTP/1.1\r\nHost: x\r\n\r\nSET k v\r\n");
         Assert.StartsWith("-ERR unknown command 'POST'", await client.ReadLineAsync(), StringComparison.Ordinal);
@@ -277,7 +287,7 @@ public sealed class GatewayTests
     public async Task A_client_that_does_not_read_is_disconnected_and_others_are_served()
     {
         var limits = new RespLimits { WriteTimeout = TimeSpan.FromMilliseconds(300) };
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group, limits);
+        await using GatewayHost gateway = await StartAsync(_group, limits);
         using RawConnection other = await gateway.ConnectAsync();
         await other.CommandAsync("SET", "big", new string('v', 1 << 20));
         await other.ExpectAsync("+OK\r\n");
@@ -301,7 +311,7 @@ public sealed class GatewayTests
     [Fact]
     public async Task A_client_that_leaves_in_the_middle_harms_nobody()
     {
-        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        await using GatewayHost gateway = await StartAsync(_group);
         using RawConnection other = await gateway.ConnectAsync();
         for (int i = 0; i < 20; i++)
         {
@@ -313,6 +323,227 @@ public sealed class GatewayTests
 
         await other.CommandAsync("GET", "k");
         await other.ExpectAsync("$-1\r\n");
+    }
+
+    [Fact]
+    public async Task Commands_that_wait_together_share_a_request_and_each_client_gets_its_own_reply()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        RawConnection[] clients = await ConnectAsync(gateway, 50);
+        try
+        {
+            await HoldWhileAsync(clients[0], async () =>
+            {
+                for (int i = 1; i < clients.Length; i++)
+                    await clients[i].CommandAsync(i % 2 == 0 ? ["APPEND", $"key-{i}", $"value-{i}"] : ["GET", $"none-{i}"]);
+            });
+            for (int i = 1; i < clients.Length; i++)
+                await clients[i].ExpectAsync(i % 2 == 0 ? $":{$"value-{i}".Length}\r\n" : "$-1\r\n");
+        }
+        finally
+        {
+            Close(clients);
+        }
+
+        Assert.InRange(_group.Requests.Count(request => !request.Query), 2, 5);
+        Assert.InRange(_group.Requests.Count(request => request.Query), 1, 4);
+        Assert.Equal(50, _group.Requests.Sum(request => request.Operations));
+    }
+
+    [Fact]
+    public async Task Whoever_leaves_before_the_reply_to_a_shared_request_takes_nobody_elses_along()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        RawConnection[] clients = await ConnectAsync(gateway, 20);
+        try
+        {
+            var answer = new TaskCompletionSource();
+            int held = _group.Groups[0].ShardOf("held"u8);
+            _group.Before = shard => shard == held ? Task.CompletedTask : answer.Task;
+            await HoldWhileAsync(clients[0], async () =>
+            {
+                for (int i = 1; i < clients.Length; i++)
+                    await clients[i].SendAsync($"APPEND key-{i} {new string('x', i)}\r\nPING {i}\r\n");
+            });
+            for (int i = 1; i < clients.Length; i += 3)
+            {
+                clients[i].Socket.LingerState = new System.Net.Sockets.LingerOption(true, 0);
+                clients[i].Dispose();
+            }
+
+            answer.SetResult();
+            for (int i = 1; i < clients.Length; i++)
+            {
+                if (i % 3 != 1)
+                    await clients[i].ExpectAsync($":{i}\r\n${$"{i}".Length}\r\n{i}\r\n");
+            }
+        }
+        finally
+        {
+            Close(clients);
+        }
+    }
+
+    [Fact]
+    public async Task A_refusal_of_a_shared_request_is_told_to_all_who_share_it()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        RawConnection[] clients = await ConnectAsync(gateway, 10);
+        try
+        {
+            await HoldWhileAsync(clients[0], async () =>
+            {
+                foreach (RawConnection client in clients[1..])
+                    await client.CommandAsync("INCR", "n");
+                _group.Refuse = _ => new ReplicationException(new Rejection(RejectReason.NoQuorum), "x");
+            });
+            foreach (RawConnection client in clients[1..])
+                await client.ExpectAsync("-NOQUORUM x\r\n");
+        }
+        finally
+        {
+            Close(clients);
+        }
+    }
+
+    [Fact]
+    public async Task A_thousand_clients_are_served_and_leave_nothing_behind()
+    {
+        await using GatewayHost gateway = await StartAsync(_group, threads: 2);
+        RawConnection[] clients = await ConnectAsync(gateway, 1000);
+        try
+        {
+            foreach (int i in Enumerable.Range(0, clients.Length))
+                await clients[i].SendAsync($"SET key-{i} {i}\r\nGET key-{i}\r\n");
+            foreach (int i in Enumerable.Range(0, clients.Length))
+                await clients[i].ExpectAsync($"+OK\r\n${$"{i}".Length}\r\n{i}\r\n");
+        }
+        finally
+        {
+            Close(clients);
+        }
+
+        using RawConnection last = await gateway.ConnectAsync();
+        await WaitUntilAsync("all have been seen to leave", async () =>
+        {
+            await last.CommandAsync("INFO", "clients");
+            string? line;
+            while (!(line = await last.ReadLineAsync()).StartsWith("connected_clients:", StringComparison.Ordinal))
+            {
+            }
+
+            await last.ReadLineAsync();
+            return line == "connected_clients:1";
+        });
+    }
+
+    [Fact]
+    public async Task Commands_may_come_a_byte_at_a_time_and_replies_be_taken_late()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        foreach (char c in "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\na\r\nb\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nGET k\r\n")
+            await client.SendAsync(c.ToString());
+        await client.ExpectAsync("+OK\r\n$4\r\na\r\nb\r\n$4\r\na\r\nb\r\n");
+
+        // More than the socket's buffers hold, asked for before anything is read.
+        string value = new('v', 1 << 20);
+        await client.CommandAsync("SET", "big", value);
+        await client.ExpectAsync("+OK\r\n");
+        await client.SendAsync(string.Concat(Enumerable.Repeat("GET big\r\nPING\r\n", 30)));
+        for (int i = 0; i < 30; i++)
+            await client.ExpectAsync($"$1048576\r\n{value}\r\n+PONG\r\n");
+    }
+
+    [Fact]
+    public async Task What_comes_while_a_pipeline_is_under_way_is_taken_after_it()
+    {
+        var answer = new TaskCompletionSource();
+        var asked = new TaskCompletionSource();
+        _group.Before = _ =>
+        {
+            asked.TrySetResult();
+            return answer.Task;
+        };
+        await using GatewayHost gateway = await StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        await client.SendAsync("INCR n\r\n");
+        await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        for (int i = 0; i < 2000; i++)
+            await client.SendAsync("INCR n\r\nINCR m\r\n");
+        answer.SetResult();
+        await client.ExpectAsync(":1\r\n" + string.Concat(Enumerable.Range(1, 2000).Select(i => $":{i + 1}\r\n:{i}\r\n")));
+        Assert.Equal(4001, _group.Requests.Sum(request => request.Operations));
+    }
+
+    [Fact]
+    public async Task A_client_that_ends_its_side_still_gets_the_replies_to_what_it_sent()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        await client.SendAsync("SET k v\r\nGET k\r\nGET");
+        client.Socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+        await client.ExpectAsync("+OK\r\n$1\r\nv\r\n");
+        await client.ExpectCloseAsync();
+    }
+
+    [Fact]
+    public async Task A_gateway_that_stops_answers_what_it_has_taken()
+    {
+        var answer = new TaskCompletionSource();
+        var asked = new TaskCompletionSource();
+        _group.Before = _ =>
+        {
+            asked.TrySetResult();
+            return answer.Task;
+        };
+        GatewayHost gateway = await StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        using RawConnection idle = await gateway.ConnectAsync();
+        await client.CommandAsync("SET", "k", "v");
+        await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        Task stopped = gateway.DisposeAsync().AsTask();
+        await idle.ExpectCloseAsync();
+        answer.SetResult();
+        await client.ExpectAsync("+OK\r\n");
+        await client.ExpectCloseAsync();
+        await stopped;
+    }
+
+    private Task<GatewayHost> StartAsync(IReplicationClient client, RespLimits? limits = null, int threads = 1) =>
+        GatewayHost.StartAsync(client, limits, _poller, threads);
+
+    private static async Task<RawConnection[]> ConnectAsync(GatewayHost gateway, int count)
+    {
+        var clients = new RawConnection[count];
+        for (int i = 0; i < count; i++)
+            clients[i] = await gateway.ConnectAsync();
+        return clients;
+    }
+
+    private static void Close(RawConnection[] clients)
+    {
+        foreach (RawConnection client in clients)
+            client.Dispose();
+    }
+
+    /// <summary>Holds up the gateway's thread in the middle of one client's INCR, so that what others send meanwhile waits together.</summary>
+    private async Task HoldWhileAsync(RawConnection client, Func<Task> meanwhile)
+    {
+        using var go = new ManualResetEventSlim();
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _group.Refuse = _ =>
+        {
+            _group.Refuse = _ => null;
+            held.SetResult();
+            Assert.True(go.Wait(TimeSpan.FromSeconds(20)));
+            return null;
+        };
+        await client.CommandAsync("INCR", "held");
+        await held.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await meanwhile();
+        go.Set();
+        await client.ExpectAsync(":1\r\n");
     }
 
     private static async Task WaitUntilAsync(string what, Func<Task<bool>> condition)

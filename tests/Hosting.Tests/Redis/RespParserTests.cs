@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using ActorRepl.Hosting.Redis;
 
@@ -22,12 +21,12 @@ public sealed class RespParserTests
         {
             for (int second = first; second <= bytes.Length; second++)
             {
-                using var parser = new RespParser(Limits);
+                var parser = new RespParser(Limits);
                 if (first < bytes.Length)
-                    Assert.Equal(ParseStatus.Incomplete, parser.Parse(Segments(bytes.AsSpan(0, first))));
+                    Assert.Equal(ParseStatus.Incomplete, parser.Parse(bytes.AsMemory(0, first)));
                 if (second < bytes.Length)
-                    Assert.Equal(ParseStatus.Incomplete, parser.Parse(Segments(bytes.AsSpan(0, first), bytes.AsSpan(first, second - first))));
-                ParseStatus last = parser.Parse(Segments(bytes.AsSpan(0, first), bytes.AsSpan(first, second - first), bytes.AsSpan(second)));
+                    Assert.Equal(ParseStatus.Incomplete, parser.Parse(bytes.AsMemory(0, second)));
+                ParseStatus last = parser.Parse(bytes);
                 Assert.Equal(ParseStatus.Command, last);
                 Assert.Equal(expected, Joined(parser));
                 Assert.Equal(bytes.Length, parser.Consumed);
@@ -39,9 +38,9 @@ public sealed class RespParserTests
     public void Commands_follow_each_other_in_one_buffer()
     {
         byte[] bytes = "PING\r\n\r\n*0\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\nQUIT\r\n"u8.ToArray();
-        var rest = new ReadOnlySequence<byte>(bytes);
+        ReadOnlyMemory<byte> rest = bytes;
         var seen = new List<string>();
-        using var parser = new RespParser(Limits);
+        var parser = new RespParser(Limits);
         while (!rest.IsEmpty)
         {
             ParseStatus status = parser.Parse(rest);
@@ -67,21 +66,21 @@ public sealed class RespParserTests
     [InlineData("set 'a'b c\r\n", "unbalanced quotes in request")]
     public void What_is_no_RESP_is_refused_in_the_words_of_Redis(string text, string error)
     {
-        using var parser = new RespParser(Limits);
-        Assert.Equal(ParseStatus.Broken, parser.Parse(new ReadOnlySequence<byte>(Encoding.Latin1.GetBytes(text))));
+        var parser = new RespParser(Limits);
+        Assert.Equal(ParseStatus.Broken, parser.Parse(Encoding.Latin1.GetBytes(text)));
         Assert.Equal(error, parser.Error);
     }
 
     [Fact]
     public void An_endless_line_and_an_endless_command_are_refused()
     {
-        using var line = new RespParser(Limits);
-        Assert.Equal(ParseStatus.Broken, line.Parse(new ReadOnlySequence<byte>(new byte[300])));
+        var line = new RespParser(Limits);
+        Assert.Equal(ParseStatus.Broken, line.Parse(new byte[300]));
         Assert.Equal("too big inline request", line.Error);
 
-        using var many = new RespParser(Limits);
+        var many = new RespParser(Limits);
         string bulk = $"$2000\r\n{new string('x', 2000)}\r\n";
-        Assert.Equal(ParseStatus.Broken, many.Parse(new ReadOnlySequence<byte>(Encoding.ASCII.GetBytes("*6\r\n" + string.Concat(Enumerable.Repeat(bulk, 5))))));
+        Assert.Equal(ParseStatus.Broken, many.Parse(Encoding.ASCII.GetBytes("*6\r\n" + string.Concat(Enumerable.Repeat(bulk, 5)))));
         Assert.Equal("a command is longer than 8192 bytes", many.Error);
     }
 
@@ -110,15 +109,15 @@ public sealed class RespParserTests
     /// <summary>Reads everything twice: in one piece, and in two with a wait between them.</summary>
     private static void AssertSameWhenCut(byte[] bytes, int cut)
     {
-        List<string> whole = ReadAll(new RespParser(Limits), new ReadOnlySequence<byte>(bytes), out _);
-        using var parser = new RespParser(Limits);
-        List<string> parts = ReadAll(parser, new ReadOnlySequence<byte>(bytes.AsMemory(0, cut)), out int used);
+        List<string> whole = ReadAll(new RespParser(Limits), bytes, out _);
+        var parser = new RespParser(Limits);
+        List<string> parts = ReadAll(parser, bytes.AsMemory(0, cut), out int used);
         if (parts.LastOrDefault()?.StartsWith("broken", StringComparison.Ordinal) != true)
-            parts.AddRange(ReadAll(parser, Segments(bytes.AsSpan(used, cut - used), bytes.AsSpan(cut)), out _));
+            parts.AddRange(ReadAll(parser, bytes.AsMemory(used), out _));
         Assert.Equal(whole, parts);
     }
 
-    private static List<string> ReadAll(RespParser parser, ReadOnlySequence<byte> bytes, out int used)
+    private static List<string> ReadAll(RespParser parser, ReadOnlyMemory<byte> bytes, out int used)
     {
         var read = new List<string>();
         used = 0;
@@ -138,7 +137,7 @@ public sealed class RespParserTests
             if (status == ParseStatus.Command)
                 read.Add(Joined(parser));
             used += parser.Consumed;
-            bytes = bytes.Slice(parser.Consumed);
+            bytes = bytes[parser.Consumed..];
         }
 
         return read;
@@ -146,25 +145,4 @@ public sealed class RespParserTests
 
     private static string Joined(RespParser parser) =>
         string.Join('|', Enumerable.Range(0, parser.Count).Select(i => Encoding.Latin1.GetString(parser[i])));
-
-    private static ReadOnlySequence<byte> Segments(ReadOnlySpan<byte> only) => new(only.ToArray());
-
-    private static ReadOnlySequence<byte> Segments(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default)
-    {
-        var head = new Segment(first.ToArray(), null);
-        var tail = new Segment(third.ToArray(), new Segment(second.ToArray(), head));
-        return new ReadOnlySequence<byte>(head, 0, tail, tail.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(byte[] bytes, Segment? previous)
-        {
-            Memory = bytes;
-            if (previous is null)
-                return;
-            RunningIndex = previous.RunningIndex + previous.Memory.Length;
-            previous.Next = this;
-        }
-    }
 }

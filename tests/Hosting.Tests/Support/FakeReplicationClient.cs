@@ -46,7 +46,26 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
             return _machines[shard].Query(query).ToArray();
     }
 
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver) =>
+        _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
+
     public IReplicationSession OpenSession(string group) => throw new NotSupportedException("no test opens a session here");
+
+    private async Task SendAsync(string group, int shard, RequestKind kind, byte[] payload, IOutcomeReceiver receiver)
+    {
+        ReadOnlyMemory<byte> result;
+        try
+        {
+            result = kind == RequestKind.Command ? await ExecuteOnShardAsync(group, shard, payload) : await QueryShardAsync(group, shard, payload);
+        }
+        catch (Exception failure)
+        {
+            receiver.OnFailure(failure);
+            return;
+        }
+
+        receiver.OnResult(result);
+    }
 
     private async Task EnterAsync(bool query, int shard, ReadOnlyMemory<byte> payload)
     {

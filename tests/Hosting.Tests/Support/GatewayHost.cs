@@ -3,10 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Redis;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.DependencyInjection;
+using ActorRepl.Hosting.Redis.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ActorRepl.Hosting.Tests.Support;
@@ -14,39 +11,28 @@ namespace ActorRepl.Hosting.Tests.Support;
 /// <summary>The Redis gateway on a free port, over a fake group.</summary>
 internal sealed class GatewayHost : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    private readonly RedisGateway _gateway;
 
-    private GatewayHost(WebApplication app, int port)
-    {
-        _app = app;
-        Port = port;
-    }
+    private GatewayHost(RedisGateway gateway) => _gateway = gateway;
 
-    public int Port { get; }
+    public int Port => _gateway.EndPoint.Port;
 
-    public static async Task<GatewayHost> StartAsync(IReplicationClient client, RespLimits? limits = null)
+    public static async Task<GatewayHost> StartAsync(IReplicationClient client, RespLimits? limits = null, Func<IPoller>? poller = null, int threads = 1)
     {
         limits ??= new RespLimits();
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddLogging();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
-        {
-            var server = new RedisServer(new RedisServerFacts("1.0", "fake", 0, () => ["shards:4"]), limits);
-            var handler = new RedisConnectionHandler(client, new RedisGatewayOptions("kv", limits), server, NullLogger<RedisConnectionHandler>.Instance);
-            listen.Run(handler.OnConnectedAsync);
-        }));
-        WebApplication app = builder.Build();
-        await app.StartAsync();
-        return new GatewayHost(app, new Uri(app.Urls.Single()).Port);
+        var server = new RedisServer(new RedisServerFacts("1.0", "fake", 0, () => ["shards:4"]), limits);
+        var options = new RedisGatewayOptions(new IPEndPoint(IPAddress.Loopback, 0), "kv", limits) { Poller = poller ?? Poller.Create, Threads = threads };
+        var gateway = new RedisGateway(client, options, server, NullLogger<RedisGateway>.Instance);
+        await gateway.StartAsync(CancellationToken.None);
+        return new GatewayHost(gateway);
     }
 
     public Task<RawConnection> ConnectAsync() => RawConnection.OpenAsync(Port);
 
     public async ValueTask DisposeAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        await _app.StopAsync(limit.Token);
-        await _app.DisposeAsync();
+        await _gateway.StopAsync(CancellationToken.None);
+        _gateway.Dispose();
     }
 }
 

@@ -1,0 +1,234 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Redis.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>
+/// One thread that serves many connections: reads from all that are ready, sends what they ask to each shard as one
+/// request, and writes the replies of a request to all who wait for them. So a wake-up serves many, and no command costs a
+/// change of threads.
+/// </summary>
+internal sealed class GatewayLoop : IDisposable
+{
+    private const int ScratchBytes = 64 * 1024;
+    private const int KeptReplyBytes = 256 * 1024;
+    private static readonly long NoTime = long.MaxValue;
+
+    private readonly IPoller _poller;
+    private readonly Thread _thread;
+    private readonly ReadySocket[] _ready = new ReadySocket[512];
+    private readonly ConcurrentQueue<object> _inbox = new();
+    private readonly List<RedisConnection?> _connections = [];
+    private readonly Stack<int> _freeTokens = new();
+    private readonly HashSet<RedisConnection> _blocked = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _waking = new();
+    private int _count;
+    private bool _disposed;
+    private int _sleeping;
+    private bool _stopping;
+    private long _stopBy = NoTime;
+
+    public GatewayLoop(string name, IPoller poller, IReplicationClient client, GroupInfo group, RedisServer server, RespLimits limits, ILogger log)
+    {
+        _poller = poller;
+        Server = server;
+        Limits = limits;
+        Log = log;
+        Gatherer = new RequestGatherer(this, client, group, limits);
+        _thread = new Thread(Run) { IsBackground = true, Name = name };
+    }
+
+    public RedisServer Server { get; }
+
+    public RespLimits Limits { get; }
+
+    public ILogger Log { get; }
+
+    public RequestGatherer Gatherer { get; }
+
+    /// <summary>What is read lies here until it is taken.</summary>
+    public byte[] Scratch { get; } = GC.AllocateUninitializedArray<byte>(ScratchBytes, pinned: true);
+
+    /// <summary>Replies are written here before they are sent.</summary>
+    public ArrayBufferWriter<byte> Replies { get; private set; } = new(ScratchBytes);
+
+    /// <summary>Connections that are open.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Takes a connection over. From any thread.</summary>
+    public void Adopt(Socket socket)
+    {
+        Interlocked.Increment(ref _count);
+        Post(socket);
+    }
+
+    /// <summary>A request has its answer. From any thread.</summary>
+    public void Post(SharedRequest answered) => Post((object)answered);
+
+    /// <summary>Serves what has been taken, for at most that long, and ends.</summary>
+    public Task StopAsync(TimeSpan patience)
+    {
+        Post(new Stop(Environment.TickCount64 + (long)patience.TotalMilliseconds));
+        return _ended.Task;
+    }
+
+    public void Dispose()
+    {
+        lock (_waking)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            _poller.Dispose();
+        }
+    }
+
+    internal void Watch(RedisConnection connection, Readiness wanted) => _poller.Change(connection.Socket, connection.Token, wanted);
+
+    internal void Blocked(RedisConnection connection) => _blocked.Add(connection);
+
+    internal void KeepReplies()
+    {
+        if (Replies.Capacity > KeptReplyBytes)
+            Replies = new ArrayBufferWriter<byte>(ScratchBytes);
+    }
+
+    internal void Remove(RedisConnection connection)
+    {
+        _poller.Remove(connection.Socket, connection.Token);
+        _connections[connection.Token] = null;
+        _freeTokens.Push(connection.Token);
+        _blocked.Remove(connection);
+        Server.Disconnected(connection.Client);
+        Interlocked.Decrement(ref _count);
+    }
+
+    private void Post(object what)
+    {
+        _inbox.Enqueue(what);
+
+        // Of this exchange and the loop's own before it looks at the inbox a last time, one comes first: either the loop
+        // sees what was posted, or this sees that it sleeps.
+        if (Interlocked.Exchange(ref _sleeping, 0) == 0)
+            return;
+        lock (_waking)
+        {
+            if (!_disposed)
+                _poller.Wake();
+        }
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stopping || (_count > 0 && Environment.TickCount64 < _stopBy))
+            {
+                int ready = _poller.Wait(_ready, Sleep());
+                Volatile.Write(ref _sleeping, 0);
+                for (int i = 0; i < ready; i++)
+                    _connections[_ready[i].Token]?.OnReady(_ready[i].For);
+                TakeInbox();
+                Gatherer.SendAll();
+                if (_blocked.Count > 0)
+                    CloseStuck();
+            }
+
+            foreach (RedisConnection? connection in _connections.ToArray())
+                connection?.Close();
+            while (_inbox.TryDequeue(out object? left))
+                (left as Socket)?.Dispose();
+        }
+        finally
+        {
+            Dispose();
+            _ended.TrySetResult();
+        }
+    }
+
+    /// <summary>Says that this thread is about to sleep, and for how long it may, in ms; −1: until it is woken.</summary>
+    private int Sleep()
+    {
+        Interlocked.Exchange(ref _sleeping, 1);
+        if (!_inbox.IsEmpty)
+            return 0;
+        long until = _stopBy;
+        foreach (RedisConnection connection in _blocked)
+            until = Math.Min(until, connection.BlockedSince!.Value + (long)Limits.WriteTimeout.TotalMilliseconds);
+        return until == NoTime ? -1 : (int)Math.Clamp(until - Environment.TickCount64 + 1, 0, int.MaxValue);
+    }
+
+    private void TakeInbox()
+    {
+        while (_inbox.TryDequeue(out object? what))
+        {
+            switch (what)
+            {
+                case SharedRequest answered:
+                    if (answered.Answer() is { } defect)
+                        Log.LogError(defect, "A request to a shard failed in a way that no client should see");
+                    Gatherer.Return(answered);
+                    break;
+                case Socket socket:
+                    Serve(socket);
+                    break;
+                case Stop stop:
+                    _stopping = true;
+                    _stopBy = stop.By;
+                    foreach (RedisConnection? connection in _connections.ToArray())
+                        connection?.CloseWhenIdle();
+                    break;
+            }
+        }
+    }
+
+    private void Serve(Socket socket)
+    {
+        try
+        {
+            string address = socket.RemoteEndPoint?.ToString() ?? "";
+            socket.Blocking = false;
+            socket.NoDelay = true;
+            if (!_freeTokens.TryPop(out int token))
+            {
+                token = _connections.Count;
+                _connections.Add(null);
+            }
+
+            _poller.Add(socket, token, Readiness.Read);
+            _connections[token] = new RedisConnection(this, socket, token, Server.Connected(address));
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException or System.ComponentModel.Win32Exception)
+        {
+            Log.LogDebug(gone, "A connection ended before it was served");
+            Interlocked.Decrement(ref _count);
+            socket.Dispose();
+        }
+    }
+
+    private void CloseStuck()
+    {
+        long since = Environment.TickCount64 - (long)Limits.WriteTimeout.TotalMilliseconds;
+        foreach (RedisConnection connection in _blocked.ToArray())
+        {
+            if (connection.BlockedSince is null)
+            {
+                _blocked.Remove(connection);
+            }
+            else if (connection.BlockedSince <= since)
+            {
+                Log.LogWarning("Connection {Connection} left its replies unread for {Timeout} and is closed", connection.Client.Id, Limits.WriteTimeout);
+                connection.Close();
+            }
+        }
+    }
+
+    private sealed record Stop(long By);
+}

@@ -1,0 +1,113 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Machines;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>One shard's operations of the commands that are under way together on one connection, and what came of them.</summary>
+internal sealed class PipelinePart
+{
+    public Pipeline? Owner { get; set; }
+
+    public int Shard { get; set; }
+
+    public KeyValuePayload Operations { get; } = new();
+
+    /// <summary>Some operations read.</summary>
+    public bool Reads { get; set; }
+
+    /// <summary>Some operations write.</summary>
+    public bool Writes => !Operations.IsReadOnly;
+
+    /// <summary>It makes a request of its own, so that all the room in a result is for it.</summary>
+    public bool Alone { get; set; }
+
+    public KeyValueReplyReader Replies { get; set; }
+
+    /// <summary>Why the operations were refused, as clients are told; null: they were not.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>Operations whose replies have been taken.</summary>
+    public int Answered { get; set; }
+
+    public void Clear()
+    {
+        Owner = null;
+        Operations.Clear();
+        Reads = false;
+        Alone = false;
+        Replies = default;
+        Error = null;
+        Answered = 0;
+    }
+}
+
+/// <summary>
+/// One request to a shard with the operations of as many connections as had some at the same moment: what a request costs
+/// on its way through routers, replicas and journals is shared by all of them.
+/// </summary>
+internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
+{
+    private readonly List<PipelinePart> _parts = [];
+    private ReadOnlyMemory<byte> _result;
+    private Exception? _failure;
+
+    public KeyValuePayload Operations { get; } = new();
+
+    public bool IsEmpty => _parts.Count == 0;
+
+    public void Add(PipelinePart part)
+    {
+        _parts.Add(part);
+        Operations.Add(part.Operations);
+    }
+
+    void IOutcomeReceiver.OnResult(ReadOnlyMemory<byte> result)
+    {
+        _result = result;
+        loop.Post(this);
+    }
+
+    void IOutcomeReceiver.OnFailure(Exception failure)
+    {
+        _failure = failure;
+        loop.Post(this);
+    }
+
+    /// <summary>Gives every part what is its own; on the loop's thread. Returns what no client should see.</summary>
+    public Exception? Answer()
+    {
+        string? error = _failure switch
+        {
+            null => null,
+            ReplicationException refused => RedisErrors.Refused(refused),
+            _ => RedisErrors.Internal,
+        };
+        Exception? defect = error == RedisErrors.Internal ? _failure : null;
+        KeyValueReplyReader replies = KeyValueCodec.Replies(_result);
+        foreach (PipelinePart part in _parts)
+        {
+            part.Error = error;
+            try
+            {
+                part.Replies = error is null ? replies.Take(part.Operations.Count) : default;
+            }
+            catch (InvalidDataException unreadable)
+            {
+                part.Error = error = RedisErrors.Internal;
+                defect = unreadable;
+            }
+
+            part.Owner!.OnAnswered();
+        }
+
+        return defect;
+    }
+
+    public void Clear()
+    {
+        _parts.Clear();
+        Operations.Clear();
+        _result = default;
+        _failure = null;
+    }
+}

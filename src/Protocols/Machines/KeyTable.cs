@@ -19,9 +19,11 @@ internal sealed class KeyTable
     private readonly Part[] _parts = new Part[1 << PartBits];
     private readonly List<View> _views = [];
 
-    // Seeded in each process, so that nobody can choose keys that collide.
-    private readonly ulong _seed = (ulong)Random.Shared.NextInt64() | 1;
+    private readonly ulong _seed;
     private int _epoch;
+
+    /// <param name="seed">Of the hash of keys; null: another for each table, so that nobody can choose keys that collide.</param>
+    public KeyTable(ulong? seed = null) => _seed = (seed ?? (ulong)Random.Shared.NextInt64()) | 1;
 
     public int Count { get; private set; }
 

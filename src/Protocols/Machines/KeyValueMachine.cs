@@ -24,7 +24,7 @@ public sealed record KeyValueOptions
 /// A map from bytes to bytes in memory. See <see cref="KeyValueCodec"/> for payloads and results. What is wrong with an
 /// operation is its reply, and the others go on; a payload that cannot be read ends in one error reply.
 /// </summary>
-public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMachine
+public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hashSeed = null) : IStateMachine
 {
     private const byte SegmentVersion = 1;
     // Of a key: its slot in the index and the header of its record.
@@ -34,7 +34,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null) : IStateMac
     private static readonly byte[] Ok = [(byte)KeyValueReplyKind.Ok];
 
     private readonly KeyValueOptions _options = options ?? new KeyValueOptions();
-    private readonly KeyTable _table = new();
+    private readonly KeyTable _table = new(hashSeed);
     private readonly ArrayBufferWriter<byte> _result = new(256);
 
     public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead;

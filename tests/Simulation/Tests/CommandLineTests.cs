@@ -17,7 +17,7 @@ public class CommandLineTests
     [InlineData(2, "--nodes many")]
     [InlineData(2, "--trace")]
     [InlineData(2, "--nodes 12")]
-    [InlineData(2, "--profile quiet")]
+    [InlineData(2, "--profile none")]
     [InlineData(2, "--unknown")]
     public void The_exit_code_says_what_happened(int expected, string arguments)
     {

@@ -36,7 +36,7 @@ public class RaftSimulationTests(ITestOutputHelper output)
             SeedResult again = SeedRun.Run(options, 11);
             SeedResult traced = SeedRun.Run(options, 11, new Trace(TextWriter.Null));
             SeedResult other = SeedRun.Run(options, 12);
-            Assert.Equal((first.Hash, first.Steps, first.Rule), (again.Hash, again.Steps, again.Rule));
+            Assert.Equal((profile.Name, first.Hash, first.Steps, first.Rule), (profile.Name, again.Hash, again.Steps, again.Rule));
             Assert.Equal((first.Hash, first.Steps), (traced.Hash, traced.Steps));
             Assert.NotEqual(first.Hash, other.Hash);
         }

@@ -62,7 +62,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Trace?.Write(_world.Time, Id.ToString(), Trace.Describe(new Input.Start(recovered)));
 
         Protocol = _world.Factory.Create(Id, _world.ReplicaIds, _world.Random.NextUInt64());
-        _machine = new SessionMachine(new KeyValueMachine(), _world.Sessions);
+        _machine = new SessionMachine(new KeyValueMachine(hashSeed: 1), _world.Sessions);
         _repeatsCounted = 0;
         _driver = new ReplicaDriver(Protocol, _world.Agreement.Observe(this, _machine), this, _world.DriverOptions);
         _world.Invariants.Starting(this, recovered);

@@ -5,7 +5,14 @@ namespace ActorRepl.Persistence;
 /// <summary>The settings of this library, and the ids of its plugins.</summary>
 public static class PersistenceConfig
 {
-    public const string JournalPluginId = "actorrepl.journal.sqlite";
+    /// <summary>Events in a log of preallocated files.</summary>
+    public const string SegmentJournalId = "actorrepl.journal.segment";
+
+    /// <summary>Events in a SQLite file.</summary>
+    public const string SqliteJournalId = "actorrepl.journal.sqlite";
+
+    /// <summary>The journal of new data, unless a setting says otherwise.</summary>
+    public const string JournalPluginId = SqliteJournalId;
     public const string SnapshotPluginId = "actorrepl.snapshot-store.sqlite";
 
     /// <summary>hocon/persistence.conf: every setting with its default.</summary>

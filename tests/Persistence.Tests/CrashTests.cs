@@ -2,13 +2,21 @@ using System.Diagnostics;
 
 namespace ActorRepl.Persistence.Tests;
 
+public sealed class SqliteCrashTests() : CrashTests(StoreKind.Sqlite);
+
+public sealed class SegmentCrashTests() : CrashTests(StoreKind.Segment);
+
 /// <summary>A process that writes is killed with SIGKILL, again and again: what it acknowledged is there, whole.</summary>
-public sealed class CrashTests : IDisposable
+public abstract class CrashTests(StoreKind kind) : IDisposable
 {
     private const int Writers = 6;
     private readonly TempDirectory _directory = new();
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose()
+    {
+        _directory.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task Whatever_was_acknowledged_before_a_kill_is_there_after_it()
@@ -23,7 +31,7 @@ public sealed class CrashTests : IDisposable
 
     private async Task WriteUntilKilled(Dictionary<string, long> acknowledged, int acknowledgements)
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", ["exec", typeof(CrashTests).Assembly.Location, "write", _directory.Path, $"{Writers}"])
+        using var process = Process.Start(new ProcessStartInfo("dotnet", ["exec", typeof(CrashTests).Assembly.Location, "write", kind.Plugin, _directory.Path, $"{Writers}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -60,7 +68,7 @@ public sealed class CrashTests : IDisposable
     private async Task AssertAllThere(Dictionary<string, long> acknowledged)
     {
         var reports = new List<string>();
-        await using var wal = new SqliteWal(new StoreOptions { Directory = _directory.Path }, reports.Add);
+        await using EventStore wal = kind.Open(_directory.Path, reports.Add);
         Assert.Equal(Writers, acknowledged.Count);
         foreach ((string name, long last) in acknowledged)
         {

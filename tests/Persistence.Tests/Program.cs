@@ -7,8 +7,11 @@ internal static class Program
     {
         switch (args)
         {
-            case ["write", var directory, var writers]:
-                await using (var wal = new SqliteWal(new StoreOptions { Directory = directory, LogBytes = 1 << 20 }))
+            case ["write", var plugin, var directory, var writers]:
+                // Both with small files, so that they come to the end of one often.
+                await using (EventStore wal = plugin == PersistenceConfig.SqliteJournalId
+                    ? new SqliteWal(new StoreOptions { Directory = directory, LogBytes = 1 << 20 })
+                    : new SegmentWal(new SegmentOptions { Directory = directory, FirstSegmentBytes = 256 << 10, SegmentBytes = 256 << 10 }))
                     await Task.WhenAll(Enumerable.Range(0, int.Parse(writers)).Select(writer => Task.Run(() => Write(wal, $"w{writer}"))));
                 return 0;
             case ["hold", var directory]:
@@ -20,12 +23,12 @@ internal static class Program
 
                 return 0;
             default:
-                Console.Error.WriteLine("usage: write DIRECTORY WRITERS | hold DIRECTORY");
+                Console.Error.WriteLine("usage: write PLUGIN DIRECTORY WRITERS | hold DIRECTORY");
                 return 2;
         }
     }
 
-    private static async Task Write(SqliteWal wal, string name)
+    private static async Task Write(EventStore wal, string name)
     {
         var random = new Random(name[1]);
         for (long seq = await wal.HighestAsync(name, 0, exact: true) + 1; ; seq++)

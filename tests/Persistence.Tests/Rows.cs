@@ -16,9 +16,9 @@ internal static class Rows
         return bytes;
     }
 
-    public static Task WriteRow(this SqliteWal wal, string name, long seq, int size = 200) => wal.WriteAsync(name, [Row(name, seq, size)]);
+    public static Task WriteRow(this EventStore wal, string name, long seq, int size = 200) => wal.WriteAsync(name, [Row(name, seq, size)]);
 
-    public static async Task<List<StoredRecord>> ReadAll(this SqliteWal wal, string name, long from = 1, bool exact = false)
+    public static async Task<List<StoredRecord>> ReadAll(this EventStore wal, string name, long from = 1, bool exact = false)
     {
         var records = new List<StoredRecord>();
         long highest = await wal.HighestAsync(name, from, exact);

@@ -1,10 +1,5 @@
 namespace ActorRepl.Persistence.Sqlite;
 
-/// <summary>Where the events of a persistence id lie.</summary>
-/// <param name="Highest">The highest sequence number that was ever written, deleted or not; 0: none.</param>
-/// <param name="DeletedTo">Up to and with this one they are deleted.</param>
-internal readonly record struct EventExtent(long Highest, long DeletedTo);
-
 /// <summary>The events on a connection that only reads.</summary>
 internal sealed class EventReader : ITable
 {

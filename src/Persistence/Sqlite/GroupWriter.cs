@@ -1,3 +1,5 @@
+using ActorRepl.Persistence.Commit;
+
 namespace ActorRepl.Persistence.Sqlite;
 
 /// <summary>
@@ -59,7 +61,6 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
     {
         _queue.Close();
         await _stopped.Task.ConfigureAwait(false);
-        _queue.Dispose();
     }
 
     private void Run()

@@ -3,7 +3,7 @@ using ActorRepl.Persistence.Sqlite;
 namespace ActorRepl.Persistence.Tests;
 
 /// <summary>Damage is found and said; wrong data is never returned.</summary>
-public sealed class DamageTests : IDisposable
+public sealed class SqliteDamageTests : IDisposable
 {
     private const int Seeds = 120;
     private readonly TempDirectory _directory = new();

@@ -1,11 +1,4 @@
-namespace ActorRepl.Persistence.Sqlite;
-
-/// <summary>The statements of one store on one connection.</summary>
-internal interface ITable : IDisposable
-{
-    /// <summary>A transaction was rolled back: forget what was remembered of it.</summary>
-    void RolledBack();
-}
+namespace ActorRepl.Persistence.Commit;
 
 /// <summary>
 /// Something the writer does inside a transaction that it shares with whatever else waits. May be run again after a
@@ -16,6 +9,9 @@ internal abstract class StoreWork<TTable>
     /// <summary>Bytes it will write, about.</summary>
     public required int Bytes { get; init; }
 
+    /// <summary>It adds to what is stored, and so is refused when there is no space; what deletes is not.</summary>
+    public bool NeedsSpace { get; init; }
+
     public abstract void Execute(TTable table);
 
     public abstract void Complete();
@@ -23,10 +19,13 @@ internal abstract class StoreWork<TTable>
     public abstract void Fail(Exception why);
 }
 
-internal sealed class StoreWork<TTable, TResult>(Func<TTable, TResult> execute) : StoreWork<TTable>
+/// <param name="execute">What to do.</param>
+/// <param name="inline">
+/// What awaits the outcome runs on the writer's thread and must be short; false: the writer does not run it.
+/// </param>
+internal sealed class StoreWork<TTable, TResult>(Func<TTable, TResult> execute, bool inline = false) : StoreWork<TTable>
 {
-    // The writer must not run what awaits it.
-    private readonly TaskCompletionSource<TResult> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<TResult> _done = new(inline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
     private TResult? _result;
 
     public Task<TResult> Task => _done.Task;

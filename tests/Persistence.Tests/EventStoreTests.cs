@@ -1,24 +1,33 @@
 namespace ActorRepl.Persistence.Tests;
 
-public sealed class SqliteWalTests : IDisposable
+public sealed class SqliteWalTests() : EventStoreTests(StoreKind.Sqlite);
+
+public sealed class SegmentWalTests() : EventStoreTests(StoreKind.Segment);
+
+/// <summary>What every event store promises.</summary>
+public abstract class EventStoreTests(StoreKind kind) : IDisposable
 {
     private readonly TempDirectory _directory = new();
 
-    private SqliteWal Open(StoreOptions? options = null) => new(options ?? new StoreOptions { Directory = _directory.Path });
+    private EventStore Open(StoreLimits? limits = null) => kind.Open(_directory.Path, limits: limits);
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose()
+    {
+        _directory.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task What_was_written_is_read_back_byte_for_byte_after_a_restart()
     {
-        await using (SqliteWal wal = Open())
+        await using (EventStore wal = Open())
         {
             for (int seq = 1; seq <= 50; seq++)
                 await wal.WriteRow("a", seq, size: seq * 1000);
             await wal.WriteRow("empty", 1, size: 8);
         }
 
-        await using SqliteWal again = Open();
+        await using EventStore again = Open();
         List<StoredRecord> records = await again.ReadAll("a");
         Assert.Equal(Enumerable.Range(1, 50).Select(i => (long)i), records.Select(record => record.Seq));
         Assert.All(records, record =>
@@ -34,7 +43,7 @@ public sealed class SqliteWalTests : IDisposable
     [Fact]
     public async Task A_replay_keeps_to_its_bounds()
     {
-        await using SqliteWal wal = Open();
+        await using EventStore wal = Open();
         await wal.WriteAsync("a", [.. Enumerable.Range(1, 2000).Select(seq => Rows.Row("a", seq, 16))]);
         var read = new List<StoredRecord>();
         await wal.ReplayAsync("a", 700, 1500, 600, exact: false, read.Add);
@@ -44,15 +53,15 @@ public sealed class SqliteWalTests : IDisposable
     [Fact]
     public async Task Whatever_waits_goes_into_one_transaction_and_is_done_in_order()
     {
-        await using SqliteWal wal = Open();
+        await using EventStore wal = Open();
         await wal.StartAsync();
         using var held = new ManualResetEventSlim();
         using var committing = new ManualResetEventSlim();
-        wal.Store.Writer.BeforeCommit = () =>
+        kind.BeforeCommit(wal, () =>
         {
             committing.Set();
             held.Wait(TimeSpan.FromSeconds(30));
-        };
+        });
         Task first = wal.WriteRow("first", 1);
         Assert.True(committing.Wait(TimeSpan.FromSeconds(30)));
 
@@ -77,7 +86,7 @@ public sealed class SqliteWalTests : IDisposable
     [Fact]
     public async Task A_full_queue_makes_writers_wait_and_loses_nothing()
     {
-        await using SqliteWal wal = Open(new StoreOptions { Directory = _directory.Path, MaxWaitingWrites = 3 });
+        await using EventStore wal = Open(new StoreLimits(MaxWaitingWrites: 3));
         await Task.WhenAll(Enumerable.Range(1, 300).Select(seq => wal.WriteRow("a", seq)));
         Assert.Equal(300, (await wal.ReadAll("a")).Count);
     }
@@ -85,10 +94,10 @@ public sealed class SqliteWalTests : IDisposable
     [Fact]
     public async Task A_number_that_is_taken_fails_alone_and_leaves_nothing_of_its_write()
     {
-        await using SqliteWal wal = Open();
+        await using EventStore wal = Open();
         await wal.WriteRow("a", 2);
         using var held = new ManualResetEventSlim();
-        wal.Store.Writer.BeforeCommit = () => held.Wait(TimeSpan.FromSeconds(30));
+        kind.BeforeCommit(wal, () => held.Wait(TimeSpan.FromSeconds(30)));
         Task[] good = [wal.WriteRow("hold", 1), wal.WriteRow("b", 1)];
         Task bad = wal.WriteAsync("a", [Rows.Row("a", 1), Rows.Row("a", 2)]);
         Task after = wal.WriteRow("c", 1);
@@ -96,7 +105,7 @@ public sealed class SqliteWalTests : IDisposable
         await Task.WhenAll(good);
         await after;
         Exception e = await Assert.ThrowsAnyAsync<Exception>(() => bad);
-        Assert.Contains("UNIQUE", e.Message, StringComparison.Ordinal);
+        Assert.Contains(kind == StoreKind.Sqlite ? "UNIQUE" : "is taken", e.Message, StringComparison.Ordinal);
         Assert.Equal([2L], (await wal.ReadAll("a")).Select(record => record.Seq));
         Assert.Single(await wal.ReadAll("b"));
         Assert.Single(await wal.ReadAll("c"));
@@ -105,21 +114,22 @@ public sealed class SqliteWalTests : IDisposable
     [Fact]
     public async Task Deleted_events_are_gone_and_the_highest_number_stays()
     {
-        await using (SqliteWal wal = Open(new StoreOptions { Directory = _directory.Path, DeleteRows = 7 }))
+        await using (EventStore wal = Open(new StoreLimits(DeleteRows: 7)))
         {
             for (int seq = 1; seq <= 100; seq++)
                 await wal.WriteRow("a", seq);
             await wal.WriteRow("b", 1);
             long before = wal.Transactions;
             await wal.DeleteAsync("a", 60);
-            Assert.InRange(wal.Transactions - before, 60 / 7, 60 / 7 + 2);
+            // Bounded in one kind, and a mark in the other, with what may leave the log behind it.
+            Assert.InRange(wal.Transactions - before, kind == StoreKind.Sqlite ? 60 / 7 : 1, 60 / 7 + 2);
             Assert.Equal(Enumerable.Range(61, 40).Select(i => (long)i), (await wal.ReadAll("a")).Select(record => record.Seq));
             await wal.DeleteAsync("a", long.MaxValue);
             Assert.Empty(await wal.ReadAll("a"));
             await wal.DeleteAsync("never written", 10);
         }
 
-        await using SqliteWal again = Open();
+        await using EventStore again = Open();
         Assert.Equal(100, await again.HighestAsync("a", 0, exact: true));
         Assert.Single(await again.ReadAll("b"));
     }
@@ -127,7 +137,7 @@ public sealed class SqliteWalTests : IDisposable
     [Fact]
     public async Task A_replica_that_asks_for_what_is_deleted_is_told_of_damage()
     {
-        await using SqliteWal wal = Open();
+        await using EventStore wal = Open();
         for (int seq = 1; seq <= 10; seq++)
             await wal.WriteRow("a", seq);
         await wal.DeleteAsync("a", 6);
@@ -139,27 +149,9 @@ public sealed class SqliteWalTests : IDisposable
     }
 
     [Fact]
-    public async Task Deleting_gives_its_space_back_to_later_events()
-    {
-        await using SqliteWal wal = Open(new StoreOptions { Directory = _directory.Path, LogBytes = 8 << 20 });
-        async Task Round(int round)
-        {
-            for (int i = 1; i <= 64; i++)
-                await wal.WriteRow("a", round * 64 + i, size: 32 << 10);
-            await wal.DeleteAsync("a", round * 64 + 64);
-        }
-
-        for (int round = 0; round < 20; round++)
-            await Round(round);
-        long limit = 3L * 64 * (32 << 10) + (16 << 20);
-        Assert.InRange(new FileInfo(_directory.File("wal.db")).Length, 1, limit);
-        Assert.InRange(new FileInfo(_directory.File("wal.db-wal")).Length, 1, 2 * (8 << 20));
-    }
-
-    [Fact]
     public async Task Readers_and_a_writer_do_not_wait_for_each_other()
     {
-        await using SqliteWal wal = Open();
+        await using EventStore wal = Open();
         await wal.WriteRow("a", 1);
         using var stop = new CancellationTokenSource();
         Task writing = Task.Run(async () =>
@@ -179,13 +171,5 @@ public sealed class SqliteWalTests : IDisposable
 
         await stop.CancelAsync();
         await writing;
-    }
-
-    [Fact]
-    public async Task A_limit_that_makes_no_sense_is_named()
-    {
-        var e = Assert.Throws<ArgumentException>(() => Open(new StoreOptions { Directory = _directory.Path, DeleteRows = 0 }));
-        Assert.Contains("delete-rows is 0", e.Message, StringComparison.Ordinal);
-        await Task.CompletedTask;
     }
 }

@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace ActorRepl.Persistence.Segments;
+
+/// <summary>
+/// A hidden file beside the log that remembers which log belongs here, up to which segment it goes and whether it was
+/// closed in order, so that one that is missing, a stranger's, or short of its newest segments is noticed.
+/// </summary>
+internal sealed class SegmentIdentity(string directory)
+{
+    private readonly string _path = Path.Combine(directory, ".wal.id");
+    private readonly Lock _lock = new();
+
+    public Content? Current { get; private set; }
+
+    /// <summary>What was written last; null: there has been no log.</summary>
+    /// <exception cref="StorageDamagedException">The file is not readable.</exception>
+    public Content? Read()
+    {
+        lock (_lock)
+        {
+            Current = null;
+            if (!File.Exists(_path))
+                return null;
+            try
+            {
+                Content? content = JsonSerializer.Deserialize<Content>(File.ReadAllBytes(_path));
+                return Current = content is { Last: > 0 } && content.Id != Guid.Empty ? content : throw new JsonException("it has no id");
+            }
+            catch (JsonException e)
+            {
+                throw new StorageDamagedException($"{_path} is damaged: {e.Message}", e);
+            }
+        }
+    }
+
+    /// <summary>Writes what has changed, durable on return.</summary>
+    public void Update(Func<Content?, Content> change)
+    {
+        lock (_lock)
+        {
+            Content next = change(Current);
+            if (next == Current)
+                return;
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(next));
+            Current = next;
+        }
+    }
+
+    /// <param name="Id">Also in every segment.</param>
+    /// <param name="Open">False: it was closed in order.</param>
+    /// <param name="Last">Number of the newest segment; it is there before anything is written to it.</param>
+    /// <param name="Groups">Number of the last group when it was closed.</param>
+    public sealed record Content(Guid Id, bool Open, int Last, long Groups);
+}

@@ -1,0 +1,326 @@
+using ActorRepl.Persistence.Commit;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Persistence.Segments;
+
+/// <summary>
+/// The one thread that writes the log. It takes everything that waits into one group: one write, one sync, and then says of
+/// each piece of work what became of it, in order. What comes meanwhile is the next group.
+/// </summary>
+internal sealed class SegmentWriter : IAsyncDisposable
+{
+    /// <summary>Room at a segment's end that events leave to what deletes, so that a full disk can be emptied.</summary>
+    private const int MaxReserve = 1 << 20;
+
+    /// <summary>Persistence ids written anew in one group, before the segment that has their latest record goes.</summary>
+    private const int NamesAGroup = 1_024;
+
+    private readonly Func<bool, OpenLog> _open;
+    private readonly WorkQueue<OpenLog> _queue;
+    private readonly SegmentOptions _options;
+    private readonly Action<string> _report;
+    private readonly SegmentCompactor _compactor;
+    private readonly Thread _thread;
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<StoreWork<OpenLog>> _group = [];
+    private volatile OpenLog? _log;
+    private bool _openedBefore;
+    private long _transactions;
+
+    /// <param name="open">Opens the log; true: it was open before in this process, and failed.</param>
+    /// <param name="options">The limits.</param>
+    /// <param name="report">Gets what an operator should know.</param>
+    public SegmentWriter(Func<bool, OpenLog> open, SegmentOptions options, Action<string> report)
+    {
+        _open = open;
+        _options = options;
+        _report = report;
+        _queue = new WorkQueue<OpenLog>(options.MaxWaitingWrites);
+        _compactor = new SegmentCompactor(this, options.CompactAboveBytes, report);
+        _thread = new Thread(Run) { IsBackground = true, Name = "write wal" };
+        _thread.Start();
+    }
+
+    /// <summary>The log as it is open now; null: it is not, the next piece of work opens it.</summary>
+    public OpenLog? Log => _log;
+
+    /// <summary>Groups committed so far.</summary>
+    public long Transactions => Interlocked.Read(ref _transactions);
+
+    /// <summary>For tests: what there is of space for the segments in use; 0: no limit.</summary>
+    internal long Limit { get; set; }
+
+    /// <summary>Does something in the next group.</summary>
+    /// <exception cref="StorageFullException">No space; certainly not written.</exception>
+    /// <exception cref="StorageFailedException">The outcome is unknown.</exception>
+    public Task<TResult> RunAsync<TResult>(int bytes, bool needsSpace, Func<OpenLog, TResult> execute, bool inline = false)
+    {
+        var work = new StoreWork<OpenLog, TResult>(execute, inline) { Bytes = bytes, NeedsSpace = needsSpace };
+        ValueTask added = _queue.AddAsync(work);
+        return added.IsCompletedSuccessfully ? work.Task : Later(added, work);
+
+        static async Task<TResult> Later(ValueTask added, StoreWork<OpenLog, TResult> work)
+        {
+            await added.ConfigureAwait(false);
+            return await work.Task.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Completes once everything that waits now has its outcome; opens the log if it is not open.</summary>
+    public async Task BarrierAsync()
+    {
+        var barrier = new Barrier<OpenLog> { Bytes = 0 };
+        await _queue.AddAsync(barrier).ConfigureAwait(false);
+        await barrier.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Writes what waits, then closes the log.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Close();
+        await _stopped.Task.ConfigureAwait(false);
+    }
+
+    private void Run()
+    {
+        var taken = new List<StoreWork<OpenLog>>();
+        while (_queue.TakeAll(ref taken))
+        {
+            for (int next = 0; next < taken.Count;)
+            {
+                next = FillGroup(taken, next);
+                CommitGroup();
+                _group.Clear();
+            }
+
+            taken.Clear();
+            if (_queue.IsEmpty)
+                Idle();
+        }
+
+        Close();
+        _stopped.SetResult();
+    }
+
+    private int FillGroup(List<StoreWork<OpenLog>> taken, int next)
+    {
+        long bytes = 0;
+        do
+        {
+            bytes += taken[next].Bytes;
+            _group.Add(taken[next++]);
+        }
+        while (next < taken.Count && bytes + taken[next].Bytes <= _options.MaxTransactionBytes);
+        return next;
+    }
+
+    private void CommitGroup()
+    {
+        try
+        {
+            OpenLog log = Open();
+            Execute(log);
+            if (!log.Buffer.IsEmpty && IsFull(log) is { } full)
+                Refuse(log, full);
+            try
+            {
+                Write(log);
+            }
+            catch (StorageFullException none) when (_group.Exists(work => work.NeedsSpace))
+            {
+                Refuse(log, none);
+                Write(log);
+            }
+
+            _group.ForEach(work => work.Complete());
+            _compactor.StartIfWorthwhile(log);
+        }
+        catch (StorageFullException e)
+        {
+            // Not even what deletes has room.
+            _log?.Buffer.Clear();
+            FailAll(e);
+        }
+        catch (StorageException e)
+        {
+            CloseAfterFailure();
+            FailAll(e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The same pages are never synced a second time: a sync that failed may report success when asked again.
+            CloseAfterFailure();
+            FailAll(new StorageFailedException($"the log failed, what became of this write is unknown: {e.Message}", e));
+        }
+    }
+
+    /// <summary>Fills the buffer; what is at fault itself fails alone.</summary>
+    private void Execute(OpenLog log)
+    {
+        for (int i = 0; i < _group.Count;)
+        {
+            GroupBuffer.Mark before = log.Buffer.Here();
+            try
+            {
+                _group[i].Execute(log);
+                i++;
+            }
+            catch (Exception e) when (e is not StorageException and not IOException)
+            {
+                log.Buffer.Back(before);
+                _group[i].Fail(e);
+                _group.RemoveAt(i);
+            }
+        }
+    }
+
+    /// <summary>Why what adds to the log is refused; null: there is space.</summary>
+    private StorageFullException? IsFull(OpenLog log)
+    {
+        if (!_group.Exists(work => work.NeedsSpace))
+            return null;
+        int length = log.Buffer.Length, reserve = Math.Min(MaxReserve, log.CurrentSize / 8);
+        if (Limit > 0 && log.UsedBytes + length > Limit)
+            return new StorageFullException($"no space: the log has its limit of {Limit} bytes");
+        try
+        {
+            if (length + reserve > log.Remaining && log.Preparer.IsFull)
+                log.Preparer.Retry();
+            return null;
+        }
+        catch (StorageFullException full)
+        {
+            return full;
+        }
+    }
+
+    /// <summary>Refuses what adds to the log, and does the rest without it.</summary>
+    private void Refuse(OpenLog log, StorageFullException full)
+    {
+        foreach (StoreWork<OpenLog> work in _group)
+        {
+            if (work.NeedsSpace)
+                work.Fail(full);
+        }
+
+        _group.RemoveAll(work => work.NeedsSpace);
+        log.Buffer.Clear();
+        Execute(log);
+    }
+
+    private void Write(OpenLog log)
+    {
+        GroupBuffer.Mark before = log.Buffer.Here();
+        FreeSegments(log);
+        // Nothing is refused for the sake of what can wait.
+        if (log.Buffer.Length > log.Remaining && log.Preparer.IsFull)
+            log.Buffer.Back(before);
+        if (log.Buffer.IsEmpty)
+            return;
+        log.Commit();
+        Interlocked.Increment(ref _transactions);
+    }
+
+    /// <summary>
+    /// Moves the beginning of the log behind the segments in which nothing lives, once the persistence ids whose latest
+    /// record is there are written anew.
+    /// </summary>
+    private static void FreeSegments(OpenLog log)
+    {
+        int start = 0, names = 0;
+        foreach (SegmentFile segment in log.Index.Segments.Values)
+        {
+            if (segment.Number == log.Current || segment.LiveEvents > 0 || names + segment.LiveNames > NamesAGroup && names > 0)
+                break;
+            names += segment.LiveNames;
+            start = segment.Number + 1;
+        }
+
+        if (start == 0)
+            return;
+        int written = 0;
+        foreach (JournalName? name in log.Index.Names)
+        {
+            if (name is null || name.DeclaredIn == 0 || name.DeclaredIn >= start)
+                continue;
+            // More than fit into one group: the rest goes with the next one, and then the segment.
+            if (written++ == NamesAGroup)
+                return;
+            log.Buffer.Declare(name);
+        }
+
+        long group = log.NextGroup;
+        foreach (SegmentFile segment in log.Index.Segments.Values)
+        {
+            if (segment.Number >= start && segment.FirstGroup > 0)
+            {
+                group = segment.FirstGroup;
+                break;
+            }
+        }
+
+        log.Buffer.Start(start, group);
+    }
+
+    /// <summary>Nothing waits: segments leave without waiting for the next write, and the last group is sealed.</summary>
+    private void Idle()
+    {
+        try
+        {
+            if (_log is not { } log)
+                return;
+            for (FreeSegments(log); !log.Buffer.IsEmpty && _queue.IsEmpty; FreeSegments(log))
+            {
+                log.Commit();
+                Interlocked.Increment(ref _transactions);
+            }
+
+            Invariant.That(log.Buffer.IsEmpty || !_queue.IsEmpty, "what was begun is written, or left to the next group");
+            log.Buffer.Clear();
+            log.Seal();
+        }
+        catch (StorageFullException)
+        {
+            _log!.Buffer.Clear();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            CloseAfterFailure();
+        }
+    }
+
+    private OpenLog Open()
+    {
+        if (_log is { } log)
+            return log;
+        log = _open(_openedBefore);
+        _openedBefore = true;
+        return _log = log;
+    }
+
+    /// <summary>What the log holds is found out when it is opened again.</summary>
+    private void CloseAfterFailure()
+    {
+        OpenLog? log = _log;
+        _log = null;
+        log?.Dispose();
+    }
+
+    private void Close()
+    {
+        if (_log is not { } log)
+            return;
+        try
+        {
+            log.CloseInOrder();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _report($"the log could not be closed in order: {e.Message}");
+        }
+
+        CloseAfterFailure();
+    }
+
+    private void FailAll(StorageException e) => _group.ForEach(work => work.Fail(e));
+}

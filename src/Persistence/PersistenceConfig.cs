@@ -18,7 +18,7 @@ public static class PersistenceConfig
     /// <summary>hocon/persistence.conf: every setting with its default.</summary>
     public static Config Reference { get; } = ConfigurationFactory.FromResource("ActorRepl.Persistence.persistence.conf", typeof(PersistenceConfig).Assembly);
 
-    /// <summary>The reference with both plugins keeping their files in this directory.</summary>
+    /// <summary>The reference with all plugins keeping their files in this directory.</summary>
     /// <param name="directory">The node's data directory.</param>
     /// <param name="dispatcher">Id of the dispatcher that replicas run on; the journal runs there too, so that batches grow.</param>
     public static Config For(string directory, string dispatcher = "akka.actor.default-dispatcher")
@@ -27,39 +27,65 @@ public static class PersistenceConfig
         ArgumentException.ThrowIfNullOrWhiteSpace(dispatcher);
         string quoted = directory.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
         return ConfigurationFactory.ParseString($"""
-            {JournalPluginId}.directory = "{quoted}"
-            {JournalPluginId}.plugin-dispatcher = "{dispatcher}"
+            {SegmentJournalId}.directory = "{quoted}"
+            {SegmentJournalId}.plugin-dispatcher = "{dispatcher}"
+            {SqliteJournalId}.directory = "{quoted}"
+            {SqliteJournalId}.plugin-dispatcher = "{dispatcher}"
             {SnapshotPluginId}.directory = "{quoted}"
             """).WithFallback(Reference);
     }
 
-    /// <summary>The limits that a plugin's section states.</summary>
+    /// <summary>The limits that the section of a SQLite plugin states.</summary>
     /// <exception cref="ConfigurationException">A setting is missing or makes no sense; names it.</exception>
-    internal static StoreOptions StoreOptions(Config section, string pluginId)
+    internal static StoreOptions StoreOptions(Config section, string pluginId) => Read(section, pluginId, directory =>
+    {
+        var defaults = new StoreOptions { Directory = directory };
+        return new StoreOptions
+        {
+            Directory = directory,
+            MaxBytes = Size(section, "max-size", defaults.MaxBytes),
+            LogBytes = checked((int)Size(section, "log-size", defaults.LogBytes)),
+            CacheBytes = checked((int)Size(section, "cache-size", defaults.CacheBytes)),
+            MaxTransactionBytes = checked((int)Size(section, "max-transaction-size", defaults.MaxTransactionBytes)),
+            MaxWaitingWrites = section.GetInt("max-waiting-writes", defaults.MaxWaitingWrites),
+            DeleteRows = section.GetInt("delete-rows", defaults.DeleteRows),
+            Readers = section.GetInt("readers", defaults.Readers),
+        }.Validated();
+    });
+
+    /// <summary>The limits that the section of a segment journal states.</summary>
+    /// <exception cref="ConfigurationException">A setting is missing or makes no sense; names it.</exception>
+    internal static SegmentOptions SegmentOptions(Config section, string pluginId) => Read(section, pluginId, directory =>
+    {
+        var defaults = new SegmentOptions { Directory = directory };
+        return new SegmentOptions
+        {
+            Directory = directory,
+            MaxBytes = Size(section, "max-size", defaults.MaxBytes),
+            FirstSegmentBytes = checked((int)Size(section, "first-segment-size", defaults.FirstSegmentBytes)),
+            SegmentBytes = checked((int)Size(section, "segment-size", defaults.SegmentBytes)),
+            SpareSegments = section.GetInt("spare-segments", defaults.SpareSegments),
+            CompactAboveBytes = Size(section, "compact-above", defaults.CompactAboveBytes),
+            MaxTransactionBytes = checked((int)Size(section, "max-transaction-size", defaults.MaxTransactionBytes)),
+            MaxWaitingWrites = section.GetInt("max-waiting-writes", defaults.MaxWaitingWrites),
+            Readers = section.GetInt("readers", defaults.Readers),
+        }.Validated();
+    });
+
+    private static TOptions Read<TOptions>(Config section, string pluginId, Func<string, TOptions> read)
     {
         string directory = section.GetString("directory", "");
         if (string.IsNullOrWhiteSpace(directory))
             throw new ConfigurationException($"{pluginId}.directory is empty; it must name the directory of the node's data");
-        var defaults = new StoreOptions { Directory = directory };
         try
         {
-            return new StoreOptions
-            {
-                Directory = directory,
-                MaxBytes = Size("max-size", defaults.MaxBytes),
-                LogBytes = checked((int)Size("log-size", defaults.LogBytes)),
-                CacheBytes = checked((int)Size("cache-size", defaults.CacheBytes)),
-                MaxTransactionBytes = checked((int)Size("max-transaction-size", defaults.MaxTransactionBytes)),
-                MaxWaitingWrites = section.GetInt("max-waiting-writes", defaults.MaxWaitingWrites),
-                DeleteRows = section.GetInt("delete-rows", defaults.DeleteRows),
-                Readers = section.GetInt("readers", defaults.Readers),
-            }.Validated();
+            return read(directory);
         }
         catch (Exception e) when (e is ArgumentException or OverflowException or FormatException)
         {
             throw new ConfigurationException($"{pluginId}: {e.Message}", e);
         }
-
-        long Size(string name, long otherwise) => section.GetByteSize(name, otherwise) ?? otherwise;
     }
+
+    private static long Size(Config section, string name, long otherwise) => section.GetByteSize(name, otherwise) ?? otherwise;
 }

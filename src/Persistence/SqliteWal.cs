@@ -21,7 +21,7 @@ public sealed class SqliteWal : EventStore
         _options = options.Validated();
         System.IO.Directory.CreateDirectory(options.Directory);
         _store = new Store<EventTable, EventReader>(Path.Combine(options.Directory, FileName), options,
-            database => new EventTable(database), database => new EventReader(database), report ?? (_ => { }));
+            database => new EventTable(database), database => new EventReader(database), report ?? (_ => { }), RefuseBesideSegments);
     }
 
     public override long Transactions => _store.Writer.Transactions;
@@ -43,6 +43,13 @@ public sealed class SqliteWal : EventStore
         while (await _store.WriteAsync(0, table => table.Delete(persistenceId, seq, _options.DeleteRows)).ConfigureAwait(false))
         {
         }
+    }
+
+    private void RefuseBesideSegments()
+    {
+        string other = Path.Combine(_options.Directory, Segments.SegmentFolder.Name);
+        if (Directory.Exists(other))
+            throw new StorageFailedException($"{other} holds events of the journal {PersistenceConfig.SegmentJournalId}; a second journal beside it would not know them");
     }
 
     /// <summary>Writes what waits, then closes the file.</summary>

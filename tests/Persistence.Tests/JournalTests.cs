@@ -4,8 +4,12 @@ using Akka.Persistence;
 
 namespace ActorRepl.Persistence.Tests;
 
+public sealed class SqliteJournalTests() : JournalTests(StoreKind.Sqlite);
+
+public sealed class SegmentJournalTests() : JournalTests(StoreKind.Segment);
+
 /// <summary>Persistent actors on the journal plugin: what each outcome of the storage means to them.</summary>
-public sealed class JournalTests : PluginFixture
+public abstract class JournalTests(StoreKind kind) : PluginFixture(kind)
 {
     private static WalPayload Record(int lsn, int size = 100) => new(RecordCodec.Encode(new WalEntry(lsn,
         new WalRecord { HardState = Rows.Content("hard state", lsn, size) })));
@@ -53,14 +57,14 @@ public sealed class JournalTests : PluginFixture
         scribe.Tell(new Scribe.Write(Record(1)));
         await Probe.Expect<Scribe.Written>();
 
-        await WithWal(wal => wal.Store.LimitToAsync(1));
+        await WithWal(wal => Kind.LimitToAsync(wal, 1));
         scribe.Tell(new Scribe.Write(Record(2, 300_000)));
         Scribe.Rejected rejected = await Probe.Expect<Scribe.Rejected>();
         Assert.IsType<StorageFullException>(rejected.Cause);
         scribe.Tell(new Scribe.Ping());
         await Probe.Expect<Scribe.Pong>();
 
-        await WithWal(wal => wal.Store.LimitToAsync(1 << 30));
+        await WithWal(wal => Kind.LimitToAsync(wal, 1 << 30));
         scribe.Tell(new Scribe.Write(Record(2, 300_000)));
         // A refused write leaves a gap in the journal's numbers; the record keeps its own.
         Assert.Equal(3, (await Probe.Expect<Scribe.Written>()).SequenceNr);
@@ -78,14 +82,9 @@ public sealed class JournalTests : PluginFixture
         scribe.Tell(new Scribe.Write(Record(1)));
         await Probe.Expect<Scribe.Written>();
 
-        int failures = 1;
         await WithWal(wal =>
         {
-            wal.Store.Writer.BeforeCommit = () =>
-            {
-                if (failures-- > 0)
-                    throw new Sqlite.SqliteException(SQLitePCL.raw.SQLITE_IOERR, "injected");
-            };
+            Kind.FailNext(wal);
             return Task.CompletedTask;
         });
         scribe.Tell(new Scribe.Write(Record(2)));
@@ -100,16 +99,9 @@ public sealed class JournalTests : PluginFixture
     {
         IActorRef scribe = StartScribe(Replica);
         await Probe.Expect<Scribe.Recovered>();
-        int failures = 1;
         await WithWal(wal =>
         {
-            wal.Store.Writer.BeforeCommit = () =>
-            {
-                if (failures-- != 1)
-                    return;
-                wal.Store.Writer.CommitNow();
-                throw new Sqlite.SqliteException(SQLitePCL.raw.SQLITE_IOERR, "injected");
-            };
+            Kind.FailNextThatLands(wal);
             return Task.CompletedTask;
         });
         scribe.Tell(new Scribe.Write(Record(1)));
@@ -132,11 +124,7 @@ public sealed class JournalTests : PluginFixture
                 await Probe.Expect<Scribe.Written>();
         }
 
-        await Restart(() =>
-        {
-            using Sqlite.Database database = Sqlite.Database.OpenWriter(Path.Combine(DataDirectory, SqliteWal.FileName), 1 << 20);
-            database.Execute("UPDATE event SET crc = crc + 1 WHERE seq = 2");
-        });
+        await Restart(() => Kind.Damage(DataDirectory, 2));
         object[] events = (await StartAndRecover(Replica)).Events;
         Assert.Equal(["1", "3"], events.OfType<string>());
         Assert.Equal(2, Assert.IsType<DamagedRecord>(events[1]).SequenceNr);
@@ -156,10 +144,10 @@ public sealed class JournalTests : PluginFixture
         scribe.Tell(new Scribe.Save(new CheckpointPayload(new byte[] { 7 })));
         await Probe.Expect<SaveSnapshotSuccess>();
 
-        await Restart(() => File.Delete(Path.Combine(DataDirectory, SqliteWal.FileName)));
+        await Restart(() => Kind.Remove(DataDirectory));
         Scribe.Recovered recovered = await StartAndRecover(Replica);
         Assert.IsType<CheckpointPayload>(recovered.Events[0]);
-        Assert.Contains("wal.db is missing", Assert.IsType<DamagedRecord>(recovered.Events[1]).Reason, StringComparison.Ordinal);
+        Assert.Contains($"{Kind.Name} is missing", Assert.IsType<DamagedRecord>(recovered.Events[1]).Reason, StringComparison.Ordinal);
         Assert.Empty((await StartAndRecover("other")).Events);
     }
 

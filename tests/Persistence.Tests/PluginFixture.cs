@@ -6,9 +6,12 @@ using Akka.Configuration;
 namespace ActorRepl.Persistence.Tests;
 
 /// <summary>An actor system on the plugins of this library, and its data, which outlives the system.</summary>
-public abstract class PluginFixture : IAsyncLifetime
+public abstract class PluginFixture(StoreKind kind) : IAsyncLifetime
 {
     private readonly TempDirectory _directory = new();
+
+    /// <summary>The journal it runs on.</summary>
+    protected StoreKind Kind { get; } = kind;
 
     internal ActorSystem System { get; private set; } = null!;
 
@@ -49,16 +52,18 @@ public abstract class PluginFixture : IAsyncLifetime
     }
 
     /// <summary>The store that the journal of the running system uses.</summary>
-    internal async Task WithWal(Func<SqliteWal, Task> use)
+    internal async Task WithWal(Func<EventStore, Task> use)
     {
-        using SharedStores<SqliteWal>.Lease lease = SqliteStores.Of(System).Wal(new StoreOptions { Directory = DataDirectory }, _ => { });
+        using SharedStores<EventStore>.Lease lease = Kind == StoreKind.Sqlite
+            ? OwnStores.Of(System).Events(new StoreOptions { Directory = DataDirectory }, _ => { })
+            : OwnStores.Of(System).Events(new SegmentOptions { Directory = DataDirectory }, _ => { });
         await use(lease.Store);
     }
 
     private void Start()
     {
         string plugins = $"""
-            akka.persistence.journal.plugin = "{PersistenceConfig.JournalPluginId}"
+            akka.persistence.journal.plugin = "{Kind.Plugin}"
             akka.persistence.snapshot-store.plugin = "{PersistenceConfig.SnapshotPluginId}"
             akka.loglevel = ERROR
             akka.log-dead-letters = off

@@ -6,7 +6,7 @@ using Akka.Persistence;
 namespace ActorRepl.Persistence.Tests;
 
 /// <summary>The snapshot store, spoken to as a replica does: by messages, with exact numbers.</summary>
-public sealed class SnapshotStoreTests : PluginFixture
+public sealed class SnapshotStoreTests() : PluginFixture(StoreKind.Segment)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -114,7 +114,7 @@ public sealed class SnapshotStoreTests : PluginFixture
     {
         await Save(Replica, 1, new CheckpointPayload(new byte[] { 1 }));
         using (Plugins.SharedStores<SqliteSnapshots>.Lease lease =
-            Plugins.SqliteStores.Of(System).Snapshots(new StoreOptions { Directory = DataDirectory }, _ => { }))
+            Plugins.OwnStores.Of(System).Snapshots(new StoreOptions { Directory = DataDirectory }, _ => { }))
             await lease.Store.Store.LimitToAsync(1);
         var metadata = new SnapshotMetadata(Replica, 2, DateTime.UtcNow);
         var failure = await Store.Ask<SaveSnapshotFailure>(new SaveSnapshot(metadata, new CheckpointPayload(new byte[300_000])), Patience);

@@ -19,8 +19,6 @@ public abstract class StoreKind
     /// <summary>The file or folder of the events in the data directory.</summary>
     public abstract string Name { get; }
 
-    public static StoreKind Of(string plugin) => plugin == Sqlite.Plugin ? Sqlite : Segment;
-
     public abstract EventStore Open(string directory, Action<string>? report = null, StoreLimits? limits = null);
 
     /// <summary>What there is of space changes.</summary>

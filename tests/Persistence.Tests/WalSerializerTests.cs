@@ -5,7 +5,7 @@ using Akka.Serialization;
 namespace ActorRepl.Persistence.Tests;
 
 /// <summary>The same payloads in any other journal.</summary>
-public sealed class WalSerializerTests : PluginFixture
+public sealed class WalSerializerTests() : PluginFixture(StoreKind.Segment)
 {
     public static TheoryData<string> Payloads => ["record", "checkpoint", "segment"];
 

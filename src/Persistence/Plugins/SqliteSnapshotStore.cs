@@ -23,7 +23,7 @@ public sealed class SqliteSnapshotStore : SnapshotStore
         ILoggingAdapter log = Context.GetLogger();
         _payloads = new StoredPayload((ExtendedActorSystem)Context.System);
         StoreOptions options = PersistenceConfig.StoreOptions(config, PersistenceConfig.SnapshotPluginId);
-        _lease = SqliteStores.Of(Context.System).Snapshots(options, what => log.Error("{0}", what));
+        _lease = OwnStores.Of(Context.System).Snapshots(options, what => log.Error("{0}", what));
     }
 
     protected override void PostStop()

@@ -76,7 +76,7 @@ internal sealed class OpenLog : IDisposable
                 segments.Add(folder.Create(new SegmentHeader(store, 1, options.FirstSegmentBytes, lost is null ? null : $"{DateTime.UtcNow:u}: {lost}"), null));
             }
 
-            bool clean = expected is { Open: false } && !again;
+            bool clean = expected is { Open: false } && !again && lost is null;
             var scan = new SegmentScan(segments, clean ? expected!.Groups : 0);
             SegmentIndex index = scan.Read();
             LogEnd end = scan.End;
@@ -150,10 +150,7 @@ internal sealed class OpenLog : IDisposable
     {
         if (Remaining < SegmentFormat.Page || _number == 0)
             return;
-        Span<byte> page = stackalloc byte[SegmentFormat.Page];
-        page.Clear();
-        new GroupHeader(GroupKind.Seal, _number, _checksum, SegmentFormat.Page, 0, 0).Write(page, _current.Salt, _offset);
-        _current.Write(page, _offset);
+        WriteSeal(_current, _offset, new GroupHeader(GroupKind.Group, _number, 0, 0, 0, _checksum));
     }
 
     /// <summary>Closes in order: the next one that opens it knows how many groups there must be.</summary>
@@ -176,6 +173,14 @@ internal sealed class OpenLog : IDisposable
         _buffer.Dispose();
     }
 
+    private static void WriteSeal(SegmentFile segment, int offset, GroupHeader last)
+    {
+        Span<byte> page = stackalloc byte[SegmentFormat.Page];
+        page.Clear();
+        new GroupHeader(GroupKind.Seal, last.Number, last.Checksum, SegmentFormat.Page, 0, 0).Write(page, segment.Salt, offset);
+        segment.Write(page, offset);
+    }
+
     private void Advance(int length)
     {
         SegmentFile next = Preparer.Take(length);
@@ -196,7 +201,7 @@ internal sealed class OpenLog : IDisposable
         SegmentFile fresh;
         try
         {
-            fresh = preparer.Take(bytes.Length);
+            fresh = preparer.Take(bytes.Length + SegmentFormat.Page);
         }
         catch (StorageFullException e) when (!again)
         {
@@ -209,9 +214,11 @@ internal sealed class OpenLog : IDisposable
         uint salt = RecordHeader.GroupSalt(fresh.Salt, header.Number);
         for (int i = 0, at = GroupHeader.Size; i < header.Records; i++)
             at += RecordHeader.Seal(bytes.AsSpan(at), salt);
-        header.Write(bytes, fresh.Salt, SegmentFormat.FirstGroup);
+        header = header.Write(bytes, fresh.Salt, SegmentFormat.FirstGroup);
         fresh.Write(bytes, SegmentFormat.FirstGroup);
         fresh.Sync();
+        // One that was damaged where it lay was durable, and must not pass for torn here.
+        WriteSeal(fresh, SegmentFormat.FirstGroup + bytes.Length, header);
         return fresh;
     }
 

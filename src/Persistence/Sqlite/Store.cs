@@ -9,9 +9,9 @@ internal sealed class Store<TTable, TReader> : IAsyncDisposable
     private readonly GroupWriter<TTable> _writer;
     private readonly ReaderPool<TReader> _readers;
 
-    public Store(string path, StoreOptions options, Func<Database, TTable> openTable, Func<Database, TReader> openReader, Action<string> report)
+    public Store(string path, StoreOptions options, Func<Database, TTable> openTable, Func<Database, TReader> openReader, Action<string> report, Action? beforeOpen = null)
     {
-        _file = new StoreFile<TTable>(new StoreFileOptions(path, options.MaxBytes, options.CacheBytes), openTable, report);
+        _file = new StoreFile<TTable>(new StoreFileOptions(path, options.MaxBytes, options.CacheBytes, beforeOpen), openTable, report);
         var checkpoints = new CheckpointPolicy(path, options.LogBytes, report);
         _writer = new GroupWriter<TTable>(
             _file, checkpoints, options.MaxWaitingWrites, options.MaxTransactionBytes, $"write {Path.GetFileName(path)}");

@@ -4,7 +4,8 @@ namespace ActorRepl.Persistence.Sqlite;
 /// <param name="Path">The database.</param>
 /// <param name="MaxBytes">The file grows no further than this; 0: as far as there is space.</param>
 /// <param name="CacheBytes">Memory of the writer's page cache.</param>
-internal sealed record StoreFileOptions(string Path, long MaxBytes, int CacheBytes);
+/// <param name="BeforeOpen">Throws if the file must not be opened, nor made; null: it may always.</param>
+internal sealed record StoreFileOptions(string Path, long MaxBytes, int CacheBytes, Action? BeforeOpen = null);
 
 /// <summary>
 /// Opens and closes the writer's connection to one database file, and decides on the way whether the file is the one that
@@ -35,6 +36,7 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
             return Table;
         try
         {
+            options.BeforeOpen?.Invoke();
             string? lost = PutAsideIfDamaged();
             try
             {

@@ -5,38 +5,44 @@ namespace ActorRepl.Persistence.Plugins;
 /// <summary>
 /// The stores of an actor system: one for a directory, however many plugins use it, closed when the last one has stopped.
 /// </summary>
-internal sealed class SqliteStores : IExtension
+internal sealed class OwnStores : IExtension
 {
-    private readonly SharedStores<SqliteWal> _wals = new((options, report) => new SqliteWal(options, report));
-    private readonly SharedStores<SqliteSnapshots> _snapshots = new((options, report) => new SqliteSnapshots(options, report));
+    private readonly SharedStores<EventStore> _sqlite = new();
+    private readonly SharedStores<EventStore> _segments = new();
+    private readonly SharedStores<SqliteSnapshots> _snapshots = new();
 
-    public SharedStores<SqliteWal>.Lease Wal(StoreOptions options, Action<string> report) => _wals.Lend(options, report);
+    public SharedStores<EventStore>.Lease Events(StoreOptions options, Action<string> report) =>
+        _sqlite.Lend(options.Directory, () => new SqliteWal(options, report));
 
-    public SharedStores<SqliteSnapshots>.Lease Snapshots(StoreOptions options, Action<string> report) => _snapshots.Lend(options, report);
+    public SharedStores<EventStore>.Lease Events(SegmentOptions options, Action<string> report) =>
+        _segments.Lend(options.Directory, () => new SegmentWal(options, report));
 
-    public static SqliteStores Of(ActorSystem system) => Provider.Instance.Apply(system);
+    public SharedStores<SqliteSnapshots>.Lease Snapshots(StoreOptions options, Action<string> report) =>
+        _snapshots.Lend(options.Directory, () => new SqliteSnapshots(options, report));
 
-    private sealed class Provider : ExtensionIdProvider<SqliteStores>
+    public static OwnStores Of(ActorSystem system) => Provider.Instance.Apply(system);
+
+    private sealed class Provider : ExtensionIdProvider<OwnStores>
     {
         public static readonly Provider Instance = new();
 
-        public override SqliteStores CreateExtension(ExtendedActorSystem system) => new();
+        public override OwnStores CreateExtension(ExtendedActorSystem system) => new();
     }
 }
 
 /// <summary>Lends stores by directory and counts who has one.</summary>
-internal sealed class SharedStores<TStore>(Func<StoreOptions, Action<string>, TStore> open)
+internal sealed class SharedStores<TStore>
     where TStore : IAsyncDisposable
 {
     private readonly Dictionary<string, (TStore Store, int Users)> _stores = new(StringComparer.Ordinal);
 
     /// <summary>The store of that directory. Whoever comes first decides its limits.</summary>
-    public Lease Lend(StoreOptions options, Action<string> report)
+    public Lease Lend(string directory, Func<TStore> open)
     {
-        string key = Path.GetFullPath(options.Directory);
+        string key = Path.GetFullPath(directory);
         lock (_stores)
         {
-            TStore store = _stores.TryGetValue(key, out (TStore Store, int Users) shared) ? shared.Store : open(options, report);
+            TStore store = _stores.TryGetValue(key, out (TStore Store, int Users) shared) ? shared.Store : open();
             _stores[key] = (store, shared.Users + 1);
             return new Lease(store, () => GiveBack(key));
         }

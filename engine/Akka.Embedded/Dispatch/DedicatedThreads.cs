@@ -13,10 +13,25 @@ namespace Akka.Dispatch;
 /// One worker at a time searches for a while before it sleeps, and spares others the waking. It stops searching before it
 /// looks a last time, or before it takes up what it found; and in that case it wakes another if there is more.
 /// </para>
+/// <para>
+/// The first work that a worker queues itself it keeps for itself, and takes up next: one actor telling another wakes nobody.
+/// </para>
+/// <para>
+/// What a worker defers is done once it runs out of work, or after a few runs at the latest: what several actors have for
+/// the same connection leaves together, and no other thread is woken for it.
+/// </para>
 /// </remarks>
 internal sealed class DedicatedThreads
 {
     private const int MostSpins = 32;
+
+    // After so many runs in a row of what it kept for itself, a worker lets the others' work have its turn.
+    private const int MostKept = 16;
+    private const int MostRunsBeforeDeferred = 8;
+
+    [ThreadStatic]
+    private static Worker _worker;
+
     private readonly ConcurrentQueue<IRunnable> _queue = new();
     private readonly object _gate = new();
     private int _wakeUps;
@@ -33,6 +48,7 @@ internal sealed class DedicatedThreads
     public bool TryQueue(IRunnable work)
     {
         if (_stopped) return false;
+        if (_worker is { } self && ReferenceEquals(self.Owner, this) && self.TryKeep(work)) return true;
         _queue.Enqueue(work);
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _searching) == 0) WakeOne();
@@ -71,15 +87,34 @@ internal sealed class DedicatedThreads
         }
     }
 
+    /// <summary>Puts work off until the worker that runs the caller is done with what waits; false: no worker runs it.</summary>
+    public static bool TryDefer(IRunnable work)
+    {
+        if (_worker is not { } self) return false;
+        self.Deferred.Enqueue(work);
+        return true;
+    }
+
     private void Work()
     {
+        var self = _worker = new Worker(this);
         int patience = MostSpins;
         while (true)
         {
-            if (_queue.TryDequeue(out IRunnable work) || Search(ref patience, out work)) Execute(work);
+            IRunnable work = self.TakeKept();
+            if (work is not null || _queue.TryDequeue(out work) || Search(ref patience, out work))
+            {
+                Execute(work);
+                if (self.IsDeferredDue(_queue.IsEmpty)) RunDeferred(self);
+            }
             else if (_stopped) return;
             else Sleep();
         }
+    }
+
+    private static void RunDeferred(Worker self)
+    {
+        while (self.Deferred.TryDequeue(out IRunnable work)) Execute(work);
     }
 
     // Searches as long as that has paid lately: a busy system saves wake-ups, an idle one spins on nothing.
@@ -131,6 +166,41 @@ internal sealed class DedicatedThreads
         {
             // Actors handle their own failures; what comes here is a bare action's.
             Console.Error.WriteLine($"A scheduled action failed: {e}");
+        }
+    }
+
+    /// <summary>What one thread has set aside for itself.</summary>
+    private sealed class Worker(DedicatedThreads owner)
+    {
+        private IRunnable _kept;
+        private int _keptInARow;
+        private int _runs;
+
+        public DedicatedThreads Owner => owner;
+
+        public Queue<IRunnable> Deferred { get; } = new();
+
+        public bool TryKeep(IRunnable work)
+        {
+            if (_kept is not null || _keptInARow >= MostKept) return false;
+            _kept = work;
+            return true;
+        }
+
+        public IRunnable TakeKept()
+        {
+            IRunnable work = _kept;
+            _kept = null;
+            _keptInARow = work is null ? 0 : _keptInARow + 1;
+            return work;
+        }
+
+        public bool IsDeferredDue(bool nothingWaits)
+        {
+            if (Deferred.Count == 0) return false;
+            if (++_runs < MostRunsBeforeDeferred && !(nothingWaits && _kept is null)) return false;
+            _runs = 0;
+            return true;
         }
     }
 }

@@ -1,5 +1,6 @@
 #nullable enable
 using Akka.Actor;
+using Akka.Dispatch;
 using Akka.Event;
 
 namespace Akka.Remote;
@@ -8,7 +9,7 @@ namespace Akka.Remote;
 /// All that is known about one remote address. Messages to it leave over a connection opened here, its messages arrive over
 /// one it opened; either being lost ends both. What cannot be sent goes to dead letters: delivery is at most once.
 /// </summary>
-internal sealed class Association(Remoting remoting, Address remote) : IThreadPoolWorkItem
+internal sealed class Association(Remoting remoting, Address remote) : IRunnable
 {
     // Enough for one write to be worth a system call, little enough for heartbeats to slip in between.
     private const int FlushBytes = 256 * 1024;
@@ -73,8 +74,10 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         remoting.DeadLetter(message);
     }
 
-    /// <summary>Writes what waits; runs on the thread pool, one at a time.</summary>
-    void IThreadPoolWorkItem.Execute() => _ = DrainAsync();
+    /// <summary>Writes what waits, one at a time: on the thread that sends, once it is done with what it has to do, or on the pool.</summary>
+    public void Run() => _ = DrainAsync();
+
+    void IThreadPoolWorkItem.Execute() => Run();
 
     /// <summary>An incarnation said hello. True if it may speak; then it holds the inbound side until it is lost.</summary>
     public async Task<bool> AdmitAsync(InboundConnection connection)
@@ -306,7 +309,8 @@ internal sealed class Association(Remoting remoting, Address remote) : IThreadPo
         if (_draining || _waiting.Count + _urgent.Count == 0)
             return;
         _draining = true;
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        if (!DedicatedThreads.TryDefer(this))
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private async Task DrainAsync()

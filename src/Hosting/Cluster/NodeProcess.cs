@@ -41,6 +41,8 @@ public static partial class NodeProcess
             start.ArgumentList.Add(argument);
         // A node runs for long and is busy from its first second: its code is compiled well at once. Commands start faster without.
         start.Environment.TryAdd("DOTNET_TC_QuickJit", "0");
+        // What arrives is handled on the thread that waited for it: nothing behind a socket of a node blocks.
+        start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         Process process = Process.Start(start) ?? throw new UserErrorException($"cannot start {host}");
         process.StandardInput.Close();
         return process;

@@ -78,6 +78,8 @@ internal sealed class InProcessBenchmark(InProcessOptions options)
         double batches = used.Max(node => (double)node.Records);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"| {callers} | {count / seconds:F0} | {latencies.Millis(0.5):F2} | {latencies.Millis(0.99):F2} | {latencies.Millis(0.999):F2} | {Micros(user + system):F1} ({Micros(user):F1} + {Micros(system):F1}) | {Micros(leaders):F1} | {(user + system) * 1e6 / batches:F0} | {entriesPerRecord:F1} | {recordsPerWrite:F2} | {used.Sum(node => node.Allocated) / count:F0} | {used.Sum(node => node.Collections)}, {used.Sum(node => node.Pauses) * 1000:F0} ms | {used.Sum(node => node.Switches) / batches:F0} | {used.Sum(node => node.Faults) / count:F2} |"));
+        if (runs.Sum(run => run.Refused) is > 0 and long refused)
+            Console.WriteLine($"{refused} calls were refused");
 
         double Micros(double spent) => spent * 1e6 / count;
     }

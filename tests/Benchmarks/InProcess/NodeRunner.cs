@@ -68,34 +68,44 @@ internal sealed partial class NodeRunner(Action<ActorReplOptions> configure)
         long begin = Stopwatch.GetTimestamp();
         long end = begin + (long)(order.Seconds * Stopwatch.Frequency);
         byte[][] keys = [.. Enumerable.Range(0, order.Keys).Select(key => Encoding.ASCII.GetBytes($"key:{key:D12}"))];
-        LatencyHistogram[] latencies = await Task.WhenAll(order.Callers!.Select((shard, number) => Task.Run(() => CallAsync(client, order, keys, shard, number, end))));
+        (LatencyHistogram Latencies, long Refused)[] runs = await Task.WhenAll(order.Callers!.Select((shard, number) => Task.Run(() => CallAsync(client, order, keys, shard, number, end))));
         var all = new LatencyHistogram();
-        foreach (LatencyHistogram one in latencies)
+        foreach ((LatencyHistogram one, _) in runs)
             all.Add(one);
-        return new Answer { Latencies = all.Buckets(), Seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds };
+        return new Answer { Latencies = all.Buckets(), Refused = runs.Sum(run => run.Refused), Seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds };
     }
 
-    private static async Task<LatencyHistogram> CallAsync(IReplicationClient client, Order order, byte[][] keys, int shard, int number, long end)
+    private static async Task<(LatencyHistogram Latencies, long Refused)> CallAsync(IReplicationClient client, Order order, byte[][] keys, int shard, int number, long end)
     {
         var random = new Random(number);
         var latencies = new LatencyHistogram();
         byte[] value = new byte[order.ValueBytes];
         random.NextBytes(value);
         var payload = new KeyValuePayload();
+        long refused = 0;
         for (long before = Stopwatch.GetTimestamp(); before < end;)
         {
             payload.Clear();
             byte[] key = keys[random.Next(keys.Length)];
-            if (order.Reads)
-                await client.QueryShardAsync(Group, shard, payload.Get(key).Written);
-            else
-                await client.ExecuteOnShardAsync(Group, shard, payload.Set(key, value).Written);
+            try
+            {
+                if (order.Reads)
+                    await client.QueryShardAsync(Group, shard, payload.Get(key).Written);
+                else
+                    await client.ExecuteOnShardAsync(Group, shard, payload.Set(key, value).Written);
+            }
+            catch (ReplicationException)
+            {
+                refused++;
+                continue;
+            }
+
             long after = Stopwatch.GetTimestamp();
             latencies.Add((long)((after - before) * (1e9 / Stopwatch.Frequency)));
             before = after;
         }
 
-        return latencies;
+        return (latencies, refused);
     }
 
     private MeterListener Listen()

@@ -19,6 +19,7 @@ internal sealed class NodeUnderTest : IDisposable
             start.ArgumentList.Add(argument);
         // As nodes are started by `actorrepl up`.
         start.Environment.TryAdd("DOTNET_TC_QuickJit", "0");
+        start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         _process = Process.Start(start)!;
     }
 

@@ -19,6 +19,9 @@ internal sealed record Answer
     public Dictionary<int, long> Latencies { get; init; } = [];
 
     public double Seconds { get; init; }
+
+    /// <summary>Calls that were refused, which a change of leaders does.</summary>
+    public long Refused { get; init; }
 }
 
 /// <summary>What a process has used and written so far. Times in seconds.</summary>

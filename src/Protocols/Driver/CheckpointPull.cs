@@ -6,7 +6,7 @@ namespace ActorRepl.Protocols.Driver;
 /// Pulls one checkpoint from a peer, a few segments in flight at a time: that window is the credit, so bulk never
 /// queues up in front of heartbeats. What does not come is asked for again, a bounded number of times.
 /// </summary>
-internal sealed class CheckpointPull(ReplicaId from, long minIndex, long token, int window)
+internal sealed class CheckpointPull(ReplicaId from, long minIndex, long token, int window, bool metadataOnly)
 {
     private const int MaxIdleRounds = 10;
 
@@ -19,6 +19,9 @@ internal sealed class CheckpointPull(ReplicaId from, long minIndex, long token, 
     public ReplicaId From => from;
     public long MinIndex => minIndex;
     public long Token => token;
+
+    /// <summary>The manifest is all that is wanted, and comes without segments.</summary>
+    public bool MetadataOnly => metadataOnly;
     public CheckpointManifest? Manifest { get; private set; }
     public bool IsComplete => Manifest is not null && _received == _segments.Length;
     public IEnumerable<ReadOnlyMemory<byte>> Segments => _segments.Select(segment => segment!.Value);
@@ -40,6 +43,8 @@ internal sealed class CheckpointPull(ReplicaId from, long minIndex, long token, 
         CheckpointManifest manifest = RecordCodec.DecodeManifest(reply.Manifest);
         if (manifest.Index < minIndex)
             throw new InvalidDataException($"{from} offers a checkpoint at {manifest.Index}, {minIndex} was asked for");
+        if (metadataOnly)
+            manifest = manifest with { Segments = [] };
         Manifest = manifest;
         _segments = new ReadOnlyMemory<byte>?[manifest.Segments.Count];
         _progress = true;

@@ -28,7 +28,8 @@ public sealed partial class ReplicaDriver
             return;
         }
 
-        _machine.Restore(_ready!.Segments);
+        if (!_ready!.MetadataOnly)
+            _machine.Restore(_ready.Segments);
         _appliedIndex = manifest.Index;
         _installing = false;
         _ready = null;
@@ -69,7 +70,7 @@ public sealed partial class ReplicaDriver
     {
         Invariant.That(!_installing, "nothing is pulled in the middle of an install");
         _ready = null;
-        _pull = new CheckpointPull(fetch.From, fetch.Index, ++_lastToken, _options.TransferWindow);
+        _pull = new CheckpointPull(fetch.From, fetch.Index, ++_lastToken, _options.TransferWindow, fetch.MetadataOnly);
         SendTransfer(fetch.From, _pull.Begin());
         ArmTransferTimer();
     }

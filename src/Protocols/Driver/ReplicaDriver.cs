@@ -70,7 +70,9 @@ public sealed partial class ReplicaDriver
         _started = true;
         if (recovered.Checkpoint is { } checkpoint)
         {
-            _machine.Restore(segments);
+            // A checkpoint without segments holds no state: a witness's, or that of a machine that had none.
+            if (checkpoint.Segments.Count > 0)
+                _machine.Restore(segments);
             _appliedIndex = checkpoint.Index;
             _saved = checkpoint;
         }

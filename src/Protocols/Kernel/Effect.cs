@@ -39,8 +39,11 @@ public abstract record Effect
     /// <summary>Save the machine's state; <see cref="Input.CheckpointSaved"/> or failed follows. One at a time.</summary>
     public sealed record Checkpoint(CheckpointRequest Request, long Lsn) : Effect;
 
-    /// <summary>Pull the newest checkpoint, at <paramref name="Index"/> or later, from a peer and install it. One at a time.</summary>
-    public sealed record Fetch(ReplicaId From, long Index) : Effect;
+    /// <summary>
+    /// Pull the newest checkpoint, at <paramref name="Index"/> or later, from a peer and install it. One at a time.
+    /// <paramref name="MetadataOnly"/>: its manifest without segments; the machine stays as it is.
+    /// </summary>
+    public sealed record Fetch(ReplicaId From, long Index, bool MetadataOnly = false) : Effect;
 
     /// <summary>
     /// Put the checkpoint that is ready in the place of machine and log. The request's tail is what of the log stays

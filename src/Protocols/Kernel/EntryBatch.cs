@@ -13,13 +13,16 @@ public enum EntryKind : byte
 
     /// <summary>A configuration of the replica set; read by the protocol.</summary>
     Configuration = 3,
+
+    /// <summary>Commands without their bytes, as a witness keeps them: how many, of which term. Nothing to apply.</summary>
+    Placeholder = 4,
 }
 
 /// <summary>
 /// Consecutive log entries of one term, packed by the leader into one buffer that is sent, persisted and applied as it
 /// is. The leader's wall clock is settled here once for all replicas.
 /// <para>Layout, little-endian: crc32c of the rest (4), version (1), kind (1), zero (2), count (4), body bytes (4),
-/// first index (8), term (8), wall µs (8); then per entry its length (4) and its bytes.</para>
+/// first index (8), term (8), wall µs (8); then, but for placeholders, per entry its length (4) and its bytes.</para>
 /// </summary>
 public sealed class EntryBatch
 {
@@ -64,6 +67,9 @@ public sealed class EntryBatch
         return Seal(buffer, kind, payloads.Length, firstIndex, term, wall);
     }
 
+    /// <summary>The same entries without their bytes.</summary>
+    public EntryBatch ToPlaceholder() => Hollow(Count, FirstIndex, Term, Wall);
+
     /// <summary>Reads a packed batch and checks it whole; shares the source's memory.</summary>
     /// <exception cref="InvalidDataException">The bytes are not a batch, or are damaged.</exception>
     public static EntryBatch Read(ReadOnlyMemory<byte> bytes)
@@ -76,7 +82,7 @@ public sealed class EntryBatch
         if (version != Version)
             throw new InvalidDataException($"an entry batch has version {version}; this build reads {Version}");
         var kind = (EntryKind)reader.Byte();
-        if (kind is < EntryKind.Command or > EntryKind.Configuration)
+        if (kind is < EntryKind.Command or > EntryKind.Placeholder)
             throw new InvalidDataException($"an entry batch has unknown kind {(byte)kind}");
         reader.Raw(2);
         int count = reader.Int32();
@@ -84,7 +90,7 @@ public sealed class EntryBatch
         var batch = new EntryBatch(bytes, kind, count, reader.Int64(), reader.Int64(), reader.Int64());
         if (bodySize != reader.Remaining || count < 1 || batch.FirstIndex < 1)
             throw new InvalidDataException($"an entry batch of {count} entries from {batch.FirstIndex} has an impossible header");
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count && kind != EntryKind.Placeholder; i++)
             reader.Bytes();
         reader.End();
         return batch;
@@ -96,6 +102,8 @@ public sealed class EntryBatch
         Invariant.That(first >= FirstIndex && last <= LastIndex && first <= last, "a slice lies within its batch");
         if (first == FirstIndex && last == LastIndex)
             return this;
+        if (Kind == EntryKind.Placeholder)
+            return Hollow((int)(last - first + 1), first, Term, Wall);
         int start = HeaderSize, end = HeaderSize;
         for (long index = FirstIndex; index <= last; index++)
         {
@@ -110,6 +118,9 @@ public sealed class EntryBatch
     }
 
     public Enumerator GetEnumerator() => new(Bytes);
+
+    private static EntryBatch Hollow(int count, long firstIndex, long term, long wall) =>
+        Seal(GC.AllocateUninitializedArray<byte>(HeaderSize), EntryKind.Placeholder, count, firstIndex, term, wall);
 
     private static EntryBatch Seal(byte[] buffer, EntryKind kind, int count, long firstIndex, long term, long wall)
     {

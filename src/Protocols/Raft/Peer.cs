@@ -14,11 +14,31 @@ internal enum PeerMode : byte
     Transfer,
 }
 
+/// <summary>Why something is sent to a replica.</summary>
+internal enum PeerPart : byte
+{
+    /// <summary>Counted, with state: it gets the log.</summary>
+    Voter,
+
+    /// <summary>Not counted: it gets the log.</summary>
+    Learner,
+
+    /// <summary>A witness: it gets the log without commands.</summary>
+    Witness,
+
+    /// <summary>To become a member: heartbeats show whether it is there.</summary>
+    Prospect,
+
+    /// <summary>No member any more: it gets the log until that tells it so.</summary>
+    Leaving,
+}
+
 /// <summary>What a replica knows of another one: a candidate its vote, a leader its progress.</summary>
 internal sealed class Peer(ReplicaId id)
 {
     private readonly Queue<(long LastIndex, long Bytes)> _inFlight = new();
     private long _checkedAt;
+    private long _lossSeenAt;
 
     public ReplicaId Id { get; } = id;
 
@@ -39,8 +59,23 @@ internal sealed class Peer(ReplicaId id)
     /// <summary>The latest heartbeat round it has answered.</summary>
     public long Round { get; private set; }
 
+    /// <summary>What part it has in the configuration, as far as sending goes.</summary>
+    public PeerPart Part { get; set; }
+
+    /// <summary>Until then it is sent something although it is no member any more, on the monotonic clock.</summary>
+    public long LeaveBy { get; set; }
+
     /// <summary>It lost something it had promised: it receives the log and counts for nothing.</summary>
     public bool NonVoter { get; private set; }
+
+    /// <summary>The name of that loss; 0 where there is none.</summary>
+    public long Loss { get; private set; }
+
+    /// <summary>It is, or has been, a witness: it has no state.</summary>
+    public bool Hollow { get; private set; }
+
+    /// <summary>It has answered in this term.</summary>
+    public bool HasAnswered { get; private set; }
 
     /// <summary>A probe is out and not answered.</summary>
     public bool Probing { get; private set; }
@@ -58,24 +93,42 @@ internal sealed class Peer(ReplicaId id)
         Next = lastIndex + 1;
         HeardAt = now;
         Round = 0;
-        NonVoter = false;
+        NonVoter = Hollow = HasAnswered = false;
+        Loss = 0;
         _checkedAt = now;
         Enter(PeerMode.Probe);
     }
 
-    public void Heard(long now, bool nonVoter)
+    /// <summary>It answered, and said what it is. The leader's log ends at <paramref name="lastIndex"/>.</summary>
+    public void Heard(long now, in Standing standing, long lastIndex)
     {
         HeardAt = now;
-        if (!nonVoter || NonVoter)
+        HasAnswered = true;
+        Hollow = standing.Hollow;
+        if (!standing.NonVoter || (NonVoter && Loss == standing.Loss))
             return;
         // Whatever it acknowledged before its loss is worth nothing.
         NonVoter = true;
+        Loss = standing.Loss;
+        _lossSeenAt = lastIndex;
         Match = 0;
         Enter(PeerMode.Probe);
     }
 
     /// <summary>It was not asked for a while, so it is not late with an answer.</summary>
     public void Excuse(long now) => HeardAt = now;
+
+    /// <summary>
+    /// It acknowledged an entry that did not exist when its loss became known, and says that it votes: this answer is
+    /// not one from before the loss, so it was pardoned.
+    /// </summary>
+    public void Pardoned(in Standing standing, long index)
+    {
+        if (!NonVoter || standing.NonVoter || index <= _lossSeenAt)
+            return;
+        NonVoter = false;
+        Loss = 0;
+    }
 
     /// <summary>True once a period: time to see whether something sent to it was lost.</summary>
     public bool IsCheckDue(long now, long period)
@@ -125,10 +178,12 @@ internal sealed class Peer(ReplicaId id)
     /// <summary>Its log does not match at <paramref name="index"/>; the next to try is at most one beyond <paramref name="hint"/>.</summary>
     public void Refused(long index, long hint)
     {
-        bool stale = Mode == PeerMode.Probe ? index != Next - 1 : index <= Match && !NonVoter;
+        // A learner may have been given an empty disk; one that is counted has what it acknowledged.
+        bool mayLack = NonVoter || Part is not (PeerPart.Voter or PeerPart.Witness);
+        bool stale = Mode == PeerMode.Probe ? index != Next - 1 : index <= Match && !mayLack;
         if (stale || Mode == PeerMode.Transfer)
             return;
-        if (NonVoter)
+        if (mayLack)
             Match = 0;
         Enter(PeerMode.Probe);
         Next = Math.Max(Match + 1, Math.Min(index, hint + 1));

@@ -14,6 +14,8 @@ internal enum RaftMessageKind : byte
     TimeoutNow = 8,
     Quiesce = 20,
     Wake = 21,
+    Removed = 30,
+    WitnessOffer = 31,
 }
 
 /// <summary>A message between Raft replicas. Layout: version (1), kind (1), term (8), then the fields of its kind in order.</summary>
@@ -60,10 +62,12 @@ internal abstract class RaftMessage(long term) : PeerMessage
             RaftMessageKind.AppendReply => AppendReply.DecodeBody(term, ref reader),
             RaftMessageKind.Heartbeat => Heartbeat.DecodeBody(term, ref reader),
             RaftMessageKind.HeartbeatReply => HeartbeatReply.DecodeBody(term, ref reader),
-            RaftMessageKind.CheckpointOffer => CheckpointOffer.DecodeBody(term, ref reader),
+            RaftMessageKind.CheckpointOffer => CheckpointOffer.DecodeBody(term, ref reader, toWitness: false),
+            RaftMessageKind.WitnessOffer => CheckpointOffer.DecodeBody(term, ref reader, toWitness: true),
             RaftMessageKind.TimeoutNow => new TimeoutNow(term),
             RaftMessageKind.Quiesce => new Quiesce(term, NonNegative(ref reader)),
             RaftMessageKind.Wake => new Wake(term),
+            RaftMessageKind.Removed => Removed.DecodeBody(term, ref reader),
             _ => throw new InvalidDataException($"a Raft message has unknown kind {(byte)kind}"),
         };
         reader.End();
@@ -134,6 +138,10 @@ internal sealed class AppendRequest(long term, long prevIndex, long prevTerm, lo
 
     public long LastIndex => Batches.Count > 0 ? Batches[^1].LastIndex : PrevIndex;
 
+    /// <summary>The same for a witness: of commands only how many, and in which term.</summary>
+    public AppendRequest WithoutCommands() => new(Term, PrevIndex, PrevTerm, Commit,
+        [.. Batches.Select(batch => batch.Kind == EntryKind.Command ? batch.ToPlaceholder() : batch)]);
+
     public override RaftMessageKind Kind => RaftMessageKind.AppendRequest;
 
     protected override int BodySize
@@ -169,7 +177,7 @@ internal sealed class AppendRequest(long term, long prevIndex, long prevTerm, lo
                 throw new InvalidDataException($"an append of term {term} has entry {batch.FirstIndex} of term {batch.Term} "
                     + $"where {next} of term {lowest} or later belongs");
             if (batch.Kind == EntryKind.Configuration)
-                throw new InvalidDataException($"entry {batch.FirstIndex} changes the membership; this build cannot");
+                CheckConfiguration(batch);
             batches[i] = batch;
             next = batch.LastIndex + 1;
             lowest = batch.Term;
@@ -177,34 +185,45 @@ internal sealed class AppendRequest(long term, long prevIndex, long prevTerm, lo
 
         return new AppendRequest(term, prevIndex, prevTerm, commit, batches);
     }
+
+    private static void CheckConfiguration(EntryBatch batch)
+    {
+        foreach (ReadOnlyMemory<byte> payload in batch)
+            RaftConfiguration.Decode(payload);
+    }
 }
 
 /// <summary>
 /// Success: everything up to <see cref="Index"/> matches the leader's log and is durable. Otherwise the log does not match
 /// at <see cref="Index"/>, and the nearest entry that may is at <see cref="ConflictIndex"/>, of term <see cref="ConflictTerm"/>.
 /// </summary>
-internal sealed class AppendReply(long term, bool success, bool nonVoter, long index, long conflictIndex, long conflictTerm) : RaftMessage(term)
+internal sealed class AppendReply(long term, bool success, Standing standing, long index, long conflictIndex, long conflictTerm) : RaftMessage(term)
 {
+    public AppendReply(long term, bool success, bool nonVoter, long index, long conflictIndex, long conflictTerm)
+        : this(term, success, new Standing(nonVoter), index, conflictIndex, conflictTerm)
+    {
+    }
+
     public bool Success { get; } = success;
-    public bool NonVoter { get; } = nonVoter;
+    public Standing Standing { get; } = standing;
     public long Index { get; } = index;
     public long ConflictIndex { get; } = conflictIndex;
     public long ConflictTerm { get; } = conflictTerm;
 
     public override RaftMessageKind Kind => RaftMessageKind.AppendReply;
-    protected override int BodySize => 2 + 3 * sizeof(long);
+    protected override int BodySize => 1 + Standing.EncodedSize + 3 * sizeof(long);
 
     protected override void EncodeBody(ref ByteWriter writer)
     {
         writer.Byte(Flag(Success));
-        writer.Byte(Flag(NonVoter));
+        Standing.Encode(ref writer);
         writer.Int64(Index);
         writer.Int64(ConflictIndex);
         writer.Int64(ConflictTerm);
     }
 
     public static AppendReply DecodeBody(long term, ref ByteReader reader) =>
-        new(term, reader.Bool(), reader.Bool(), NonNegative(ref reader), NonNegative(ref reader), NonNegative(ref reader));
+        new(term, reader.Bool(), Standing.Decode(ref reader), NonNegative(ref reader), NonNegative(ref reader), NonNegative(ref reader));
 }
 
 /// <summary>The leader is there. <see cref="Commit"/> is no further than the follower is known to match.</summary>
@@ -228,9 +247,13 @@ internal sealed class Heartbeat(long term, long commit, long round) : RaftMessag
     public static Heartbeat DecodeBody(long term, ref ByteReader reader) => new(term, NonNegative(ref reader), NonNegative(ref reader));
 }
 
-internal sealed class HeartbeatReply(long term, bool nonVoter, long round, long verified = 0) : RaftMessage(term)
+internal sealed class HeartbeatReply(long term, Standing standing, long round, long verified = 0) : RaftMessage(term)
 {
-    public bool NonVoter { get; } = nonVoter;
+    public HeartbeatReply(long term, bool nonVoter, long round, long verified = 0) : this(term, new Standing(nonVoter), round, verified)
+    {
+    }
+
+    public Standing Standing { get; } = standing;
     public long Round { get; } = round;
 
     /// <summary>Up to here the follower knows its log to be the leader's; it forgets that when it starts again.</summary>
@@ -238,25 +261,28 @@ internal sealed class HeartbeatReply(long term, bool nonVoter, long round, long 
 
     public override RaftMessageKind Kind => RaftMessageKind.HeartbeatReply;
     public override bool IsBeat => true;
-    protected override int BodySize => 1 + 2 * sizeof(long);
+    protected override int BodySize => Standing.EncodedSize + 2 * sizeof(long);
 
     protected override void EncodeBody(ref ByteWriter writer)
     {
-        writer.Byte(Flag(NonVoter));
+        Standing.Encode(ref writer);
         writer.Int64(Round);
         writer.Int64(Verified);
     }
 
-    public static HeartbeatReply DecodeBody(long term, ref ByteReader reader) => new(term, reader.Bool(), NonNegative(ref reader), NonNegative(ref reader));
+    public static HeartbeatReply DecodeBody(long term, ref ByteReader reader) => new(term, Standing.Decode(ref reader), NonNegative(ref reader), NonNegative(ref reader));
 }
 
 /// <summary>The entries the follower lacks are gone; it may pull the leader's checkpoint at this index instead.</summary>
-internal sealed class CheckpointOffer(long term, long index, long indexTerm) : RaftMessage(term)
+internal sealed class CheckpointOffer(long term, long index, long indexTerm, bool toWitness = false) : RaftMessage(term)
 {
     public long Index { get; } = index;
     public long IndexTerm { get; } = indexTerm;
 
-    public override RaftMessageKind Kind => RaftMessageKind.CheckpointOffer;
+    /// <summary>The manifest is enough: a witness has no state.</summary>
+    public bool ToWitness { get; } = toWitness;
+
+    public override RaftMessageKind Kind => ToWitness ? RaftMessageKind.WitnessOffer : RaftMessageKind.CheckpointOffer;
     protected override int BodySize => 2 * sizeof(long);
 
     protected override void EncodeBody(ref ByteWriter writer)
@@ -265,8 +291,8 @@ internal sealed class CheckpointOffer(long term, long index, long indexTerm) : R
         writer.Int64(IndexTerm);
     }
 
-    public static CheckpointOffer DecodeBody(long term, ref ByteReader reader) =>
-        new(term, NonNegative(ref reader), NonNegative(ref reader));
+    public static CheckpointOffer DecodeBody(long term, ref ByteReader reader, bool toWitness) =>
+        new(term, NonNegative(ref reader), NonNegative(ref reader), toWitness);
 }
 
 /// <summary>The leader asks this follower to start an election at once (thesis 3.10).</summary>
@@ -301,4 +327,20 @@ internal sealed class Wake(long term) : RaftMessage(term)
     protected override void EncodeBody(ref ByteWriter writer)
     {
     }
+}
+
+/// <summary>
+/// The sender holds a committed configuration at <see cref="Index"/> that does not name the receiver, whose log may never
+/// tell it: nobody sends it anything any more.
+/// </summary>
+internal sealed class Removed(long term, long index) : RaftMessage(term)
+{
+    public long Index { get; } = index;
+
+    public override RaftMessageKind Kind => RaftMessageKind.Removed;
+    protected override int BodySize => sizeof(long);
+
+    protected override void EncodeBody(ref ByteWriter writer) => writer.Int64(Index);
+
+    public static Removed DecodeBody(long term, ref ByteReader reader) => new(term, NonNegative(ref reader));
 }

@@ -61,6 +61,18 @@ public sealed record RaftOptions
     /// <summary>Entries kept behind a checkpoint for followers that are a little late.</summary>
     public long KeepEntries { get; init; } = 100_000;
 
+    /// <summary>Who should lead rather than others; whoever is not named has 0. The same on all replicas.</summary>
+    public IReadOnlyDictionary<ReplicaId, int> Priorities { get; init; } = new Dictionary<ReplicaId, int>();
+
+    /// <summary>
+    /// A leader gives way to a voter of higher priority that has kept up for this long. Each time it has, it waits twice as
+    /// long the next time, up to 64 times this: a voter that comes and goes does not take leadership to and fro.
+    /// </summary>
+    public long PriorityPatienceMicros { get; init; } = 10 * Instant.Second;
+
+    /// <summary>The priority of a replica.</summary>
+    public int PriorityOf(ReplicaId id) => Priorities.Count > 0 ? Priorities.GetValueOrDefault(id) : 0;
+
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range, or two contradict each other.</exception>
     public RaftOptions Validate()
     {
@@ -76,6 +88,7 @@ public sealed record RaftOptions
         Positive(CheckpointBytes, nameof(CheckpointBytes));
         Positive(CheckpointEntries, nameof(CheckpointEntries));
         Positive(CheckpointRetryMicros, nameof(CheckpointRetryMicros));
+        Positive(PriorityPatienceMicros, nameof(PriorityPatienceMicros));
         AtLeast(2 * HeartbeatMicros, ElectionMinMicros, nameof(ElectionMinMicros), $"two {nameof(HeartbeatMicros)}");
         AtLeast(ElectionMinMicros + 1, ElectionMaxMicros, nameof(ElectionMaxMicros), $"one above {nameof(ElectionMinMicros)}");
         ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);

@@ -4,15 +4,19 @@ namespace ActorRepl.Protocols.Raft;
 
 /// <summary>
 /// What a replica must never forget (figure 2, "persistent state"), besides the log.
-/// <para>Layout: version (1), term (8), vote (4), flags (1: bit 0 non-voter).</para>
+/// <para>Layout: version (1), term (8), vote (4), flags (1: bit 0 non-voter, bit 1 hollow), loss (8). Version 1 had no loss
+/// and only bit 0.</para>
 /// </summary>
 /// <param name="Term">The latest term this replica has seen.</param>
 /// <param name="Vote">Whom it voted for in that term.</param>
 /// <param name="NonVoter">Something it had promised to keep is gone: it neither votes nor counts.</param>
-internal readonly record struct HardState(long Term, ReplicaId Vote, bool NonVoter)
+/// <param name="Loss">Names that loss, so that a pardon can be later than it; 0: it has no name yet.</param>
+/// <param name="Hollow">It has been a witness: its log lacks the commands and its machine the state.</param>
+internal readonly record struct HardState(long Term, ReplicaId Vote, bool NonVoter, long Loss = 0, bool Hollow = false)
 {
-    private const byte Version = 1;
-    private const int Size = 14;
+    private const byte Version = 2;
+    private const byte FirstVersion = 1;
+    private const int Size = 22;
 
     public byte[] Encode()
     {
@@ -21,7 +25,8 @@ internal readonly record struct HardState(long Term, ReplicaId Vote, bool NonVot
         writer.Byte(Version);
         writer.Int64(Term);
         writer.Int32(Vote.Value);
-        writer.Byte(NonVoter ? (byte)1 : (byte)0);
+        writer.Byte((byte)((NonVoter ? 1 : 0) | (Hollow ? 2 : 0)));
+        writer.Int64(Loss);
         return bytes;
     }
 
@@ -33,12 +38,15 @@ internal readonly record struct HardState(long Term, ReplicaId Vote, bool NonVot
             return default;
         var reader = new ByteReader(bytes);
         byte version = reader.Byte();
-        if (version != Version)
-            throw new InvalidDataException($"a Raft hard state has version {version}; this build reads {Version}");
-        var state = new HardState(reader.Int64(), new ReplicaId(reader.Int32()), reader.Bool());
+        if (version is not (Version or FirstVersion))
+            throw new InvalidDataException($"a Raft hard state has version {version}; this build reads {FirstVersion} and {Version}");
+        long term = reader.Int64();
+        int vote = reader.Int32();
+        byte flags = reader.Byte();
+        long loss = version == Version ? reader.Int64() : 0;
         reader.End();
-        if (state.Term < 0 || state.Vote.Value < 0)
-            throw new InvalidDataException($"a Raft hard state has term {state.Term} and vote {state.Vote.Value}; neither can be negative");
-        return state;
+        if (term < 0 || vote < 0 || flags > (version == Version ? 3 : 1))
+            throw new InvalidDataException($"a Raft hard state has term {term}, vote {vote} and flags {flags}; none can be negative, and flags are 0 to 3");
+        return new HardState(term, new ReplicaId(vote), (flags & 1) != 0, loss, (flags & 2) != 0);
     }
 }

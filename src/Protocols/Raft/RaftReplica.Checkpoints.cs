@@ -14,7 +14,7 @@ public sealed partial class RaftReplica
     private long _checkpointNotBefore;
     private long _checkpointing;
     private (ReplicaId From, long Index)? _fetch;
-    private (CheckpointManifest Manifest, EntryBatch[] Tail)? _install;
+    private (CheckpointManifest Manifest, RaftConfiguration Configuration, EntryBatch[] Tail)? _install;
 
     private bool IsInstalling => _install is not null;
 
@@ -35,7 +35,7 @@ public sealed partial class RaftReplica
         _checkpointing = _applied;
         _appliedBytes = 0;
         EntryBatch[] tail = _log.After(_applied);
-        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), _configuration.Encode(), tail));
+        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), _configurations.At(_applied).Encode(), tail));
     }
 
     private void OnCheckpointSaved(long index)
@@ -45,6 +45,7 @@ public sealed partial class RaftReplica
         _checkpointTerm = _log.TermAt(index);
         _checkpointIndex = index;
         _log.DropThrough(index, _options.KeepBytes, _options.KeepEntries);
+        _configurations.ForgetBefore(index);
     }
 
     private void OnCheckpointFailed(long index, string reason)
@@ -59,7 +60,7 @@ public sealed partial class RaftReplica
     {
         Invariant.That(_checkpointIndex >= _log.BaseIndex, "what is gone from the log is in a checkpoint");
         peer.Offered();
-        Send(peer.Id, new CheckpointOffer(_term, _checkpointIndex, _checkpointTerm));
+        Send(peer.Id, new CheckpointOffer(_term, _checkpointIndex, _checkpointTerm, toWitness: peer.Part == PeerPart.Witness));
     }
 
     private void OnCheckpointOffer(ReplicaId from, CheckpointOffer offer)
@@ -78,7 +79,9 @@ public sealed partial class RaftReplica
             _effects.Add(new Effect.Abandon());
         _fetch = (from, offer.Index);
         Report($"behind the log of {from}: pulls its checkpoint at {offer.Index}");
-        _effects.Add(new Effect.Fetch(from, offer.Index));
+        if (offer.ToWitness)
+            BecomeHollow();
+        _effects.Add(new Effect.Fetch(from, offer.Index, MetadataOnly: offer.ToWitness));
     }
 
     private void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
@@ -94,14 +97,14 @@ public sealed partial class RaftReplica
         if (_role != RaftRole.Follower)
             BecomeFollower(_term, ReplicaId.None);
         EntryBatch[] tail = _log.Matches(manifest.Index, manifest.Term) ? _log.After(manifest.Index) : [];
-        _install = (manifest, tail);
+        _install = (manifest, RaftConfiguration.Decode(manifest.Configuration), tail);
         _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), manifest.Configuration, tail));
     }
 
     private void OnInstalled(long index)
     {
         Invariant.That(_install is not null && _install.Value.Manifest.Index == index, "the checkpoint that was asked for is installed");
-        (CheckpointManifest manifest, EntryBatch[] tail) = _install.Value;
+        (CheckpointManifest manifest, RaftConfiguration configuration, EntryBatch[] tail) = _install.Value;
         _install = null;
         _log.Reset(index, manifest.Term, tail);
         _durable.Reset(_log.LastIndex);
@@ -112,8 +115,8 @@ public sealed partial class RaftReplica
         CommitTo(index);
         _applying = _applied = index;
         _verified = Math.Max(_verified, index);
-        if (!manifest.Configuration.IsEmpty)
-            Adopt(RaftConfiguration.Decode(manifest.Configuration));
+        _configurations.Reset(index, configuration, tail);
+        Adopt();
         _commands.PassedOver(index, _rejectPassedOver);
         Report($"installed a checkpoint at {index}");
         if (_role == RaftRole.Follower && !_leader.IsNone)
@@ -125,11 +128,5 @@ public sealed partial class RaftReplica
         Report($"the checkpoint at {failed.Index} of {failed.From} was not taken over: {failed.Reason}");
         _fetch = null;
         _install = null;
-    }
-
-    private void Adopt(RaftConfiguration configuration)
-    {
-        _configuration = configuration;
-        _peers = [.. configuration.Members.Where(id => id != Self).Select(id => FindPeer(id) ?? new Peer(id))];
     }
 }

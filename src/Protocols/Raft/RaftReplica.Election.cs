@@ -22,7 +22,7 @@ public sealed partial class RaftReplica
         _role == RaftRole.Leader || (!_leader.IsNone && _now.Monotonic - _leaderHeardAt < _options.ElectionMinMicros);
 
     /// <summary>A full disk cannot take the vote, and a replica in the middle of an install does not have its log.</summary>
-    private bool MayCampaign => IsVoter && !IsInstalling && !_storageFull;
+    private bool MayCampaign => IsVoter && !_isRemoved && !_hollow && !IsInstalling && !_storageFull;
 
     private void DrawElectionTimeout() =>
         _electionTimeout = _options.ElectionMinMicros + _random.Next(_options.ElectionMaxMicros - _options.ElectionMinMicros);
@@ -115,6 +115,7 @@ public sealed partial class RaftReplica
             _leader = ReplicaId.None;
         if (TrustsLeader && !request.HandOver)
         {
+            TellIfRemoved(from);
             if (request.Pre)
                 Send(from, new VoteReply(_term, granted: false, pre: true));
             return;
@@ -124,6 +125,7 @@ public sealed partial class RaftReplica
             BecomeFollower(request.Term, ReplicaId.None);
         if (!MayVoteFor(from, request))
         {
+            TellIfRemoved(from);
             Send(from, new VoteReply(_term, granted: false, request.Pre));
             return;
         }
@@ -143,13 +145,13 @@ public sealed partial class RaftReplica
     {
         bool free = request.Pre ? request.Term > _term : request.Term == _term && (_vote.IsNone || _vote == candidate);
         bool upToDate = request.LastTerm > _log.LastTerm || (request.LastTerm == _log.LastTerm && request.LastIndex >= _log.LastIndex);
-        return IsVoter && _configuration.IsVoter(candidate) && free && upToDate;
+        return MayVote && free && upToDate;
     }
 
     private void GiveVote(ReplicaId candidate)
     {
         Invariant.That(_vote.IsNone || _vote == candidate, "a replica gives one vote a term");
-        Invariant.That(IsVoter, "only a voter votes");
+        Invariant.That(MayVote, "a replica that is no member, or has lost promises, does not vote");
         if (_vote == candidate)
             return;
         _vote = candidate;
@@ -171,7 +173,8 @@ public sealed partial class RaftReplica
         bool answers = reply.Pre ? _role == RaftRole.PreCandidate && reply.Term == _term + 1 : _role == RaftRole.Candidate && reply.Term == _term;
         if (!answers || !reply.Granted)
             return;
-        FindPeer(from)!.Granted = true;
+        if (FindPeer(from) is { } voter)
+            voter.Granted = true;
         CountVotes();
     }
 

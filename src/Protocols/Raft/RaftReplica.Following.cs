@@ -68,8 +68,7 @@ public sealed partial class RaftReplica
         if (first <= _log.LastIndex)
             Truncate(first);
         EntryBatch added = batch.Slice(first, batch.LastIndex);
-        _log.Append(added);
-        _record.Append(added);
+        AppendToLog(added);
     }
 
     private void Truncate(long from)
@@ -79,12 +78,14 @@ public sealed partial class RaftReplica
         _log.TruncateFrom(from);
         _durable.Truncated(from);
         _record.Truncate(from);
+        if (_configurations.TruncateFrom(from))
+            Adopt();
     }
 
     private void OnHeartbeat(ReplicaId from, Heartbeat heartbeat)
     {
         bool follows = Follow(from, heartbeat.Term);
-        Send(from, new HeartbeatReply(_term, _nonVoter, heartbeat.Round, _verified));
+        Send(from, new HeartbeatReply(_term, Standing, heartbeat.Round, _verified));
         if (follows && !IsInstalling && Math.Min(heartbeat.Commit, _verified) is var commit && commit > _commit)
             CommitTo(commit);
     }
@@ -107,20 +108,22 @@ public sealed partial class RaftReplica
         return true;
     }
 
-    private AppendReply Success(long index) => new(_term, success: true, _nonVoter, index, 0, 0);
+    private AppendReply Success(long index) => new(_term, success: true, Standing, index, 0, 0);
 
     /// <summary>Says where to try next: the last entry here that is no later in term than the leader's.</summary>
     private AppendReply Refusal(AppendRequest append)
     {
         long nearest = Math.Max(_commit, _log.LastIndexOfTermUpTo(append.PrevIndex, append.PrevTerm));
-        return new AppendReply(_term, success: false, _nonVoter, append.PrevIndex, nearest, _log.TermAt(nearest));
+        return new AppendReply(_term, success: false, Standing, append.PrevIndex, nearest, _log.TermAt(nearest));
     }
 
     private void ApplyCommitted()
     {
-        while (_applying < _commit && !IsInstalling)
+        while (_applying < _commit && !IsInstalling && LogHasCommands)
         {
             EntryBatch batch = _log.Part(_applying + 1, _commit);
+            if (batch.Kind == EntryKind.Placeholder)
+                _commands.PassedOver(batch.LastIndex, _rejectPassedOver);
             _effects.Add(new Effect.Apply(batch, _commands.Take(batch, _rejectLost)));
             _applying = batch.LastIndex;
             _appliedBytes += batch.Bytes.Length;

@@ -32,7 +32,8 @@ public sealed partial class RaftReplica
     private void LoseLeadership()
     {
         Disarm(HeartbeatTimer);
-        _handOver = null;
+        AbandonHandOver();
+        AbandonPreparations();
         _lastBuilt = null;
         RejectReads();
         Report($"no longer leader, in term {_term}");
@@ -43,14 +44,15 @@ public sealed partial class RaftReplica
     {
         Invariant.That(_role == RaftRole.Leader, "only a leader packs entries");
         EntryBatch batch = EntryBatch.Pack(kind, _log.LastIndex + 1, _term, Math.Max(_now.Wall, _log.LastWall), payloads);
-        _log.Append(batch);
-        _record.Append(batch);
+        AppendToLog(batch);
         return batch;
     }
 
     /// <summary>Sends a follower what it lacks, as far as its window allows.</summary>
     private void Replicate(Peer peer)
     {
+        if (peer.Part == PeerPart.Prospect)
+            return;
         while (peer.Mode == PeerMode.Replicate
             ? peer.Next <= _log.LastIndex && peer.InFlightMessages < _options.MaxInFlightMessages && peer.InFlightBytes < _options.MaxInFlightBytes
             : !peer.Probing)
@@ -61,7 +63,7 @@ public sealed partial class RaftReplica
                 return;
             }
 
-            AppendRequest append = Build(peer.Next);
+            AppendRequest append = peer.Part == PeerPart.Witness ? Build(peer.Next).WithoutCommands() : Build(peer.Next);
             Send(peer.Id, append);
             peer.Sent(append.LastIndex, append.EncodedSize);
         }
@@ -79,11 +81,12 @@ public sealed partial class RaftReplica
     {
         if (!IsAnswer(from, reply, out Peer? peer))
             return;
-        peer.Heard(_now.Monotonic, reply.NonVoter);
+        peer.Heard(_now.Monotonic, reply.Standing, _log.LastIndex);
         if (reply.Success)
         {
             Invariant.That(reply.Index <= _log.LastIndex, "a follower acknowledges only what its leader has");
             peer.Acknowledged(reply.Index);
+            peer.Pardoned(reply.Standing, reply.Index);
             ContinueHandOver();
         }
         else
@@ -106,6 +109,8 @@ public sealed partial class RaftReplica
         }
 
         EndHandOverIfLate();
+        LetGo();
+        ConsiderPriority();
         if (!GoQuietIfIdle())
             SendHeartbeats();
     }
@@ -122,7 +127,7 @@ public sealed partial class RaftReplica
     {
         if (!IsAnswer(from, reply, out Peer? peer))
             return;
-        peer.Heard(_now.Monotonic, reply.NonVoter);
+        peer.Heard(_now.Monotonic, reply.Standing, _log.LastIndex);
         peer.Answered(reply.Round);
         if (!peer.IsCheckDue(_now.Monotonic, _options.HeartbeatMicros))
             return;

@@ -45,7 +45,7 @@ public sealed partial class RaftReplica
     /// Nothing is under way, and every member has the whole log and knows it; one whose node is believed down is left
     /// out, as long as a quorum remains.
     /// </summary>
-    private bool IsIdle() => _handOver is null && _commands.Waiting == 0 && _reads.Waiting == 0 && _configuration.OldVoters.Length == 0
+    private bool IsIdle() => _handOver is null && _commands.Waiting == 0 && _reads.Waiting == 0 && !IsChanging
         && _commit == _log.LastIndex && _applied == _commit
         && Array.TrueForAll(_peers, peer => IsBelievedDown(peer.Id) || IsInStep(peer))
         && _configuration.HasQuorum(_isInStep);
@@ -112,7 +112,7 @@ public sealed partial class RaftReplica
     {
         // The last heartbeat's answer may come late.
         if (_role == RaftRole.Leader && message is HeartbeatReply reply && reply.Term == _term && FindPeer(from) is { } peer
-            && reply.NonVoter == peer.NonVoter && reply.Verified >= peer.Match)
+            && reply.Standing.NonVoter == peer.NonVoter && reply.Verified >= peer.Match)
             return;
         WakeUp();
         if (_role == RaftRole.Leader)

@@ -25,7 +25,11 @@ public sealed partial class RaftReplica
         for (int i = 0; i < batch.Count; i++)
         {
             ClientRequest request = batch[i];
-            if (request.Kind == RequestKind.StaleRead && request.Deadline > _now.Monotonic)
+            if (request.Kind == RequestKind.ChangeMembers)
+                TakeChange(request);
+            else if (request.Kind == RequestKind.Transfer)
+                TakeTransfer(request);
+            else if (request.Kind == RequestKind.StaleRead && !_hollow && request.Deadline > _now.Monotonic)
                 (stale ??= []).Add(request);
             else if (WhyNot(request) is { } why)
                 Reject(request.Id, why);
@@ -62,7 +66,7 @@ public sealed partial class RaftReplica
             return new Rejection(RejectReason.Invalid, Detail: $"request kind {(byte)request.Kind} is unknown");
         if (request.Payload.Length > _options.MaxCommandBytes)
             return new Rejection(RejectReason.Invalid, Detail: $"the command has {request.Payload.Length} bytes of {_options.MaxCommandBytes} allowed");
-        if (_handOver is { } handOver)
+        if (_handOver is { HoldsCommands: true } handOver)
             return new Rejection(RejectReason.NotLeader, Leader: handOver.To, Detail: "leadership is being handed over");
         if (_storageFull)
             return new Rejection(RejectReason.StorageUnavailable, Detail: "the leader's disk is full");
@@ -99,6 +103,8 @@ public sealed partial class RaftReplica
         var ids = new HashSet<long>(requestIds);
         _commands.Cancel(ids);
         _reads.RemoveWhere(read => ids.Contains(read.Id));
+        if (_change is { } change && ids.Contains(change.RequestId))
+            change.RequestId = 0;
     }
 
     private void ArmDeadlineTimer()
@@ -118,7 +124,7 @@ public sealed partial class RaftReplica
             Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: "no majority confirmed the read in time"));
             return true;
         });
-        _earliestDeadline = Math.Min(nextCommand, nextRead);
+        _earliestDeadline = Math.Min(Math.Min(ExpireChange(now), ExpireTransfer(now)), Math.Min(nextCommand, nextRead));
     }
 
     private void RejectExpired(long requestId)

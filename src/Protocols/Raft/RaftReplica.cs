@@ -30,6 +30,8 @@ public sealed partial class RaftReplica : IProtocol
     private long _term;
     private ReplicaId _vote;
     private bool _nonVoter;
+    private long _loss;
+    private bool _hollow;
 
     private RaftRole _role;
     private ReplicaId _leader;
@@ -47,12 +49,13 @@ public sealed partial class RaftReplica : IProtocol
         Self = self;
         _options = options;
         _random = new DeterministicRandom(seed);
+        if (self.Value < 1)
+            throw new ArgumentOutOfRangeException(nameof(self), self.Value, "replicas are numbered from 1");
         _configuration = new RaftConfiguration(replicas);
-        if (!_configuration.IsMember(self))
-            throw new ArgumentException($"replica {self} is not among {_configuration}", nameof(self));
+        _configurations = new ConfigurationHistory(_configuration);
         _matchOf = MatchOf;
         _roundOf = id => id == Self ? _round : FindPeer(id) is { NonVoter: false } peer ? peer.Round : 0;
-        _grantedBy = id => id == Self ? _ownVoteCounts : FindPeer(id)!.Granted;
+        _grantedBy = id => id == Self ? _ownVoteCounts : FindPeer(id) is { Granted: true };
         _heardFrom = id => id == Self || FindPeer(id) is { NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
         _isInStep = IsInStep;
         _rejectLost = RejectLost;
@@ -65,6 +68,8 @@ public sealed partial class RaftReplica : IProtocol
     public ReplicaStatus Status => new(RoleName, _term, _leader, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
     {
         Followers = _role == RaftRole.Leader ? _peers.ToDictionary(peer => peer.Id, peer => peer.Match) : NoFollowers,
+        Members = _configuration.Membership,
+        LeavingVoters = _configuration.OldCounted,
     };
 
     public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => RaftMessage.Decode(bytes);
@@ -79,16 +84,7 @@ public sealed partial class RaftReplica : IProtocol
         Finish();
     }
 
-    private bool IsVoter => !_nonVoter && _configuration.IsVoter(Self);
-
-    private HardState HardState => new(_term, _vote, _nonVoter);
-
-    private string RoleName => _role switch
-    {
-        RaftRole.Leader => "leader",
-        RaftRole.Candidate or RaftRole.PreCandidate => "candidate",
-        _ => IsVoter ? "follower" : "learner",
-    };
+    private HardState HardState => new(_term, _vote, _nonVoter, _loss, _hollow);
 
     private void Handle(Input input)
     {
@@ -149,7 +145,8 @@ public sealed partial class RaftReplica : IProtocol
 
     private void Receive(ReplicaId from, RaftMessage message)
     {
-        if (!_configuration.IsMember(from) || from == Self)
+        // Requests are taken from anyone (thesis 4.1): the log of the sender may know members that this one does not.
+        if (from == Self)
             return;
         if (_quiet)
             WakeForMessage(from, message);
@@ -182,6 +179,9 @@ public sealed partial class RaftReplica : IProtocol
             case Quiesce quiesce:
                 OnQuiesce(from, quiesce);
                 break;
+            case Removed removed:
+                OnRemoved(removed);
+                break;
         }
     }
 
@@ -191,6 +191,11 @@ public sealed partial class RaftReplica : IProtocol
         if (_role == RaftRole.Leader)
         {
             AdvanceCommit();
+            AdvanceChange();
+        }
+
+        if (_role == RaftRole.Leader)
+        {
             foreach (Peer peer in _peers)
                 Replicate(peer);
             BeginReadRound();
@@ -198,6 +203,8 @@ public sealed partial class RaftReplica : IProtocol
 
         Persist();
         Post();
+        ConcludeChange();
+        ConcludeTransfer();
         ApplyCommitted();
         ServeReads();
         TakeCheckpointIfDue();
@@ -209,7 +216,7 @@ public sealed partial class RaftReplica : IProtocol
         if (_record.IsEmpty)
             return;
         bool changesLog = _record.ChangesLog;
-        long lsn = _effects.Append(_record.Seal(HardState, _configuration));
+        long lsn = _effects.Append(_record.Seal(HardState, _configurations.At(_checkpointIndex)));
         if (changesLog)
             _durable.Appended(lsn, _log.LastIndex);
         if (_ownVoteLsn == NotWritten)
@@ -251,40 +258,21 @@ public sealed partial class RaftReplica : IProtocol
     {
         _started = true;
         HardState found = HardState.Decode(recovered.HardState);
-        (_term, _vote, _nonVoter) = found;
-        RecoverConfiguration(recovered);
+        (_term, _vote, _nonVoter, _loss, _hollow) = found;
         _checkpointIndex = recovered.Checkpoint?.Index ?? 0;
         _checkpointTerm = recovered.Checkpoint?.Term ?? 0;
         _log.Reset(_checkpointIndex, _checkpointTerm, recovered.Log);
+        RecoverConfiguration(recovered);
         _durable.Reset(_log.LastIndex);
         _commit = _applying = _applied = _verified = _checkpointIndex;
-        if (recovered.Damage is not null)
-            BecomeNonVoter(recovered.Damage);
+        if (recovered.Damage is not null || (_nonVoter && _loss == 0))
+            BecomeNonVoter(recovered.Damage ?? "the loss of an earlier start has no name yet");
         Invariant.That(_term >= _log.LastTerm, "the term is no older than the log");
 
         DrawElectionTimeout();
         PostponeElection();
-        if (IsVoter && _configuration.Members.Length == 1)
+        if (MayCampaign && _configuration.HasQuorum(id => id == Self))
             Campaign(handOver: false);
-    }
-
-    private void RecoverConfiguration(RecoveredState recovered)
-    {
-        if (!recovered.Configuration.IsEmpty)
-            _configuration = RaftConfiguration.Decode(recovered.Configuration);
-        else
-            _record.ConfigurationChanged = _record.HardStateChanged = true;
-        _peers = [.. _configuration.Members.Where(id => id != Self).Select(id => new Peer(id))];
-    }
-
-    // Kernel rule 8: what was promised may be forgotten, so nothing is promised again.
-    private void BecomeNonVoter(string damage)
-    {
-        if (!_nonVoter)
-            Report($"gave up its vote, until the membership is changed: {damage}");
-        _nonVoter = true;
-        _term = Math.Max(_term, _log.LastTerm);
-        _record.HardStateChanged = true;
     }
 
     private Peer? FindPeer(ReplicaId id)

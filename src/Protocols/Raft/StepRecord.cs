@@ -9,6 +9,7 @@ internal sealed class StepRecord
     private long _truncateFrom;
 
     public bool HardStateChanged { get; set; }
+    /// <summary>The configuration the replica was made with is not on disk yet; later ones are entries of the log.</summary>
     public bool ConfigurationChanged { get; set; }
 
     public bool ChangesLog => _truncateFrom > 0 || _entries.Count > 0;
@@ -23,12 +24,12 @@ internal sealed class StepRecord
     public void Append(EntryBatch batch) => _entries.Add(batch);
 
     /// <summary>The record; empty again after it.</summary>
-    public WalRecord Seal(in HardState hardState, RaftConfiguration configuration)
+    public WalRecord Seal(in HardState hardState, RaftConfiguration first)
     {
         var record = new WalRecord
         {
             HardState = HardStateChanged ? hardState.Encode() : default(ReadOnlyMemory<byte>),
-            Configuration = ConfigurationChanged ? configuration.Encode() : default(ReadOnlyMemory<byte>),
+            Configuration = ConfigurationChanged ? first.Encode() : default(ReadOnlyMemory<byte>),
             TruncateFrom = _truncateFrom,
             Entries = _entries.Count > 0 ? [.. _entries] : [],
         };

@@ -207,7 +207,7 @@ public class CheckpointTests
         RaftNode follower = new RaftNode(1, 3, recovered: Given.Log(2, 1, 1, 2, 2, 2)).Start();
         follower.Receive(2, new CheckpointOffer(2, 3, 2));
         Assert.Equal(new Effect.Fetch(new ReplicaId(2), 3), follower.Fetching);
-        follower.Step(new Input.TransferReady(new ReplicaId(2), new CheckpointManifest { Index = 3, Term = 2, Lsn = 7 }));
+        follower.Step(new Input.TransferReady(new ReplicaId(2), Given.Manifest(3, 2, 7)));
         Assert.Equal((4L, 5L), (follower.Installing!.Request.Tail[0].FirstIndex, follower.Installing.Request.Tail[0].LastIndex));
         follower.FinishInstall([(1, 1, "1@1"), (2, 1, "2@1"), (3, 2, "3@2")]);
 
@@ -220,7 +220,7 @@ public class CheckpointTests
     {
         RaftNode follower = new RaftNode(1, 3, recovered: Given.Log(3, 1, 1, 2, 2, 2)).Start();
         follower.Receive(2, new CheckpointOffer(3, 3, 3));
-        follower.Step(new Input.TransferReady(new ReplicaId(2), new CheckpointManifest { Index = 3, Term = 3, Lsn = 7 }));
+        follower.Step(new Input.TransferReady(new ReplicaId(2), Given.Manifest(3, 3, 7)));
         Assert.Empty(follower.Installing!.Request.Tail);
         follower.FinishInstall([(1, 1, "1@1"), (2, 1, "2@1"), (3, 3, "3@3")]);
         Assert.Equal((3L, 3L), (follower.Status.LastIndex, follower.Status.CommitIndex));
@@ -266,7 +266,7 @@ public class CheckpointTests
         RaftNode follower = new RaftNode(1, 3).Start();
         follower.Receive(2, new CheckpointOffer(1, 2, 1));
         follower.Receive(2, Given.Append(1, 0, 0, 3, 1, 1, 1));
-        follower.Step(new Input.TransferReady(new ReplicaId(2), new CheckpointManifest { Index = 2, Term = 1, Lsn = 3 }));
+        follower.Step(new Input.TransferReady(new ReplicaId(2), Given.Manifest(2, 1, 3)));
         Assert.Contains(follower.Seen, effect => effect is Effect.Abandon);
         Assert.Null(follower.Installing);
     }
@@ -276,7 +276,7 @@ public class CheckpointTests
     {
         RaftNode follower = new RaftNode(1, 3).Start();
         follower.Receive(2, new CheckpointOffer(1, 20, 1));
-        follower.Step(new Input.TransferReady(new ReplicaId(2), new CheckpointManifest { Index = 20, Term = 1, Lsn = 3 }));
+        follower.Step(new Input.TransferReady(new ReplicaId(2), Given.Manifest(20, 1, 3)));
         follower.Sent.Clear();
         follower.Receive(2, Given.Append(1, 0, 0, 1, 1));
         Assert.Empty(follower.Sent);
@@ -293,7 +293,7 @@ public class CheckpointTests
         RaftNode leader = Leader();
         long id = leader.Command("a");
         leader.Receive(3, new CheckpointOffer(2, 20, 2));
-        leader.Step(new Input.TransferReady(new ReplicaId(3), new CheckpointManifest { Index = 20, Term = 2, Lsn = 3 }));
+        leader.Step(new Input.TransferReady(new ReplicaId(3), Given.Manifest(20, 2, 3)));
         leader.FinishInstall(Enumerable.Range(1, 20).Select(index => ((long)index, 1L, "")));
         Assert.True(leader.Rejections[id] is { Reason: RejectReason.NoQuorum, OutcomeUnknown: true });
     }

@@ -446,13 +446,19 @@ public class ElectionTests
         Assert.Equal("a", node.Replies[command]);
     }
 
+    // Thesis 4.1: "servers process incoming RPC requests without consulting their current configurations".
     [Fact]
-    public void Messages_of_a_stranger_are_ignored()
+    public void Requests_of_a_stranger_are_answered_and_its_answers_count_for_nothing()
     {
         RaftNode node = Node();
         node.Receive(9, Given.Vote(8));
+        Assert.True(node.TakeOne<VoteReply>().Granted);
         node.Receive(9, new Heartbeat(8, 0, 1));
-        Assert.Empty(node.Sent);
-        Assert.Equal(0, node.Status.Term);
+        Assert.Equal(8, node.TakeOne<HeartbeatReply>().Term);
+
+        RaftNode candidate = Node();
+        candidate.Pass(MaxTimeout);
+        candidate.Receive(9, new VoteReply(1, granted: true, pre: true));
+        Assert.Equal(("candidate", 0L), (candidate.Status.Role, candidate.Status.Term));
     }
 }

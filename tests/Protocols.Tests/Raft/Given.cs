@@ -42,5 +42,14 @@ internal static class Given
 
     public static VoteRequest PreVote(long term, long lastIndex = 0, long lastTerm = 0) => new(term, lastIndex, lastTerm, pre: true, handOver: false);
 
+    /// <summary>A checkpoint of a group of three that has never changed.</summary>
+    public static CheckpointManifest Manifest(long index, long term, long lsn) => new()
+    {
+        Index = index,
+        Term = term,
+        Lsn = lsn,
+        Configuration = new RaftConfiguration([new(1), new(2), new(3)]).Encode(),
+    };
+
     public static ReadOnlyMemory<byte> Payload(string text) => Encoding.UTF8.GetBytes(text);
 }

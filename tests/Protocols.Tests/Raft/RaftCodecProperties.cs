@@ -17,17 +17,18 @@ public class RaftCodecProperties
         long term = 20 + random.Next(100);
         bool a = random.Chance(1, 2), b = random.Chance(1, 2);
         long x = random.Next(1L << 40), y = random.Next(20), z = random.Next(1000);
-        return random.Next(10) switch
+        return random.Next(11) switch
         {
             0 => new VoteRequest(term, x, y, a, b),
             1 => new VoteReply(term, a, b),
             2 => new AppendRequest(term, x, y, z, Any.Batches(random, 4, x + 1, y + 1)),
-            3 => new AppendReply(term, a, b, x, y, z),
+            3 => new AppendReply(term, a, new Standing(a, b ? x + 1 : 0, b), x, y, z),
             4 => new Heartbeat(term, x, y),
-            5 => new HeartbeatReply(term, a, x, z),
-            6 => new CheckpointOffer(term, x, y),
-            7 => new Quiesce(term, x),
-            8 => new Wake(term),
+            8 => new Quiesce(term, x),
+            9 => new Wake(term),
+            5 => new HeartbeatReply(term, new Standing(a, b ? x + 1 : 0, b), x, z),
+            6 => new CheckpointOffer(term, x, y, toWitness: a),
+            7 => new Removed(term, x),
             _ => new TimeoutNow(term),
         };
     }
@@ -58,7 +59,7 @@ public class RaftCodecProperties
         for (int i = 0; i < 3 && bytes.Length > 0; i++)
             bytes[random.Next(bytes.Length)] = (byte)random.NextUInt64();
         if (bytes.Length > 1 && random.Chance(1, 2))
-            (bytes[0], bytes[1]) = (RaftMessage.Version, (byte)(1 + random.Next(8)));
+            (bytes[0], bytes[1]) = (RaftMessage.Version, (byte)(1 + random.Next(32)));
         RefusesOrReads(() => RaftMessage.Decode(bytes));
         RefusesOrReads(() => HardState.Decode(bytes));
         RefusesOrReads(() => RaftConfiguration.Decode(bytes));
@@ -67,14 +68,27 @@ public class RaftCodecProperties
     [Fact]
     public void Hard_state_and_configuration_come_back_as_they_were_written() => ForAll(random =>
     {
-        var hardState = new HardState(random.Next(1L << 40), new ReplicaId((int)random.Next(9)), random.Chance(1, 2));
+        var hardState = new HardState(random.Next(1L << 40), new ReplicaId((int)random.Next(9)), random.Chance(1, 2), random.Next(1L << 60), random.Chance(1, 2));
         Assert.Equal(hardState, HardState.Decode(hardState.Encode()));
-        var configuration = new RaftConfiguration(Ids(random, 1), Ids(random, 0), Ids(random, 0));
+        RaftConfiguration configuration = AnyConfiguration(random);
         RaftConfiguration read = RaftConfiguration.Decode(configuration.Encode());
-        Assert.Equal(configuration.Voters, read.Voters);
+        Assert.Equal(configuration.Membership, read.Membership);
         Assert.Equal(configuration.OldVoters, read.OldVoters);
-        Assert.Equal(configuration.Learners, read.Learners);
+        Assert.Equal(configuration.OldWitnesses, read.OldWitnesses);
+        Assert.Equal(configuration.Pardons, read.Pardons);
     });
+
+    [Fact]
+    public void What_the_first_version_wrote_is_read()
+    {
+        byte[] hardState = [1, 7, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1];
+        Assert.Equal(new HardState(7, new ReplicaId(2), NonVoter: true), HardState.Decode(hardState));
+        byte[] configuration = [1, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0];
+        RaftConfiguration read = RaftConfiguration.Decode(configuration);
+        Assert.Equal("n1,n2 learners n4 from n3", read.ToString());
+        Assert.Throws<InvalidDataException>(() => RaftConfiguration.Decode((byte[])[9, .. configuration[1..]]));
+        Assert.Throws<InvalidDataException>(() => HardState.Decode((byte[])[3, .. hardState[1..]]));
+    }
 
     [Fact]
     public void An_append_whose_entries_do_not_follow_each_other_is_refused()
@@ -86,8 +100,23 @@ public class RaftCodecProperties
             Assert.Throws<InvalidDataException>(() => RaftMessage.Decode(new AppendRequest(3, 4, 1, 0, batches).ToBytes()));
     }
 
-    private static IEnumerable<ReplicaId> Ids(DeterministicRandom random, int least) =>
-        Enumerable.Range(0, least + (int)random.Next(5)).Select(_ => new ReplicaId(1 + (int)random.Next(20)));
+    private static RaftConfiguration AnyConfiguration(DeterministicRandom random)
+    {
+        Membership first = AnyMembership(random);
+        RaftConfiguration one = new(first);
+        if (random.Chance(1, 2))
+            return one;
+        Pardon[] pardons = [.. Enumerable.Range(0, (int)random.Next(3)).Select(_ => new Pardon(new ReplicaId(1 + (int)random.Next(20)), random.Next(long.MaxValue)))];
+        return one.Toward(AnyMembership(random), pardons);
+    }
+
+    private static Membership AnyMembership(DeterministicRandom random)
+    {
+        ReplicaId[] ids = [.. Enumerable.Range(1, 20).Where(_ => random.Chance(1, 2)).Select(number => new ReplicaId(number)), new ReplicaId(21)];
+        int voters = 1 + (int)random.Next(ids.Length);
+        int witnesses = (int)random.Next(Math.Min(voters, ids.Length - voters + 1));
+        return new Membership(ids[..voters], ids[(voters + witnesses)..], ids[voters..(voters + witnesses)]);
+    }
 
     private static void RefusesOrReads(Action decode)
     {

@@ -65,6 +65,9 @@ internal sealed class Peer(ReplicaId id)
     /// <summary>Until then it is sent something although it is no member any more, on the monotonic clock.</summary>
     public long LeaveBy { get; set; }
 
+    /// <summary>The entry with which it left: the last that it is sent.</summary>
+    public long LeftAt { get; set; }
+
     /// <summary>It lost something it had promised: it receives the log and counts for nothing.</summary>
     public bool NonVoter { get; private set; }
 

@@ -51,7 +51,7 @@ public sealed partial class RaftReplica
     /// <summary>Sends a follower what it lacks, as far as its window allows.</summary>
     private void Replicate(Peer peer)
     {
-        if (peer.Part == PeerPart.Prospect)
+        if (peer.Part == PeerPart.Prospect || (peer.Part == PeerPart.Leaving && peer.Match >= peer.LeftAt))
             return;
         while (peer.Mode == PeerMode.Replicate
             ? peer.Next <= _log.LastIndex && peer.InFlightMessages < _options.MaxInFlightMessages && peer.InFlightBytes < _options.MaxInFlightBytes

@@ -106,6 +106,7 @@ public sealed partial class RaftReplica
         if (peer.Part is not (PeerPart.Prospect or PeerPart.Leaving))
         {
             peer.Part = PeerPart.Leaving;
+            peer.LeftAt = _configurations.CurrentIndex;
             peer.LeaveBy = _now.Monotonic + LeavingTimeouts * _options.ElectionMaxMicros;
         }
 
@@ -166,7 +167,7 @@ public sealed partial class RaftReplica
             return;
         foreach (Peer peer in _peers)
         {
-            if (peer.Part == PeerPart.Leaving && peer.Match >= _configurations.CurrentIndex)
+            if (peer.Part == PeerPart.Leaving && peer.Match >= peer.LeftAt)
                 TellIfRemoved(peer.Id);
         }
 

@@ -27,11 +27,28 @@ internal sealed class RaftCluster
 
     public long Now { get; private set; }
     public RaftNode this[int id] => _nodes[id];
-    public IEnumerable<RaftNode> Nodes => Enumerable.Range(1, _size).Select(id => _nodes[id]);
+    public IEnumerable<RaftNode> Nodes => _nodes.OrderBy(pair => pair.Key).Select(pair => pair.Value);
     public IEnumerable<RaftNode> Running => Nodes.Where(node => !_down.Contains(node.Id.Value));
 
     /// <summary>The leader of the latest term among those that run.</summary>
     public RaftNode? Leader => Running.Where(node => node.IsLeader).MaxBy(node => node.Status.Term);
+
+    /// <summary>A replica that is not among the first ones starts with an empty disk.</summary>
+    public RaftNode Join(int id)
+    {
+        var node = new RaftNode(id, _size, _options, seed: ++_seed, now: Now);
+        _nodes.Add(id, node);
+        return node.Start();
+    }
+
+    /// <summary>Asks the leader for these members and waits for the answer: empty, or why not.</summary>
+    public string Change(Membership target, long limit = 10 * Instant.Second)
+    {
+        RaftNode leader = ElectLeader();
+        long id = leader.Change(target, leader.Now + limit);
+        Until(() => leader.Replies.ContainsKey(id) || leader.Rejections.ContainsKey(id), limit + Instant.Second);
+        return leader.Rejections.TryGetValue(id, out Rejection why) ? why.Detail! : leader.Replies[id];
+    }
 
     public void Cut(int from, int to) => _cut.Add((from, to));
 
@@ -101,7 +118,7 @@ internal sealed class RaftCluster
 
     public RaftNode ElectLeader()
     {
-        Until(() => Leader is { } leader && Running.All(node => node.Status.Leader == leader.Id) && leader.Status.CommitIndex == leader.Status.LastIndex);
+        Until(() => Leader is { } leader && Running.All(node => node.Status.Leader == leader.Id || !leader.Status.Members!.Members.Contains(node.Id)) && leader.Status.CommitIndex == leader.Status.LastIndex);
         return Leader!;
     }
 
@@ -149,7 +166,7 @@ internal sealed class RaftCluster
             {
                 node.Step(new Input.TransferReady(fetch.From, saved));
                 if (node.Installing is not null)
-                    node.FinishInstall(source.SavedState);
+                    node.FinishInstall(fetch.MetadataOnly ? [] : source.SavedState);
             }
             else
             {
@@ -166,7 +183,7 @@ internal sealed class RaftCluster
     private void CheckStateMachineSafety()
     {
         var chosen = new Dictionary<long, (long, string)>();
-        foreach (RaftNode node in Nodes)
+        foreach (RaftNode node in Nodes.Where(node => !node.Standing.Hollow))
         {
             long last = 0;
             foreach ((long index, long term, string command) in node.Applied)

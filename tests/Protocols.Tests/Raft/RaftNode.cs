@@ -64,6 +64,9 @@ internal sealed class RaftNode
     public Effect.Fetch? Fetching { get; set; }
     public Effect.Install? Installing { get; set; }
 
+    /// <summary>What its hard state on disk says of it.</summary>
+    public Standing Standing => HardState.Decode(Recover().HardState) is var state ? new Standing(state.NonVoter, state.Loss, state.Hollow) : default;
+
     public RaftNode Start()
     {
         Step(new Input.Start(Recovered));
@@ -116,6 +119,20 @@ internal sealed class RaftNode
         ClientRequest read = Request(kind, "", deadline);
         Step(new Input.Requests([read]));
         return read.Id;
+    }
+
+    public long Change(Membership target, long? deadline = null)
+    {
+        ClientRequest change = Request(RequestKind.ChangeMembers, "", deadline) with { Payload = target.Encode() };
+        Step(new Input.Requests([change]));
+        return change.Id;
+    }
+
+    public long Transfer(int to, long? deadline = null)
+    {
+        ClientRequest transfer = Request(RequestKind.Transfer, "", deadline) with { Payload = BitConverter.GetBytes(to) };
+        Step(new Input.Requests([transfer]));
+        return transfer.Id;
     }
 
     public ClientRequest Request(RequestKind kind, string payload, long? deadline = null) =>
@@ -212,6 +229,9 @@ internal sealed class RaftNode
                 break;
             case Effect.Serve serve:
                 Served.AddRange(serve.Reads.Select(read => read.Id));
+                break;
+            case Effect.Reply reply:
+                Assert.True(!Rejections.ContainsKey(reply.RequestId) && Replies.TryAdd(reply.RequestId, Encoding.UTF8.GetString(reply.Result.Span)), "a request is answered once");
                 break;
             case Effect.Reject reject:
                 Assert.False(Replies.ContainsKey(reject.RequestId) || !Rejections.TryAdd(reject.RequestId, reject.Why), "a request is answered once");

@@ -1,10 +1,13 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Supervision;
+using ActorRepl.Protocols.Control;
 using Akka.Actor;
+using ReplicaReport = ActorRepl.Actors.Messages.ReplicaReport;
 
 namespace ActorRepl.Actors;
 
@@ -15,12 +18,14 @@ public sealed class ReplicationRuntime
 
     private readonly ActorSystem _system;
     private readonly NodeMemory _memory;
+    private readonly ControlFeed _feed;
     private readonly IActorRef _root;
     private readonly ReplicationClient _client;
 
     private ReplicationRuntime(
-        ActorSystem system, ReplicationSettings settings, NodeDirectory nodes, NodeMemory memory, IActorRef root, ReplicationClient client)
+        ActorSystem system, ReplicationSettings settings, NodeDirectory nodes, NodeMemory memory, ControlFeed feed, IActorRef root, ReplicationClient client)
     {
+        _feed = feed;
         _system = system;
         _memory = memory;
         _root = root;
@@ -39,21 +44,27 @@ public sealed class ReplicationRuntime
     /// <summary>The top actor; for tests.</summary>
     internal IActorRef Root => _root;
 
+    /// <summary>What this node's replica of the control group has applied; for tests.</summary>
+    internal ControlState ControlState => _feed.State;
+
     /// <summary>Starts all groups of this node; completes when calls can be made, before shards have leaders.</summary>
     /// <exception cref="ArgumentException">The settings are wrong.</exception>
     public static async Task<ReplicationRuntime> StartAsync(ActorSystem system, ReplicationSettings settings)
     {
         settings.Validate();
         CheckFrame(system, settings.Limits);
+        var feed = new ControlFeed();
+        settings = WithControlGroup(settings, feed);
         NodeMemory memory = Recall(settings);
         settings = settings with { Founders = memory.State.Founders };
         var nodes = new NodeDirectory(memory.State.Nodes);
         nodes.Changed += node => system.EventStream.Publish(new NodeChanged(node));
         var locator = new NodeLocator(settings, nodes, system);
         var routers = new RouterTable(settings.Groups);
-        IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, locator, memory, routers), settings.RootName(settings.SelfNode));
+        var client = new ReplicationClient(settings, routers, system.WhenTerminated);
+        IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, locator, memory, routers, feed, client), settings.RootName(settings.SelfNode));
         await routers.WhenComplete.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
-        return new ReplicationRuntime(system, settings, nodes, memory, root, new ReplicationClient(settings, routers, system.WhenTerminated));
+        return new ReplicationRuntime(system, settings, nodes, memory, feed, root, client);
     }
 
     /// <summary>The replicas of this node, by group and shard. One that does not answer in 2 s is reported as down.</summary>
@@ -93,6 +104,22 @@ public sealed class ReplicationRuntime
         {
             _client.Close();
         }
+    }
+
+    private static ReplicationSettings WithControlGroup(ReplicationSettings settings, ControlFeed feed)
+    {
+        if (settings.Control is not { } control)
+            return settings;
+        var group = new GroupDefinition
+        {
+            Name = ControlGroup.Own,
+            Protocol = control.Protocol,
+            Machine = feed.NewMachine,
+            Shards = 1,
+            Replicas = Math.Min(ControlSettings.MaxVoters, settings.FoundingNodes.Count),
+            Driver = control.Driver,
+        };
+        return settings with { Groups = [.. settings.Groups, group] };
     }
 
     private static NodeMemory Recall(ReplicationSettings settings)

@@ -71,7 +71,7 @@ internal sealed class ProcessCluster : IAsyncDisposable
     {
         NodeReport[] reports = await Task.WhenAll(Ids.Select(id => _status.ReportAsync(new NodePorts(BasePort, id), default)));
         return reports
-            .SelectMany(report => (report.Status?.Groups ?? []).SelectMany(group => group.Local), (report, replica) => (report.Id, Replica: replica))
+            .SelectMany(report => (report.Status?.Groups ?? []).Where(group => group.Name == "kv").SelectMany(group => group.Local), (report, replica) => (report.Id, Replica: replica))
             .Where(item => item.Replica.Shard == shard && item.Replica.Role == "leader")
             .OrderByDescending(item => item.Replica.Term)
             .Select(item => (int?)item.Id)

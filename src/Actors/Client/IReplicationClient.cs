@@ -82,7 +82,7 @@ public interface IReplicationSession
 }
 
 /// <summary>A request was not served. <see cref="Rejection.OutcomeUnknown"/> says whether it may yet take effect.</summary>
-public sealed class ReplicationException(Rejection rejection, string message) : Exception(message)
+public class ReplicationException(Rejection rejection, string message) : Exception(message)
 {
     public Rejection Rejection { get; } = rejection;
 }

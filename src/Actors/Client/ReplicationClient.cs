@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 using Akka.Actor;
@@ -22,7 +23,7 @@ internal sealed class ReplicationClient : IReplicationClient
     {
         _settings = settings;
         _routers = routers;
-        Groups = [.. settings.Groups.Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))];
+        Groups = [.. settings.Groups.Where(group => group.Name != ControlGroup.Own).Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))];
         _groups = Groups.ToDictionary(group => group.Name, StringComparer.Ordinal);
         terminated.ContinueWith(_ => Close(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
@@ -61,6 +62,14 @@ internal sealed class ReplicationClient : IReplicationClient
         if (_pool.IsClosed)
             call.Close();
     }
+
+    /// <summary>Asks the shard's leader to put these members in force; completes once they are.</summary>
+    internal async Task ChangeAsync(string group, int shard, Membership members, RequestOptions? options, CancellationToken cancellation) =>
+        await Call(group, shard, RequestKind.ChangeMembers, members.Encode(), options, cancellation).ConfigureAwait(false);
+
+    /// <summary>Asks the shard's leader to give its place to another voter; none: to whoever is best.</summary>
+    internal async Task GiveLeadershipAsync(string group, int shard, ReplicaId to, RequestOptions? options, CancellationToken cancellation) =>
+        await Call(group, shard, RequestKind.Transfer, BitConverter.GetBytes(to.Value), options, cancellation).ConfigureAwait(false);
 
     public IReplicationSession OpenSession(string group) => new ReplicationSession(this, Group(group));
 

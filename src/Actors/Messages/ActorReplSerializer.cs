@@ -12,7 +12,7 @@ namespace ActorRepl.Actors.Messages;
 /// </summary>
 public sealed class ActorReplSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
-    private const string Peer = "p1", Requests = "b1", Replies = "r1", Stopped = "s1", StatusRequest = "g1", Report = "t1",
+    private const string Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r1", Stopped = "s1", StatusRequest = "g1", Report = "t1",
         ExecuteManifest = "x1", QueryManifest = "q1", ExecutedManifest = "xr1", QueryResultManifest = "qr1", RejectedManifest = "rr1";
 
     // Part of the wire format; Akka.NET keeps numbers below 100 for itself.
@@ -26,6 +26,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         ReplicaStopped => Stopped,
         GetReplicaStatus => StatusRequest,
         ReplicaReport => Report,
+        NodeReport => Nodes,
         Execute => ExecuteManifest,
         Query => QueryManifest,
         Executed => ExecutedManifest,
@@ -60,6 +61,12 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
                 break;
             case ReplicaReport report:
                 ReportCodec.Write(ref writer, report);
+                break;
+            case NodeReport report:
+                writer.Int32(report.Node.Value);
+                writer.Int32(report.Replicas.Length);
+                foreach (ReplicaReport replica in report.Replicas)
+                    ReportCodec.Write(ref writer, replica);
                 break;
             case Execute execute:
                 Write(ref writer, execute);
@@ -101,6 +108,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             Stopped => new ReplicaStopped(reader.Text(), reader.Int32(), new ReplicaId(reader.Int32()), reader.Int64()),
             StatusRequest => new GetReplicaStatus(reader.Text(), reader.Int32()),
             Report => ReportCodec.Read(ref reader),
+            Nodes => ReadNodeReport(ref reader),
             ExecuteManifest => ReadExecute(ref reader),
             QueryManifest => new Query(reader.Bytes(), reader.Bytes(), (RequestKind)reader.Byte(), OrNull(reader.Int32())),
             ExecutedManifest => new Executed(reader.Raw(reader.Remaining)),
@@ -122,6 +130,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         ReplicaStopped stopped => ShardSize(stopped.Group) + sizeof(int) + sizeof(long),
         GetReplicaStatus request => ShardSize(request.Group),
         ReplicaReport report => ReportCodec.SizeOf(report),
+        NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
             + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)),
         Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + sizeof(byte),
@@ -228,6 +237,15 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         bool unknown = reader.Bool();
         string detail = reader.Text();
         return new RoutedReply(id, default, new Rejection(reason, unknown, leader, detail.Length == 0 ? null : detail));
+    }
+
+    private static NodeReport ReadNodeReport(ref ByteReader reader)
+    {
+        var node = new ReplicaId(reader.Int32());
+        var replicas = new ReplicaReport[reader.Count(ReportCodec.LeastSize)];
+        for (int i = 0; i < replicas.Length; i++)
+            replicas[i] = ReportCodec.Read(ref reader);
+        return new NodeReport(node, replicas);
     }
 
     private static void Write(ref ByteWriter writer, Execute execute)

@@ -5,6 +5,9 @@ namespace ActorRepl.Actors.Messages;
 /// <summary>The binary form of a <see cref="ReplicaReport"/>.</summary>
 internal static class ReportCodec
 {
+    /// <summary>The bytes of a report in which everything is empty.</summary>
+    public const int LeastSize = 6 * sizeof(int) + 2 * sizeof(byte);
+
     private const int FollowerSize = sizeof(int) + sizeof(long);
 
     public static int SizeOf(ReplicaReport report)

@@ -21,6 +21,9 @@ internal sealed class NodeLocator(ReplicationSettings settings, NodeDirectory no
     public ICanTell? Supervisor(ReplicaId node, string group, int shard) =>
         nodes.Find(node) is { } known ? Find(settings.RootPath(known) / group / Names.Shard(shard)) : null;
 
+    /// <summary>Null: the node is not known.</summary>
+    public ICanTell? Controller(ReplicaId node) => nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Controller) : null;
+
     private ICanTell Find(ActorPath path) => path.Address.Equals(_provider.DefaultAddress) || path.Address.HasLocalScope
         ? system.ActorSelection("/" + string.Join('/', path.Elements))
         : _provider.ResolveActorRef(path);
@@ -32,6 +35,7 @@ internal static class Names
     public const string Replica = "replica";
     public const string Router = "router";
     public const string Hosting = "hosting";
+    public const string Controller = "controller";
 
     public static string Shard(int shard) => $"shard-{shard}";
 }

@@ -34,7 +34,7 @@ internal sealed partial class ShardRouter
     private void OnRejected(RouterTarget target, Call call, in Rejection why)
     {
         bool passing = why.Reason is RejectReason.NotLeader or RejectReason.Unavailable or RejectReason.Dropped;
-        bool harmless = !why.OutcomeUnknown || call.Kind != RequestKind.Command;
+        bool harmless = !why.OutcomeUnknown || !HasEffect(call);
         if (!passing || !harmless)
         {
             Fail(call, why);

@@ -35,15 +35,20 @@ internal sealed partial class ShardRouter
         }
     }
 
-    // One that left is kept as long as an answer of it may come.
-    private void Learn(Membership members)
+    /// <summary>They are members, or will be; who is none the leader says.</summary>
+    private void Hear(Membership members)
     {
         foreach (ReplicaId member in members.Members)
         {
             if (Find(member) is { } target)
                 target.HoldsState = !members.Witnesses.Contains(member);
         }
+    }
 
+    // One that left is kept as long as an answer of it may come.
+    private void Learn(Membership members)
+    {
+        Hear(members);
         foreach (RouterTarget target in _targets.Values.Where(target => !members.Members.Contains(target.Node)).ToArray())
         {
             if (!ReferenceEquals(target, _leader) && _calls.Values.All(call => call.SentTo != target.Node))

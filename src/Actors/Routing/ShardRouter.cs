@@ -90,7 +90,7 @@ internal sealed partial class ShardRouter : UntypedActor
                 OnNodeChanged(changed.Node);
                 break;
             case ShardMembers members:
-                Learn(members.Members);
+                Hear(members.Members);
                 break;
             case LookForLeader:
                 OnLookForLeader();
@@ -196,7 +196,9 @@ internal sealed partial class ShardRouter : UntypedActor
     // A call that was answered while it waited may meanwhile be in use for something else.
     private bool IsWaiting(Call call) => call.Id != 0 && _calls.TryGetValue(call.Id, out Call? known) && ReferenceEquals(known, call) && call.SentTo.IsNone;
 
-    private bool IsUncertain(Call call) => call.Kind == RequestKind.Command && !call.SentTo.IsNone;
+    private static bool HasEffect(Call call) => call.Kind is RequestKind.Command or RequestKind.ChangeMembers or RequestKind.Transfer;
+
+    private bool IsUncertain(Call call) => HasEffect(call) && !call.SentTo.IsNone;
 
     private void Complete(Call call, ReadOnlyMemory<byte> result)
     {

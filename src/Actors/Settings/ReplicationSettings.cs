@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Nodes;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Placement;
 using Akka.Actor;
@@ -24,6 +25,9 @@ public sealed record ReplicationSettings
     public INodeStateStore NodeState { get; init; } = new MemoryNodeStateStore();
 
     public required IReadOnlyList<GroupDefinition> Groups { get; init; }
+
+    /// <summary>The control group; null: there is none, and nodes and members stay what they are.</summary>
+    public ControlSettings? Control { get; init; }
 
     /// <summary>HOCON paths of the persistence plugins; empty: Akka.Persistence's default.</summary>
     public string JournalPlugin { get; init; } = "";
@@ -62,6 +66,8 @@ public sealed record ReplicationSettings
             throw new ArgumentException("node ids must be distinct and from 1 up");
         if (Groups.Select(group => group.Name).Distinct(StringComparer.Ordinal).Count() != Groups.Count)
             throw new ArgumentException("group names must be distinct");
+        if (Control is not null && Groups.Any(group => group.Name == ControlGroup.Own))
+            throw new ArgumentException($"group name '{ControlGroup.Own}' is the control group's own");
         foreach (GroupDefinition group in Groups)
             group.Validate(FoundingNodes.Count);
         Limits.Validate();

@@ -1,3 +1,5 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
@@ -7,17 +9,30 @@ using Akka.Actor;
 namespace ActorRepl.Actors.Supervision;
 
 /// <summary>The top of a node's runtime: all groups, what is held of them here, and the watch over the other nodes.</summary>
-internal sealed class GroupsSupervisor(ReplicationSettings settings, NodeLocator locator, NodeMemory memory, RouterTable routers) : UntypedActor
+internal sealed class GroupsSupervisor(
+    ReplicationSettings settings, NodeLocator locator, NodeMemory memory, RouterTable routers, ControlFeed feed, ReplicationClient client) : UntypedActor
 {
-    public static Props Props(ReplicationSettings settings, NodeLocator locator, NodeMemory memory, RouterTable routers) =>
-        Akka.Actor.Props.Create(() => new GroupsSupervisor(settings, locator, memory, routers)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(
+        ReplicationSettings settings, NodeLocator locator, NodeMemory memory, RouterTable routers, ControlFeed feed, ReplicationClient client) =>
+        Akka.Actor.Props.Create(() => new GroupsSupervisor(settings, locator, memory, routers, feed, client)).WithDispatcher(settings.Dispatcher);
 
     protected override void PreStart()
     {
         Context.ActorOf(PeerWatch.Props(settings, locator.Nodes));
         foreach (GroupDefinition group in settings.Groups)
             Context.ActorOf(GroupSupervisor.Props(settings, locator, group, memory, routers), group.Name);
-        Context.ActorOf(HostingActor.Props(settings, memory), Names.Hosting);
+        IActorRef hosting = Context.ActorOf(HostingActor.Props(settings, memory), Names.Hosting);
+        if (settings.Control is { } control)
+            StartControl(control, hosting);
+    }
+
+    private void StartControl(ControlSettings control, IActorRef hosting)
+    {
+        var group = new ControlClient(client);
+        Context.ActorOf(Controller.Props(settings, control, feed, client, group), Names.Controller);
+        Context.ActorOf(ControlAgent.Props(settings, control, feed, locator, memory, routers, hosting), "agent");
+        Context.ActorOf(NodeReporter.Props(settings, control, locator, memory), "reporter");
+        Context.ActorOf(Registrar.Props(settings, memory.State.Disk, group), "registrar");
     }
 
     protected override void OnReceive(object message)

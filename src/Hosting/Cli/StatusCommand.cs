@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Status;
+using ActorRepl.Protocols.Control;
 
 namespace ActorRepl.Hosting.Cli;
 
@@ -40,7 +41,7 @@ internal static class StatusCommand
         string start = $"node {node.Id}  redis 127.0.0.1:{node.RedisPort}  http 127.0.0.1:{node.HttpPort}  ";
         if (node.Status is null)
             return $"{start}{node.State}";
-        IEnumerable<string> groups = node.Status.Groups.Select(group =>
+        IEnumerable<string> groups = node.Status.Groups.Where(group => group.Name != ControlGroup.Own).Select(group =>
             $"{group.Name}: {string.Join(' ', group.Local.OrderBy(replica => replica.Shard).Select(replica => $"{replica.Shard}={replica.Role}"))}"
             + $"  log {group.Local.Sum(replica => replica.Last):N0}  lag {group.Local.Sum(replica => replica.Lag):N0}");
         return $"{start}{string.Join("  ", groups)}";

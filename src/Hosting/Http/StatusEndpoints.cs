@@ -39,7 +39,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
         IReadOnlyList<string> missing = NodeService.Missing(replicas);
         var identity = new NodeIdentity(launch.Id, $"node-{launch.Id}", launch.Cluster, Environment.ProcessId, node.Directory, Engine.ProductVersion,
             (long)Stopwatch.GetElapsedTime(_started).TotalSeconds, launch.Ports.Redis, launch.Ports.Http, launch.Ports.Peers);
-        IEnumerable<GroupStatus> groups = node.Runtime.Client.Groups.Select(group => new GroupStatus(group.Name, group.Protocol, group.Shards, group.Replicas,
+        IEnumerable<GroupStatus> groups = node.Runtime.Settings.Groups.Select(group => new GroupStatus(group.Name, group.Protocol.Name, group.Shards, group.Replicas,
             [.. replicas.Where(replica => replica.Group == group.Name).Select(Describe)]));
         await WriteAsync(context, StatusCodes.Status200OK,
             new NodeStatus(identity, new EngineStatus(Engine.Name, Engine.Version), missing.Count == 0, missing, node.Members(), [.. groups]),

@@ -9,7 +9,7 @@ namespace ActorRepl.Hosting.Node;
 /// <c>groups.json</c> in a node's directory: what the data depends on and a setting must not change under it, the number of
 /// nodes, each group's protocol, shards and replicas, and the plugins that hold it.
 /// </summary>
-/// <param name="Nodes">Of the cluster.</param>
+/// <param name="Nodes">That the cluster was founded by.</param>
 /// <param name="Groups">All that ever had data here.</param>
 /// <param name="Journal">The journal's plugin id; null: ActorRepl's own.</param>
 /// <param name="SnapshotStore">The snapshot store's plugin id; null: ActorRepl's own.</param>
@@ -22,7 +22,7 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
     public static void Check(string directory, ReplicationSettings settings)
     {
         string path = Path.Combine(directory, Name);
-        var wanted = new GroupStamp(settings.Nodes.Count,
+        var wanted = new GroupStamp(settings.FoundingNodes.Count,
             [.. settings.Groups.Select(group => new GroupSettings(group.Name, group.Protocol.Name, group.Shards, group.Replicas))],
             settings.JournalPlugin, settings.SnapshotPlugin);
         if (Read(path) is not { } found)

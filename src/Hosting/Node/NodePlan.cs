@@ -48,6 +48,7 @@ internal sealed record NodePlan
                 Self = new ReplicaId(options.Node),
                 Nodes = infos,
                 Groups = [.. options.Groups.Select(group => Define(group, settings))],
+                Control = ControlSettingsReader.Read(settings, new RaftFactory(RaftSettings.Read(settings))),
                 JournalPlugin = Plugin(settings, "actorrepl.journal.plugin"),
                 SnapshotPlugin = Plugin(settings, "actorrepl.snapshot-store.plugin"),
             }.WithConfig(settings);

@@ -2,6 +2,7 @@ using ActorRepl.Actors;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Persistence;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
 using Akka;
 using Akka.Actor;
@@ -9,6 +10,7 @@ using Akka.Actor.Setup;
 using Akka.Cluster;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using ReplicaReport = ActorRepl.Actors.Messages.ReplicaReport;
 
 namespace ActorRepl.Hosting.Node;
 
@@ -70,12 +72,12 @@ internal sealed class NodeService(
     /// <summary>
     /// Why the node cannot serve yet; empty: it is ready. A leader is known by its messages, so a node that has one has
     /// found the others. Its membership of the cluster is not asked for: a member that is away can hold that up for as
-    /// long as it is away.
+    /// long as it is away. Neither is the control group: reads and writes go on without it.
     /// </summary>
     public static IReadOnlyList<string> Missing(IReadOnlyList<ReplicaReport> replicas)
     {
         var missing = new List<string>();
-        foreach (ReplicaReport replica in replicas)
+        foreach (ReplicaReport replica in replicas.Where(replica => replica.Group != ControlGroup.Own))
         {
             if (replica.Status is null)
                 missing.Add($"the replica of {replica.Group}/{replica.Shard} is not running{(replica.Detail is null ? "" : $": {replica.Detail}")}");

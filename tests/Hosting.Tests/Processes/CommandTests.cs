@@ -59,8 +59,8 @@ public sealed class CommandTests : IAsyncLifetime
         Assert.Equal("1", await SucceedsAsync("del", "name", "nobody", "--data", Data));
         Assert.Contains("ready", await SucceedsAsync("restart", "2", "--data", Data), StringComparison.Ordinal);
         string table = await SucceedsAsync("status", "--data", Data);
-        Assert.Equal(13, table.Split('\n').Length);
-        Assert.Equal(4, table.Split('\n').Count(line => line.Contains("leader", StringComparison.Ordinal)));
+        Assert.Equal(16, table.Split('\n').Length);
+        Assert.Equal(4, table.Split('\n').Count(line => line.Contains("leader", StringComparison.Ordinal) && !line.Contains("control", StringComparison.Ordinal)));
 
         Assert.Equal("stopped", await SucceedsAsync("down", "--data", Data));
         await FailsAsync($"the cluster in {Data} is not running", "down", "--data", Data);

@@ -41,6 +41,9 @@ public sealed class ReplicationRuntime
 
     public IReplicationClient Client => _client;
 
+    /// <summary>Null: there is no control group.</summary>
+    public ClusterAdmin? Admin => _client.Admin;
+
     /// <summary>The top actor; for tests.</summary>
     internal IActorRef Root => _root;
 
@@ -62,6 +65,8 @@ public sealed class ReplicationRuntime
         var locator = new NodeLocator(settings, nodes, system);
         var routers = new RouterTable(settings.Groups);
         var client = new ReplicationClient(settings, routers, system.WhenTerminated);
+        if (settings.Control is not null)
+            client.Admin = new ClusterAdmin(settings, locator, client);
         IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, locator, memory, routers, feed, client), settings.RootName(settings.SelfNode));
         await routers.WhenComplete.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
         return new ReplicationRuntime(system, settings, nodes, memory, feed, root, client);

@@ -223,7 +223,7 @@ public sealed class ShardRouterTests : TestKit
     public void A_witness_is_asked_for_no_state()
     {
         var shard = new StandIns(this);
-        shard.Router.Tell(new ShardMembers(new Membership([new(2), new(3)], witnesses: [new(1)])), ActorRefs.NoSender);
+        shard.Router.Tell(new ShardHeldBy(new Membership([new(2), new(3)], witnesses: [new(1)])), ActorRefs.NoSender);
         shard.Call(RequestKind.StaleRead, "r");
         Assert.Equal(["r"], Payloads(Batch(shard, 2)));
     }

@@ -33,6 +33,18 @@ public interface IReplicationClient
     /// </summary>
     void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver);
 
+    /// <summary>Who is to hold a shard, and who does.</summary>
+    Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Orders who is to hold a shard; completes once they do, or fails when that takes too long (5 minutes unless told), and
+    /// the order stands. It goes through the control group.
+    /// </summary>
+    Task ChangeMembersAsync(string group, int shard, Membership members, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>Has a voter lead a shard, now and whenever it can; none: whoever is best, for now.</summary>
+    Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default);
+
     /// <summary>
     /// A session numbers its commands, so that one sent again after an unknown outcome is applied once.
     /// </summary>

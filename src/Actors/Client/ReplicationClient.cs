@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Control;
@@ -11,6 +12,9 @@ namespace ActorRepl.Actors.Client;
 /// <summary>Puts calls straight into the mailboxes of this node's shard routers.</summary>
 internal sealed class ReplicationClient : IReplicationClient
 {
+    // A replica may have to be made from a whole checkpoint.
+    private static readonly TimeSpan MembersTimeout = TimeSpan.FromMinutes(5);
+
     private readonly ReplicationSettings _settings;
     private readonly RouterTable _routers;
     private readonly Dictionary<string, GroupInfo> _groups;
@@ -29,6 +33,9 @@ internal sealed class ReplicationClient : IReplicationClient
     }
 
     public IReadOnlyList<GroupInfo> Groups { get; }
+
+    /// <summary>Null: there is no control group.</summary>
+    internal ClusterAdmin? Admin { get; set; }
 
     public ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
         string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
@@ -62,6 +69,15 @@ internal sealed class ReplicationClient : IReplicationClient
         if (_pool.IsClosed)
             call.Close();
     }
+
+    public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) =>
+        Orders.MembersAsync(group, Checked(group, shard), cancellation);
+
+    public Task ChangeMembersAsync(string group, int shard, Membership members, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Orders.ChangeMembersAsync(group, Checked(group, shard), members, options?.Timeout ?? MembersTimeout, cancellation);
+
+    public Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default) =>
+        Orders.TransferAsync(group, Checked(group, shard), to, cancellation);
 
     /// <summary>Asks the shard's leader to put these members in force; completes once they are.</summary>
     internal async Task ChangeAsync(string group, int shard, Membership members, RequestOptions? options, CancellationToken cancellation) =>
@@ -106,6 +122,12 @@ internal sealed class ReplicationClient : IReplicationClient
             throw new ArgumentOutOfRangeException(nameof(options), millis, "a request's timeout is at least 1 ms");
         return (int)millis;
     }
+
+    private ClusterAdmin Orders => Admin ?? throw new InvalidOperationException("this runtime has no control group");
+
+    private int Checked(string group, int shard) => shard >= 0 && shard < Group(group).Shards
+        ? shard
+        : throw new ArgumentOutOfRangeException(nameof(shard), shard, $"group '{group}' has shards 0 to {Group(group).Shards - 1}");
 
     private GroupInfo Group(string name) => _groups.GetValueOrDefault(name) ?? throw Unknown(name);
 

@@ -74,6 +74,10 @@ internal sealed class ControlAgent : UntypedActor, IWithTimers
             case ReplicaReport { Status: { } status } report:
                 Note(new ShardKey(report.Group, report.Shard), report.Node, status);
                 break;
+            case JoinRequest:
+                NodeState known = _memory.State;
+                Sender.Tell(new JoinAnswer(new NodeState { Founders = known.Founders, Nodes = known.Nodes, Control = known.Control }.Encode()), Self);
+                break;
         }
     }
 
@@ -125,7 +129,7 @@ internal sealed class ControlAgent : UntypedActor, IWithTimers
         foreach ((ShardKey key, ControlShard shard) in state.Shards)
         {
             if (_state.Shard(key)?.Members.Equals(shard.Members) != true && _routers.Of(key.Group) is { } routers && key.Shard < routers.Length)
-                routers[key.Shard]?.Tell(new ShardMembers(shard.Members), Self);
+                routers[key.Shard]?.Tell(new ShardHeldBy(shard.Members), Self);
         }
     }
 

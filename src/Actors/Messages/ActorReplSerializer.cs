@@ -12,7 +12,7 @@ namespace ActorRepl.Actors.Messages;
 /// </summary>
 public sealed class ActorReplSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
-    private const string Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r1", Stopped = "s1", StatusRequest = "g1", Report = "t1",
+    private const string Join = "j1", Joins = "jr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r1", Stopped = "s1", StatusRequest = "g1", Report = "t1",
         ExecuteManifest = "x1", QueryManifest = "q1", ExecutedManifest = "xr1", QueryResultManifest = "qr1", RejectedManifest = "rr1";
 
     // Part of the wire format; Akka.NET keeps numbers below 100 for itself.
@@ -27,6 +27,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         GetReplicaStatus => StatusRequest,
         ReplicaReport => Report,
         NodeReport => Nodes,
+        JoinRequest => Join,
+        JoinAnswer => Joins,
         Execute => ExecuteManifest,
         Query => QueryManifest,
         Executed => ExecutedManifest,
@@ -67,6 +69,11 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
                 writer.Int32(report.Replicas.Length);
                 foreach (ReplicaReport replica in report.Replicas)
                     ReportCodec.Write(ref writer, replica);
+                break;
+            case JoinRequest:
+                break;
+            case JoinAnswer answer:
+                writer.Raw(answer.State.Span);
                 break;
             case Execute execute:
                 Write(ref writer, execute);
@@ -109,6 +116,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             StatusRequest => new GetReplicaStatus(reader.Text(), reader.Int32()),
             Report => ReportCodec.Read(ref reader),
             Nodes => ReadNodeReport(ref reader),
+            Join => JoinRequest.Instance,
+            Joins => new JoinAnswer(reader.Raw(reader.Remaining)),
             ExecuteManifest => ReadExecute(ref reader),
             QueryManifest => new Query(reader.Bytes(), reader.Bytes(), (RequestKind)reader.Byte(), OrNull(reader.Int32())),
             ExecutedManifest => new Executed(reader.Raw(reader.Remaining)),
@@ -130,6 +139,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         ReplicaStopped stopped => ShardSize(stopped.Group) + sizeof(int) + sizeof(long),
         GetReplicaStatus request => ShardSize(request.Group),
         ReplicaReport report => ReportCodec.SizeOf(report),
+        JoinRequest => 0,
+        JoinAnswer answer => answer.State.Length,
         NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
             + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)),

@@ -36,6 +36,7 @@ internal static class Names
     public const string Router = "router";
     public const string Hosting = "hosting";
     public const string Controller = "controller";
+    public const string Agent = "agent";
 
     public static string Shard(int shard) => $"shard-{shard}";
 }

@@ -24,4 +24,4 @@ internal sealed record LookForLeader
 internal sealed record CancelCall(Call Call, long Use);
 
 /// <summary>To a shard's router: who holds the shard, by the word of whoever steers it.</summary>
-internal sealed record ShardMembers(Membership Members);
+internal sealed record ShardHeldBy(Membership Members);

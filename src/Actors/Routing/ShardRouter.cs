@@ -89,7 +89,7 @@ internal sealed partial class ShardRouter : UntypedActor
             case NodeChanged changed:
                 OnNodeChanged(changed.Node);
                 break;
-            case ShardMembers members:
+            case ShardHeldBy members:
                 Hear(members.Members);
                 break;
             case LookForLeader:

@@ -30,7 +30,7 @@ internal sealed class GroupsSupervisor(
     {
         var group = new ControlClient(client);
         Context.ActorOf(Controller.Props(settings, control, feed, client, group), Names.Controller);
-        Context.ActorOf(ControlAgent.Props(settings, control, feed, locator, memory, routers, hosting), "agent");
+        Context.ActorOf(ControlAgent.Props(settings, control, feed, locator, memory, routers, hosting), Names.Agent);
         Context.ActorOf(NodeReporter.Props(settings, control, locator, memory), "reporter");
         Context.ActorOf(Registrar.Props(settings, memory.State.Disk, group), "registrar");
     }

@@ -31,6 +31,15 @@ internal sealed class LateClient : IReplicationClient
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver) =>
         Client.Send(group, shard, kind, payload, receiver);
 
+    public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) =>
+        Client.MembersAsync(group, shard, cancellation);
+
+    public Task ChangeMembersAsync(string group, int shard, Membership members, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        Client.ChangeMembersAsync(group, shard, members, options, cancellation);
+
+    public Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default) =>
+        Client.TransferAsync(group, shard, to, cancellation);
+
     public IReplicationSession OpenSession(string group) => Client.OpenSession(group);
 
     private IReplicationClient Client => _client

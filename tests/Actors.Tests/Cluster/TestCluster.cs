@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
@@ -26,6 +27,8 @@ internal sealed class TestCluster : IAsyncDisposable
             new NodeInfo(new ReplicaId(i + 1), $"node-{i + 1}", new Address("akka.tcp", "test", "127.0.0.1", port)))];
     }
 
+    private int Founders => _options.Founders ?? _options.Nodes;
+
     public IEnumerable<TestNode> Running => _nodes.OfType<TestNode>();
 
     public TestNode this[int node] => _nodes[node - 1] ?? throw new InvalidOperationException($"node {node} is down");
@@ -33,7 +36,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public static async Task<TestCluster> StartAsync(TestClusterOptions? options = null)
     {
         var cluster = new TestCluster(options ?? new TestClusterOptions());
-        for (int node = 1; node <= cluster._nodes.Length; node++)
+        for (int node = 1; node <= cluster.Founders; node++)
             await cluster.StartNodeAsync(node);
         return cluster;
     }
@@ -52,10 +55,14 @@ internal sealed class TestCluster : IAsyncDisposable
         {
             Cluster = "test",
             Self = self.Id,
-            Nodes = _infos,
+            Nodes = node <= Founders ? _infos[..Founders] : [self],
+            Founders = [.. _infos[..Founders].Select(info => info.Id)],
             Groups = [_options.Group],
         };
-        ReplicationRuntime runtime = await ReplicationRuntime.StartAsync(system, _options.Change(settings.WithConfig(system.Settings.Config)));
+        settings = _options.Change(settings.WithConfig(system.Settings.Config));
+        if (node > Founders && settings.NodeState.Load() is null)
+            settings.NodeState.Save((await ClusterJoin.AskAsync(system, _infos[0].Address, Wait.Long)).Encode());
+        ReplicationRuntime runtime = await ReplicationRuntime.StartAsync(system, settings);
         return _nodes[node - 1] = new TestNode(self.Id, system, runtime);
     }
 
@@ -128,6 +135,9 @@ internal sealed record TestClusterOptions
         """);
 
     public int Nodes { get; init; } = 3;
+
+    /// <summary>The nodes that found the cluster; the others are started by the test and join. Null: all.</summary>
+    public int? Founders { get; init; }
 
     public GroupDefinition Group { get; init; } = new()
     {

@@ -24,6 +24,17 @@ public sealed class HostingTests : IDisposable
     }
 
     [Fact]
+    public async Task A_replica_starts_while_its_node_runs_and_is_still_there_when_the_node_starts_again()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options);
+        Tell(cluster[4], new HostShard(KeyValue.Group, 0));
+        await WhenRunningAsync(cluster[4]);
+        await cluster.TerminateAsync(4);
+        await WhenRunningAsync(await cluster.StartNodeAsync(4));
+        Assert.Equal([new HostedShard(KeyValue.Group, 0, 1)], NodeState.Decode(_stores[3].Load()!.Value).Hosted);
+    }
+
+    [Fact]
     public async Task A_replica_that_is_released_stops_and_nothing_is_left_of_its_data()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(Options);
@@ -33,6 +44,12 @@ public sealed class HostingTests : IDisposable
         await Wait.UntilAsync(() => State(3) is { Hosted.Count: 0, Leftovers.Count: 0 }, "the replica is gone and its data deleted");
         Assert.Empty(await cluster[3].Runtime.LocalReplicasAsync());
         await cluster[3].Client.SetAsync("after", "1", TimeSpan.FromSeconds(10));
+
+        Tell(cluster[3], new HostShard(KeyValue.Group, 0));
+        await WhenRunningAsync(cluster[3]);
+        ReplicaReport again = Assert.Single(await cluster[3].Runtime.LocalReplicasAsync());
+        Assert.Null(again.Detail);
+        Assert.Equal(new HostedShard(KeyValue.Group, 0, 1), Assert.Single(State(3).Hosted));
     }
 
     [Fact]
@@ -60,4 +77,7 @@ public sealed class HostingTests : IDisposable
 
     private static void Tell(TestNode node, object message) =>
         node.System.ActorSelection(node.Runtime.Root.Path / Names.Hosting).Tell(message);
+
+    private static Task WhenRunningAsync(TestNode node) => Wait.UntilAsync(
+        async () => await node.Runtime.LocalReplicasAsync() is [{ Health: ReplicaHealth.Running }], $"the replica on {node.Id} runs");
 }

@@ -49,6 +49,13 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver) =>
         _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
 
+    public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) => throw new NotSupportedException();
+
+    public Task ChangeMembersAsync(string group, int shard, Membership members, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        throw new NotSupportedException();
+
+    public Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default) => throw new NotSupportedException();
+
     public IReplicationSession OpenSession(string group) => throw new NotSupportedException("no test opens a session here");
 
     private async Task SendAsync(string group, int shard, RequestKind kind, byte[] payload, IOutcomeReceiver receiver)

@@ -89,6 +89,7 @@ public sealed record NodeSettings
             MaxArguments = config.Int("actorrepl.redis.max-arguments", 16, 1 << 20),
             MaxChunkCommands = config.Int("actorrepl.redis.max-pipeline-commands", 1, 10_000),
             MaxChunkBytes = config.Int("actorrepl.redis.max-pipeline-bytes", 1024, 1 << 20),
+            GatherFor = config.Time("actorrepl.redis.gather-for", TimeSpan.Zero, TimeSpan.FromSeconds(1)),
             WriteTimeout = config.Time("actorrepl.redis.write-timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
         };
     }

@@ -136,7 +136,7 @@ internal sealed class GatewayLoop : IDisposable
                 for (int i = 0; i < ready; i++)
                     _connections[_ready[i].Token]?.OnReady(_ready[i].For);
                 TakeInbox();
-                Gatherer.SendAll();
+                Gatherer.SendReady();
                 if (_blocked.Count > 0)
                     CloseStuck();
             }
@@ -159,7 +159,7 @@ internal sealed class GatewayLoop : IDisposable
         Interlocked.Exchange(ref _sleeping, 1);
         if (!_inbox.IsEmpty)
             return 0;
-        long until = _stopBy;
+        long until = Math.Min(_stopBy, Gatherer.NextDue ?? NoTime);
         foreach (RedisConnection connection in _blocked)
             until = Math.Min(until, connection.BlockedSince!.Value + (long)Limits.WriteTimeout.TotalMilliseconds);
         return until == NoTime ? -1 : (int)Math.Clamp(until - Environment.TickCount64 + 1, 0, int.MaxValue);

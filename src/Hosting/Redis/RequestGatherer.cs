@@ -4,23 +4,33 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Hosting.Redis;
 
 /// <summary>
-/// Puts the parts of pipelines together into requests: at any time one of reads and one of writes a shard, until they are
-/// sent or full. A part that both reads and writes makes a request of its own, so that the room in its result is its own.
+/// Puts the parts of pipelines together into requests: at any time one of reads and one of writes a shard. While requests
+/// are under way the next ones grow, so that the busier a node is, the less a command costs; they go together when all
+/// answers are there, or after <see cref="RespLimits.GatherFor"/>, and those whose shard is late are not waited for again.
+/// A part that both reads and writes makes a request of its own, so that the room in its result is its own.
 /// </summary>
 internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient client, GroupInfo group, RespLimits limits)
 {
     private const int KeptRequests = 64;
 
-    private readonly SharedRequest?[] _reads = new SharedRequest?[group.Shards];
-    private readonly SharedRequest?[] _writes = new SharedRequest?[group.Shards];
-    private readonly List<int> _shards = [];
+    private readonly Lane[] _reads = NewLanes(group.Shards);
+    private readonly Lane[] _writes = NewLanes(group.Shards);
+    private readonly List<Lane> _gathering = [];
+    private readonly long _longestHold = (long)limits.GatherFor.TotalMilliseconds;
     private readonly Stack<SharedRequest> _free = new();
     private readonly Stack<PipelinePart> _freeParts = new();
+
+    // Since when something has been gathering, in ms of TickCount64; and the requests under way that it waits for.
+    private long _since;
+    private int _waitedFor;
 
     public GroupInfo Group => group;
 
     /// <summary>Where the pipeline that is being filled has its part of a shard, by shard; null: nowhere yet.</summary>
     public PipelinePart?[] Filling { get; } = new PipelinePart?[group.Shards];
+
+    /// <summary>When what has been gathered goes although others are under way, in ms of <see cref="Environment.TickCount64"/>; null: there is nothing.</summary>
+    public long? NextDue => _gathering.Count == 0 ? null : _since + _longestHold;
 
     public PipelinePart RentPart(Pipeline owner, int shard)
     {
@@ -41,68 +51,120 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
     public void Add(PipelinePart part)
     {
+        Lane lane = (part.Writes ? _writes : _reads)[part.Shard];
         part.Alone |= part.Reads && part.Writes;
         if (part.Alone)
         {
-            SharedRequest alone = Rent();
+            SharedRequest alone = Rent(lane);
             alone.Add(part);
-            Send(part.Shard, alone);
+            Send(alone);
             return;
         }
 
-        SharedRequest?[] gathering = part.Writes ? _writes : _reads;
-        if (gathering[part.Shard] is { } full && full.Operations.Length + part.Operations.Length > limits.MaxChunkBytes)
+        if (lane.Gathering is { } full && full.Operations.Length + part.Operations.Length > limits.MaxChunkBytes)
         {
-            gathering[part.Shard] = null;
-            Send(part.Shard, full);
+            Send(full);
+            lane.Gathering = Rent(lane);
+        }
+        else if (lane.Gathering is null)
+        {
+            lane.Gathering = Rent(lane);
+            if (_gathering.Count == 0)
+                _since = Environment.TickCount64;
+            _gathering.Add(lane);
         }
 
-        if (_reads[part.Shard] is null && _writes[part.Shard] is null)
-            _shards.Add(part.Shard);
-        (gathering[part.Shard] ??= Rent()).Add(part);
+        lane.Gathering.Add(part);
     }
 
-    /// <summary>Sends what has been gathered.</summary>
-    public void SendAll()
+    /// <summary>Sends what has been gathered, if it may go.</summary>
+    public void SendReady()
     {
-        foreach (int shard in _shards)
+        if (_gathering.Count == 0)
+            return;
+        if (_waitedFor > 0)
         {
-            SendGathered(shard, _writes);
-            SendGathered(shard, _reads);
+            if (Environment.TickCount64 - _since < _longestHold)
+                return;
+            NoteLate();
         }
 
-        _shards.Clear();
+        foreach (Lane lane in _gathering)
+        {
+            SharedRequest request = lane.Gathering!;
+            lane.Gathering = null;
+            Send(request);
+        }
+
+        _gathering.Clear();
     }
 
     /// <summary>After its answer.</summary>
     public void Return(SharedRequest request)
     {
+        Lane lane = request.Lane;
+        lane.UnderWay--;
+        if (lane.Late)
+        {
+            lane.Late = false;
+            _waitedFor += lane.UnderWay;
+        }
+        else
+        {
+            _waitedFor--;
+        }
+
         if (_free.Count >= KeptRequests || request.Operations.Length > limits.MaxChunkBytes)
             return;
         request.Clear();
         _free.Push(request);
     }
 
-    private SharedRequest Rent() => _free.TryPop(out SharedRequest? free) ? free : new SharedRequest(loop);
-
-    private void SendGathered(int shard, SharedRequest?[] gathered)
+    /// <summary>Nobody waits for these again until they have answered something.</summary>
+    private void NoteLate()
     {
-        if (gathered[shard] is not { } request)
-            return;
-        gathered[shard] = null;
-        Send(shard, request);
+        foreach (Lane lane in _reads.Concat(_writes))
+            lane.Late = lane.UnderWay > 0;
+        _waitedFor = 0;
     }
 
-    private void Send(int shard, SharedRequest request)
+    private static Lane[] NewLanes(int shards) => [.. Enumerable.Range(0, shards).Select(shard => new Lane(shard))];
+
+    private SharedRequest Rent(Lane lane)
     {
+        SharedRequest request = _free.TryPop(out SharedRequest? free) ? free : new SharedRequest(loop);
+        request.Lane = lane;
+        return request;
+    }
+
+    private void Send(SharedRequest request)
+    {
+        request.Lane.UnderWay++;
+        if (!request.Lane.Late)
+            _waitedFor++;
         try
         {
             RequestKind kind = request.Operations.IsReadOnly ? RequestKind.Read : RequestKind.Command;
-            client.Send(group.Name, shard, kind, request.Operations.Written.Span, request);
+            client.Send(group.Name, request.Lane.Shard, kind, request.Operations.Written.Span, request);
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
             ((IOutcomeReceiver)request).OnFailure(failure);
         }
+    }
+
+    /// <summary>The reads, or the writes, of one shard.</summary>
+    internal sealed class Lane(int shard)
+    {
+        public int Shard => shard;
+
+        /// <summary>Requests that have no answer yet.</summary>
+        public int UnderWay { get; set; }
+
+        /// <summary>The next request; null: there is nothing for it yet.</summary>
+        public SharedRequest? Gathering { get; set; }
+
+        /// <summary>It has not answered for so long that the others no longer wait for it.</summary>
+        public bool Late { get; set; }
     }
 }

@@ -30,6 +30,9 @@ public sealed record RespLimits
     /// <summary>The most bytes of a pipeline that are under way together, as long as single commands allow it.</summary>
     public int MaxChunkBytes { get; init; } = 256 * 1024;
 
+    /// <summary>How long commands may wait for the answers to those before them, of all clients, so as to travel together; whole ms.</summary>
+    public TimeSpan GatherFor { get; init; } = TimeSpan.FromMilliseconds(5);
+
     /// <summary>How long a client may leave its replies unread before the connection is closed.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -53,7 +53,8 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
 
     public KeyValuePayload Operations { get; } = new();
 
-    public bool IsEmpty => _parts.Count == 0;
+    /// <summary>Where it was gathered.</summary>
+    public RequestGatherer.Lane Lane { get; set; } = null!;
 
     public void Add(PipelinePart part)
     {

@@ -407,6 +407,69 @@ public abstract class GatewayTests
     }
 
     [Fact]
+    public async Task What_comes_while_requests_are_under_way_travels_together_after_them()
+    {
+        var answer = new TaskCompletionSource();
+        var asked = new TaskCompletionSource();
+        _group.Before = _ =>
+        {
+            asked.TrySetResult();
+            return answer.Task;
+        };
+        await using GatewayHost gateway = await StartAsync(_group, new RespLimits { GatherFor = TimeSpan.FromSeconds(60) });
+        RawConnection[] clients = await ConnectAsync(gateway, 40);
+        try
+        {
+            await clients[0].CommandAsync("INCR", "n");
+            await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+            foreach (RawConnection client in clients[1..])
+                await client.SendAsync("PING\r\nINCR n\r\n");
+
+            // What needs no shard and nothing before it does not wait.
+            using RawConnection other = await gateway.ConnectAsync();
+            await other.CommandAsync("PING");
+            await other.ExpectAsync("+PONG\r\n");
+            answer.SetResult();
+            await clients[0].ExpectAsync(":1\r\n");
+            foreach (RawConnection client in clients[1..])
+                Assert.Equal("+PONG", await client.ReadLineAsync());
+        }
+        finally
+        {
+            Close(clients);
+        }
+
+        Assert.Equal([1, 39], _group.Requests.Select(request => request.Operations));
+    }
+
+    [Fact]
+    public async Task A_shard_that_does_not_answer_holds_up_the_others_only_once()
+    {
+        int silent = _group.Groups[0].ShardOf("silent"u8);
+        string other = Enumerable.Range(0, 100).Select(i => $"k{i}").First(key => _group.Groups[0].ShardOf(Encoding.ASCII.GetBytes(key)) != silent);
+        var answer = new TaskCompletionSource();
+        _group.Before = shard => shard == silent ? answer.Task : Task.CompletedTask;
+        await using GatewayHost gateway = await StartAsync(_group, new RespLimits { GatherFor = TimeSpan.FromMilliseconds(500) });
+        using RawConnection waiting = await gateway.ConnectAsync();
+        using RawConnection alsoWaiting = await gateway.ConnectAsync();
+        using RawConnection served = await gateway.ConnectAsync();
+        await waiting.CommandAsync("INCR", "silent");
+        long start = Environment.TickCount64;
+        for (int i = 1; i <= 50; i++)
+        {
+            if (i == 25)
+                await alsoWaiting.CommandAsync("INCR", "silent");
+            await served.CommandAsync("INCR", other);
+            await served.ExpectAsync($":{i}\r\n");
+        }
+
+        Assert.InRange(Environment.TickCount64 - start, 0, 49 * 500 / 2);
+        answer.SetResult();
+        await waiting.ExpectAsync(":1\r\n");
+        await alsoWaiting.ExpectAsync(":2\r\n");
+    }
+
+    [Fact]
     public async Task A_thousand_clients_are_served_and_leave_nothing_behind()
     {
         await using GatewayHost gateway = await StartAsync(_group, threads: 2);

@@ -1,6 +1,7 @@
 using System.Text;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Multiplex;
 using Akka.Actor;
 using Akka.Serialization;
 
@@ -13,7 +14,8 @@ namespace ActorRepl.Actors.Messages;
 public sealed class ActorReplSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
     private const string Join = "j1", Joins = "jr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r1", Stopped = "s1", StatusRequest = "g1", Report = "t1",
-        ExecuteManifest = "x1", QueryManifest = "q1", ExecutedManifest = "xr1", QueryResultManifest = "qr1", RejectedManifest = "rr1";
+        ExecuteManifest = "x1", QueryManifest = "q1", ExecutedManifest = "xr1", QueryResultManifest = "qr1", RejectedManifest = "rr1",
+        Bundle = "m1";
 
     // Part of the wire format; Akka.NET keeps numbers below 100 for itself.
     public override int Identifier => 7301;
@@ -21,6 +23,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
     public override string Manifest(object o) => o switch
     {
         PeerEnvelope => Peer,
+        NodeBundle => Bundle,
         RequestBatch => Requests,
         ReplyBatch => Replies,
         ReplicaStopped => Stopped,
@@ -46,6 +49,9 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         {
             case PeerEnvelope envelope:
                 Write(ref writer, envelope);
+                break;
+            case NodeBundle bundle:
+                bundle.Encode(ref writer);
                 break;
             case RequestBatch batch:
                 Write(ref writer, batch);
@@ -110,6 +116,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         object message = manifest switch
         {
             Peer => ReadEnvelope(ref reader),
+            Bundle => NodeBundle.Decode(reader.Raw(reader.Remaining)),
             Requests => ReadRequests(ref reader),
             Replies => ReadReplies(ref reader),
             Stopped => new ReplicaStopped(reader.Text(), reader.Int32(), new ReplicaId(reader.Int32()), reader.Int64()),
@@ -133,6 +140,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
     public static int SizeOf(object message) => message switch
     {
         PeerEnvelope envelope => ShardSize(envelope.Group) + sizeof(int) + sizeof(byte) + envelope.EncodedSize,
+        NodeBundle bundle => bundle.EncodedSize,
         RequestBatch batch => ShardSize(batch.Group) + sizeof(long) + sizeof(int)
             + batch.Requests.Sum(request => RoutedRequest.Overhead + request.Payload.Length),
         ReplyBatch batch => ShardSize(batch.Group) + sizeof(int) + sizeof(byte) + sizeof(int) + batch.Replies.Sum(SizeOf),

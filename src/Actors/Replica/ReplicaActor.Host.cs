@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Supervision;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
@@ -11,6 +12,12 @@ internal sealed partial class ReplicaActor
 {
     public void Send(ReplicaId to, PeerChannel channel, PeerMessage message)
     {
+        if (_atABeat && message.IsBeat)
+        {
+            _context.Locator.OwnMultiplexer.Tell(new ReplicaBeat(to, _context.Key, message), ActorRefs.NoSender);
+            return;
+        }
+
         var envelope = new PeerEnvelope(_context.Group.Name, _context.Shard, _context.Self, channel, message);
         Invariant.That(
             ActorReplSerializer.SizeOf(envelope) <= _context.Settings.Limits.MaxMessageBytes,

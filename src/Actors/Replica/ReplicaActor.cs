@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
+using ActorRepl.Actors.Supervision;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -35,6 +36,9 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     private ReplicaStatus? _published;
     private long _statusAt;
     private bool _flushing;
+
+    // What is sent now need not be quick: it was a timer, or a beat, that led to it.
+    private bool _atABeat;
 
     public ReplicaActor(ReplicaContext context)
     {
@@ -95,7 +99,9 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
                 driver.Flush();
                 break;
             case TimerWake wake when _timers.RanOut(wake, ReplicaClock.Monotonic, out long generation):
+                _atABeat = true;
                 driver.TimerFired(wake.Timer, generation);
+                _atABeat = false;
                 break;
             case TimerWake:
                 return;
@@ -114,7 +120,12 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             case RangeUnavailable range:
                 driver.RangeLoaded(range.First, []);
                 break;
-            case PeerChanged peer when _peers.ContainsKey(peer.Node):
+            case BundledBeat beat:
+                _atABeat = true;
+                Receive(driver, beat.From, PeerChannel.Protocol, beat.Message);
+                _atABeat = false;
+                break;
+            case PeerChanged peer:
                 driver.Handle(new Input.PeerHint(peer.Node, peer.Up));
                 break;
             case NodeChanged changed:
@@ -159,7 +170,6 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
         _lastLsn = recovered.LastLsn;
         _driver.Start(recovered, segments);
-        _events.Subscribe(_self, typeof(PeerChanged));
         _events.Subscribe(_self, typeof(NodeChanged));
         _supervisor.Tell(new ReplicaReady(recovered.Damage), _self);
         EndTurn(_driver);
@@ -185,13 +195,18 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             return;
         }
 
+        Receive(driver, envelope.From, envelope.Channel, envelope.Bytes);
+    }
+
+    private void Receive(ReplicaDriver driver, ReplicaId from, PeerChannel channel, ReadOnlyMemory<byte> bytes)
+    {
         try
         {
-            driver.Receive(envelope.From, envelope.Channel, envelope.Bytes);
+            driver.Receive(from, channel, bytes);
         }
         catch (InvalidDataException problem)
         {
-            _log.Warning("{0} passes over a message from {1}: {2}", _context, envelope.From, problem.Message);
+            _log.Warning("{0} passes over a message from {1}: {2}", _context, from, problem.Message);
         }
     }
 

@@ -2,6 +2,7 @@ using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Multiplex;
 
 namespace ActorRepl.Actors.Replica;
 
@@ -10,6 +11,8 @@ internal sealed record ReplicaContext(
     ReplicationSettings Settings, GroupDefinition Group, int Shard, NodeLocator Locator, HostedShard Hosted, int Start)
 {
     public ReplicaId Self => Settings.Self;
+
+    public ShardKey Key { get; } = new(Group.Name, Shard);
 
     public string PersistenceId => PersistenceIds.Replica(Settings.Cluster, Self, Group.Name, Shard, Hosted.Generation);
 

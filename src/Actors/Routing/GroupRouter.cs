@@ -1,5 +1,6 @@
 using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -9,7 +10,7 @@ namespace ActorRepl.Actors.Routing;
 
 /// <summary>
 /// Takes a group's public messages, <see cref="Execute"/> and <see cref="Query"/>, to the router of the shard that owns
-/// the key. Anything else is refused by a reply, not silence.
+/// the key, and news to the routers they concern. Anything else is refused by a reply, not silence.
 /// </summary>
 internal sealed class GroupRouter : UntypedActor
 {
@@ -32,10 +33,26 @@ internal sealed class GroupRouter : UntypedActor
     public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, RouterTable routers) =>
         Akka.Actor.Props.Create(() => new GroupRouter(settings, locator, group, routers)).WithDispatcher(settings.Dispatcher);
 
+    protected override void PreStart()
+    {
+        foreach (Type news in (Type[])[typeof(ReplicaStatusChanged), typeof(PeerChanged), typeof(NodeChanged)])
+            Context.System.EventStream.Subscribe(Self, news);
+    }
+
+    protected override void PostStop() => Context.System.EventStream.Unsubscribe(Self);
+
     protected override void OnReceive(object message)
     {
         switch (message)
         {
+            case ReplicaStatusChanged { Report: var report }:
+                if (report.Group == _group.Name && report.Shard >= 0 && report.Shard < _shards.Length)
+                    _shards[report.Shard].Tell(message, Sender);
+                break;
+            case PeerChanged or NodeChanged:
+                foreach (IActorRef shard in _shards)
+                    shard.Tell(message, Sender);
+                break;
             case Execute execute when execute.ClientId is null:
                 Route(execute.Key, new AskedCall(
                     RequestKind.Command, CommandEnvelope.Encode(execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self));

@@ -24,6 +24,12 @@ internal sealed class NodeLocator(ReplicationSettings settings, NodeDirectory no
     /// <summary>Null: the node is not known.</summary>
     public ICanTell? Controller(ReplicaId node) => nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Controller) : null;
 
+    /// <summary>The multiplexer of a node; null: the node is not known.</summary>
+    public ICanTell? Multiplexer(ReplicaId node) => nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Multiplexer) : null;
+
+    /// <summary>The multiplexer of this node, once its runtime starts.</summary>
+    public IActorRef OwnMultiplexer { get; set; } = ActorRefs.Nobody;
+
     private ICanTell Find(ActorPath path) => path.Address.Equals(_provider.DefaultAddress) || path.Address.HasLocalScope
         ? system.ActorSelection("/" + string.Join('/', path.Elements))
         : _provider.ResolveActorRef(path);
@@ -37,6 +43,7 @@ internal static class Names
     public const string Hosting = "hosting";
     public const string Controller = "controller";
     public const string Agent = "agent";
+    public const string Multiplexer = "multiplexer";
 
     public static string Shard(int shard) => $"shard-{shard}";
 }

@@ -47,13 +47,6 @@ internal sealed partial class ShardRouter : UntypedActor
     public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard) =>
         Akka.Actor.Props.Create(() => new ShardRouter(settings, locator, group, shard)).WithDispatcher(settings.Dispatcher);
 
-    protected override void PreStart()
-    {
-        Context.System.EventStream.Subscribe(_self, typeof(ReplicaStatusChanged));
-        Context.System.EventStream.Subscribe(_self, typeof(PeerChanged));
-        Context.System.EventStream.Subscribe(_self, typeof(NodeChanged));
-    }
-
     protected override void PostStop()
     {
         foreach (Call call in _calls.Values.ToArray())

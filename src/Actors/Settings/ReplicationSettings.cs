@@ -1,6 +1,7 @@
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Multiplex;
 using ActorRepl.Protocols.Placement;
 using Akka.Actor;
 
@@ -42,6 +43,7 @@ public sealed record ReplicationSettings
     public WireLimits Limits { get; init; } = new();
     public RouterSettings Router { get; init; } = new();
     public ReplicaSettings Replica { get; init; } = new();
+    public MultiplexerOptions Multiplexer { get; init; } = new();
 
     /// <summary>The name of the runtime's top actor under /user of a node; the same everywhere unless nodes share a system.</summary>
     public Func<NodeInfo, string> RootName { get; init; } = _ => "actorrepl";

@@ -1,3 +1,4 @@
+using ActorRepl.Protocols.Multiplex;
 using Akka.Configuration;
 
 namespace ActorRepl.Actors.Settings;
@@ -47,7 +48,14 @@ public static class RuntimeConfig
                 StoreTimeout = all.Time("replica.store-timeout"),
                 WallClockError = all.Time("replica.wall-clock-error"),
             },
+            Multiplexer = new MultiplexerOptions
+            {
+                BeatMicros = (long)all.Time("multiplexer.beat").TotalMicroseconds,
+                SilenceMicros = (long)all.Time("multiplexer.silence").TotalMicroseconds,
+                MaxBundleBytes = all.Int("multiplexer.max-bundle-bytes"),
+            },
         };
+        read.Multiplexer.Validate();
         read.Limits.Validate();
         return read;
     }

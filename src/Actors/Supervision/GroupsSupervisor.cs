@@ -18,7 +18,8 @@ internal sealed class GroupsSupervisor(
 
     protected override void PreStart()
     {
-        Context.ActorOf(PeerWatch.Props(settings, locator.Nodes));
+        locator.OwnMultiplexer = Context.ActorOf(MultiplexerActor.Props(settings, locator), Names.Multiplexer);
+        Context.ActorOf(PeerWatch.Props(settings, locator));
         foreach (GroupDefinition group in settings.Groups)
             Context.ActorOf(GroupSupervisor.Props(settings, locator, group, memory, routers), group.Name);
         IActorRef hosting = Context.ActorOf(HostingActor.Props(settings, memory), Names.Hosting);

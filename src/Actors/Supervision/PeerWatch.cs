@@ -1,5 +1,4 @@
-using ActorRepl.Actors.Messages;
-using ActorRepl.Actors.Nodes;
+using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using Akka.Actor;
 using Akka.Cluster;
@@ -8,21 +7,21 @@ using Akka.Remote;
 namespace ActorRepl.Actors.Supervision;
 
 /// <summary>
-/// Turns what transport and cluster believe of the other nodes into <see cref="PeerChanged"/>: hints, never proof.
+/// Tells the multiplexer when transport or cluster believe a node down: hints, never proof. That a node is up it tells itself.
 /// </summary>
-internal sealed class PeerWatch(ReplicationSettings settings, NodeDirectory nodes) : UntypedActor
+internal sealed class PeerWatch(ReplicationSettings settings, NodeLocator locator) : UntypedActor
 {
-    public static Props Props(ReplicationSettings settings, NodeDirectory nodes) =>
-        Akka.Actor.Props.Create(() => new PeerWatch(settings, nodes)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeLocator locator) =>
+        Akka.Actor.Props.Create(() => new PeerWatch(settings, locator)).WithDispatcher(settings.Dispatcher);
 
     protected override void PreStart()
     {
-        Context.System.EventStream.Subscribe(Self, typeof(AssociationEvent));
+        Context.System.EventStream.Subscribe(Self, typeof(DisassociatedEvent));
         if (((ExtendedActorSystem)Context.System).Provider is ClusterActorRefProvider)
         {
             Cluster.Get(Context.System).Subscribe(
                 Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, 
-                typeof(ClusterEvent.UnreachableMember), typeof(ClusterEvent.ReachableMember), typeof(ClusterEvent.MemberRemoved));
+                typeof(ClusterEvent.UnreachableMember), typeof(ClusterEvent.MemberRemoved));
         }
     }
 
@@ -31,26 +30,20 @@ internal sealed class PeerWatch(ReplicationSettings settings, NodeDirectory node
         switch (message)
         {
             case DisassociatedEvent gone:
-                Publish(gone.RemoteAddress, up: false);
-                break;
-            case AssociatedEvent here:
-                Publish(here.RemoteAddress, up: true);
+                Doubt(gone.RemoteAddress);
                 break;
             case ClusterEvent.UnreachableMember unreachable:
-                Publish(unreachable.Member.Address, up: false);
-                break;
-            case ClusterEvent.ReachableMember reachable:
-                Publish(reachable.Member.Address, up: true);
+                Doubt(unreachable.Member.Address);
                 break;
             case ClusterEvent.MemberRemoved removed:
-                Publish(removed.Member.Address, up: false);
+                Doubt(removed.Member.Address);
                 break;
         }
     }
 
-    private void Publish(Address address, bool up)
+    private void Doubt(Address address)
     {
-        foreach (NodeInfo node in nodes.At(address).Where(node => node.Id != settings.Self))
-            Context.System.EventStream.Publish(new PeerChanged(node.Id, up));
+        foreach (NodeInfo node in locator.Nodes.At(address).Where(node => node.Id != settings.Self))
+            locator.OwnMultiplexer.Tell(new NodeDoubted(node.Id), Self);
     }
 }

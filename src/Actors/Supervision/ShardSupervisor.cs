@@ -5,6 +5,7 @@ using ActorRepl.Actors.Replica;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Multiplex;
 using Akka.Actor;
 using Akka.Event;
 
@@ -81,6 +82,7 @@ internal sealed class ShardSupervisor : UntypedActor
                 _running = true;
                 _failure = null;
                 _startedAt = Stopwatch.GetTimestamp();
+                _locator.OwnMultiplexer.Tell(new ReplicaRuns(Key, _replica), Self);
                 break;
             case ReplicaFailed failed when Sender.Equals(_replica):
                 OnFailure(failed);
@@ -147,6 +149,7 @@ internal sealed class ShardSupervisor : UntypedActor
     private void OnReplicaStopped()
     {
         _replica = ActorRefs.Nobody;
+        _locator.OwnMultiplexer.Tell(new ReplicaRunsNoMore(Key), Self);
         if (_running && Stopwatch.GetElapsedTime(_startedAt) >= _settings.Replica.RestartReset)
             _backoff.Reset();
         _running = false;
@@ -189,6 +192,8 @@ internal sealed class ShardSupervisor : UntypedActor
         ReplicaHealth health = _failure is { Storage: true } ? ReplicaHealth.StorageFailed : ReplicaHealth.Down;
         return new ReplicaReport(_group.Name, _shard, _settings.Self, health, null) { Detail = WhyDown, Starts = _starts };
     }
+
+    private ShardKey Key => new(_group.Name, _shard);
 
     private string WhyDown => _hosted is null ? "this node holds no replica of the shard" : _failure?.Reason ?? "the replica is recovering";
 

@@ -149,9 +149,9 @@ public sealed class DataDirectory : IDisposable
 
     private static DataStamp WriteStamp(string path, string cluster, int node)
     {
-        foreach (string store in (string[])[SqliteWal.FileName, SqliteSnapshots.FileName])
+        foreach (string store in (string[])[SegmentWal.FolderName, SqliteWal.FileName, SqliteSnapshots.FileName])
         {
-            if (File.Exists(System.IO.Path.Combine(path, store)))
+            if (System.IO.Path.Exists(System.IO.Path.Combine(path, store)))
                 throw new DataDirectoryException(
                     $"the data directory {path} holds {store} but no {StampFile} that says whose it is; put the stamp back, or name the directory that is the node's own");
         }

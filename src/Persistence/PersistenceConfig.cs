@@ -12,7 +12,7 @@ public static class PersistenceConfig
     public const string SqliteJournalId = "actorrepl.journal.sqlite";
 
     /// <summary>The journal of new data, unless a setting says otherwise.</summary>
-    public const string JournalPluginId = SqliteJournalId;
+    public const string JournalPluginId = SegmentJournalId;
     public const string SnapshotPluginId = "actorrepl.snapshot-store.sqlite";
 
     /// <summary>hocon/persistence.conf: every setting with its default.</summary>

@@ -10,6 +10,9 @@ namespace ActorRepl.Persistence;
 /// </summary>
 public sealed class SegmentWal : EventStore
 {
+    /// <summary>The name of the files' folder in the node's directory.</summary>
+    public const string FolderName = SegmentFolder.Name;
+
     private readonly SegmentFolder _folder;
     private readonly SegmentOptions _options;
     private readonly Action<string> _report;

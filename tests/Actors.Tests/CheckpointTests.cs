@@ -9,7 +9,7 @@ namespace ActorRepl.Actors.Tests;
 /// <summary>Checkpoints on the real journal: saved, recovered from, given to a replica that is far behind.</summary>
 public sealed class CheckpointTests : IDisposable
 {
-    private readonly SqliteData _data = new();
+    private readonly DiskData _data = new();
 
     public void Dispose() => _data.Dispose();
 

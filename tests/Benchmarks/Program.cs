@@ -69,4 +69,10 @@ node.SetAction(parse => new NodeRunner(options =>
 var disk = new Command("disk", "One write and one fdatasync at a time: the least a durable write takes on this disk.") { size, seconds, data };
 disk.SetAction(parse => DiskBenchmark.Run(Path.GetFullPath(parse.GetValue(data)!), parse.GetValue(size), parse.GetValue(seconds)));
 
-return new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk }.Parse(args).Invoke();
+var writerCounts = new Option<string>("--writers") { Description = "Persistent actors, each with one write under way; comma-separated, one run each.", DefaultValueFactory = _ => "1,64,256" };
+var rounds = new Option<int>("--rounds") { Description = "How often the journals take turns.", DefaultValueFactory = _ => 2 };
+var journals = new Command("journals", "The journals on SQLite and in segments, in turns: closed loops through the plugin.") { writerCounts, rounds, size, seconds, data };
+journals.SetAction(parse => JournalBenchmark.RunAsync([.. parse.GetValue(writerCounts)!.Split(',').Select(int.Parse)], parse.GetValue(rounds),
+    parse.GetValue(size), parse.GetValue(seconds), Path.GetFullPath(parse.GetValue(data)!)));
+
+return new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals }.Parse(args).Invoke();

@@ -111,7 +111,38 @@ public sealed class HostTests : IDisposable
 
         using IHost own = Build(options => options.AddGroup("kv", group => group.Raft(1, 1)));
         var refused = await Assert.ThrowsAsync<UserErrorException>(() => own.StartAsync());
-        Assert.Contains("is in the journal my.journal, not actorrepl.journal.sqlite", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("is in the journal my.journal, not actorrepl.journal.segment", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("actorrepl.journal.sqlite", "wal.db", "actorrepl.journal.segment")]
+    [InlineData("actorrepl.journal.segment", "wal", "actorrepl.journal.sqlite")]
+    public async Task Data_stays_in_the_journal_it_was_made_in(string journal, string where, string other)
+    {
+        async Task Once(string config, Func<IReplicationClient, Task> use)
+        {
+            using IHost host = Build(options =>
+            {
+                options.Config = config;
+                options.AddGroup("kv", group => group.Raft(1, 1));
+            });
+            await host.StartAsync();
+            await use(host.Services.GetRequiredService<IReplicationClient>());
+            await host.StopAsync();
+        }
+
+        var patience = new RequestOptions { Timeout = Patience };
+        await Once($"actorrepl.journal.plugin = {journal}", async client => await client.ExecuteAsync("kv", "k"u8.ToArray(), Set("k", "v"), patience));
+        Assert.True(Path.Exists(Path.Combine(_directory.Path, "node-1", where)));
+        var refused = await Assert.ThrowsAsync<UserErrorException>(() => Once($"actorrepl.journal.plugin = {other}", _ => Task.CompletedTask));
+        Assert.Contains($"is in the journal {journal}, not {other}", refused.Message, StringComparison.Ordinal);
+        await Once("", async client =>
+        {
+            KeyValueReplyReader replies = KeyValueCodec.Replies(
+                await client.QueryAsync("kv", "k"u8.ToArray(), new KeyValuePayload().Get("k"u8).ToArray(), patience));
+            Assert.True(replies.Next(out KeyValueReply reply));
+            Assert.Equal("v", Encoding.UTF8.GetString(reply.Bytes.Span));
+        });
     }
 
     [Fact]

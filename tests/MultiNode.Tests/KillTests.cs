@@ -36,10 +36,12 @@ public class KillTests(ITestOutputHelper output)
         Assert.True(gaps.Order().ElementAt(gaps.Count / 2) < TimeSpan.FromSeconds(1), "half of the killed leaders' shards take writes again within a second");
     }
 
-    [Fact]
-    public async Task Nothing_acknowledged_is_lost_when_all_nodes_are_killed_at_once()
+    [Theory]
+    [InlineData("actorrepl.journal.segment")]
+    [InlineData("actorrepl.journal.sqlite")]
+    public async Task Nothing_acknowledged_is_lost_when_all_nodes_are_killed_at_once(string journal)
     {
-        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync(settings: $"actorrepl.journal.plugin = {journal}");
         var workload = new Workload(cluster, _seed);
         workload.Start();
         for (int round = 0; round < 2; round++)

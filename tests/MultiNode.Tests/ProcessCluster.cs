@@ -14,9 +14,12 @@ internal sealed class ProcessCluster : IAsyncDisposable
     private readonly Dictionary<int, Process> _processes = [];
     private readonly NodeStatusClient _status = new(TimeSpan.FromSeconds(2));
     private readonly string _data = Directory.CreateTempSubdirectory("actorrepl-multinode-").FullName;
+    private readonly string? _config;
 
-    private ProcessCluster(int nodes, int basePort)
+    private ProcessCluster(int nodes, int basePort, string? settings)
     {
+        if (settings is not null)
+            File.WriteAllText(_config = Path.Combine(_data, "settings.conf"), settings);
         BasePort = basePort;
         Ids = [.. Enumerable.Range(1, nodes)];
     }
@@ -26,9 +29,9 @@ internal sealed class ProcessCluster : IAsyncDisposable
 
     public IPEndPoint Redis(int id) => new NodePorts(BasePort, id).RedisAddress;
 
-    public static async Task<ProcessCluster> StartAsync(int nodes = 3)
+    public static async Task<ProcessCluster> StartAsync(int nodes = 3, string? settings = null)
     {
-        var cluster = new ProcessCluster(nodes, FreeBasePort(nodes));
+        var cluster = new ProcessCluster(nodes, FreeBasePort(nodes), settings);
         foreach (int id in cluster.Ids)
             cluster.Start(id);
         await cluster.WhenReadyAsync();
@@ -36,7 +39,7 @@ internal sealed class ProcessCluster : IAsyncDisposable
     }
 
     public void Start(int id) =>
-        _processes[id] = NodeProcess.Start(new NodeLaunch(id, Ids.Count, _data, BasePort, "multinode"));
+        _processes[id] = NodeProcess.Start(new NodeLaunch(id, Ids.Count, _data, BasePort, "multinode", _config));
 
     /// <summary>SIGKILL, and waits until the process is gone.</summary>
     public async Task KillAsync(int id)

@@ -57,12 +57,17 @@ public sealed class DataDirectoryTests : IDisposable
         Assert.Equal(content, File.ReadAllText(stamp));
     }
 
-    [Fact]
-    public void Data_without_a_stamp_is_nobodys_to_take()
+    [Theory]
+    [InlineData("wal.db")]
+    [InlineData("wal")]
+    public void Data_without_a_stamp_is_nobodys_to_take(string store)
     {
         Directory.CreateDirectory(Data);
-        File.WriteAllText(Path.Combine(Data, SqliteWal.FileName), "");
-        Assert.Contains("holds wal.db but no stamp.json",
+        if (store == SegmentWal.FolderName)
+            Directory.CreateDirectory(Path.Combine(Data, store));
+        else
+            File.WriteAllText(Path.Combine(Data, store), "");
+        Assert.Contains($"holds {store} but no stamp.json",
             Assert.Throws<DataDirectoryException>(() => DataDirectory.Open(Data, "prod", 1)).Message, StringComparison.Ordinal);
     }
 

@@ -11,11 +11,16 @@ namespace ActorRepl.Hosting.Node;
 /// </summary>
 /// <param name="Nodes">That the cluster was founded by.</param>
 /// <param name="Groups">All that ever had data here.</param>
-/// <param name="Journal">The journal's plugin id; null: ActorRepl's own.</param>
+/// <param name="Journal">The journal's plugin id; null: the one on SQLite, from before there was another.</param>
 /// <param name="SnapshotStore">The snapshot store's plugin id; null: ActorRepl's own.</param>
 internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups, string? Journal = null, string? SnapshotStore = null)
 {
     private const string Name = "groups.json";
+
+    /// <summary>The journal that has the data of a directory; null: there is none yet.</summary>
+    /// <exception cref="UserErrorException">The stamp is not readable.</exception>
+    public static string? JournalOf(string directory) =>
+        Read(Path.Combine(directory, Name)) is { } found ? found.Journal ?? PersistenceConfig.SqliteJournalId : null;
 
     /// <summary>Writes the stamp of a new directory, and compares with the one of an old; a new group is added.</summary>
     /// <exception cref="UserErrorException">The directory's data was made with other numbers.</exception>
@@ -33,7 +38,7 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
 
         if (found.Nodes != wanted.Nodes)
             throw new UserErrorException($"the data in {directory} is of a cluster of {found.Nodes} nodes, not {wanted.Nodes}");
-        CheckPlugin(directory, "journal", found.Journal ?? PersistenceConfig.JournalPluginId, settings.JournalPlugin);
+        CheckPlugin(directory, "journal", found.Journal ?? PersistenceConfig.SqliteJournalId, settings.JournalPlugin);
         CheckPlugin(directory, "snapshot store", found.SnapshotStore ?? PersistenceConfig.SnapshotPluginId, settings.SnapshotPlugin);
         foreach (GroupSettings group in wanted.Groups)
         {

@@ -49,7 +49,7 @@ internal sealed record NodePlan
                 Nodes = infos,
                 Groups = [.. options.Groups.Select(group => Define(group, settings))],
                 Control = ControlSettingsReader.Read(settings, new RaftFactory(RaftSettings.Read(settings))),
-                JournalPlugin = Plugin(settings, "actorrepl.journal.plugin"),
+                JournalPlugin = Journal(user, settings, directory),
                 SnapshotPlugin = Plugin(settings, "actorrepl.snapshot-store.plugin"),
             }.WithConfig(settings);
             replication.Validate();
@@ -75,6 +75,12 @@ internal sealed record NodePlan
         return id.Length > 0 && settings.HasPath(id + ".class") ? id
             : throw new UserErrorException($"{path} is '{id}'; it must be the id of a plugin, and {(id.Length > 0 ? id : "its id")}.class must name its class");
     }
+
+    /// <summary>The journal that is set; if none is, ActorRepl's own that has the directory's data, or the one for new data.</summary>
+    private static string Journal(Config user, Config settings, string directory) =>
+        !user.HasPath("actorrepl.journal.plugin") && GroupStamp.JournalOf(directory) is PersistenceConfig.SqliteJournalId
+            ? PersistenceConfig.SqliteJournalId
+            : Plugin(settings, "actorrepl.journal.plugin");
 
     private static GroupDefinition Define(GroupBuilder group, Config settings)
     {

@@ -183,7 +183,7 @@ internal sealed class SegmentScan(IReadOnlyList<SegmentFile> segments, long dura
                     _start = ((int)header.Seq, BinaryPrimitives.ReadInt64LittleEndian(content));
                     break;
                 case < LogRecordKind.Name:
-                    Found(header.Name).Places.Add(new Place(header.Seq, window.Segment.Number, offset + at, header.Length));
+                    Found(header.Name).Add(new Place(header.Seq, window.Segment.Number, offset + at, header.Length));
                     break;
                 default:
                     throw Damaged(window, offset + at, $"a record is of kind {header.Kind}, which this build does not know");
@@ -222,7 +222,8 @@ internal sealed class SegmentScan(IReadOnlyList<SegmentFile> segments, long dura
 
     private sealed class FoundName
     {
-        public List<Place> Places { get; } = [];
+        private readonly List<Place> _places = [];
+        private bool _inOrder = true;
 
         public string? Text { get; private set; }
 
@@ -239,13 +240,23 @@ internal sealed class SegmentScan(IReadOnlyList<SegmentFile> segments, long dura
             (Text, Segment, Highest, DeletedTo) = (text, segment, Math.Max(Highest, highest), Math.Max(DeletedTo, deletedTo));
         }
 
+        public void Add(Place place)
+        {
+            _inOrder &= _places.Count == 0 || _places[^1].Seq < place.Seq;
+            _places.Add(place);
+        }
+
         /// <summary>The events that are not deleted, in order; of one that was written anew, the later place.</summary>
         public List<Place> Live(int firstSegment)
         {
-            var live = new List<Place>(Places.Count);
-            Places.Sort((a, b) => (a.Seq, a.Segment, a.Offset).CompareTo((b.Seq, b.Segment, b.Offset)));
-            foreach (Place place in Places.Where(place => place.Seq > DeletedTo))
+            var live = new List<Place>(_places.Count);
+            // Only what was written anew is out of order.
+            if (!_inOrder)
+                _places.Sort((a, b) => (a.Seq, a.Segment, a.Offset).CompareTo((b.Seq, b.Segment, b.Offset)));
+            foreach (Place place in _places)
             {
+                if (place.Seq <= DeletedTo)
+                    continue;
                 if (live.Count > 0 && live[^1].Seq == place.Seq)
                     live[^1] = place;
                 else

@@ -10,7 +10,7 @@ namespace ActorRepl.Actors.Tests.Nodes;
 /// <summary>Replicas that start and leave while their node runs. The shard is on nodes 1 to 3 of four.</summary>
 public sealed class HostingTests : IDisposable
 {
-    private readonly SqliteData _data = new();
+    private readonly DiskData _data = new();
     private readonly MemoryNodeStateStore[] _stores = [.. Enumerable.Range(0, 4).Select(_ => new MemoryNodeStateStore())];
 
     [Fact]

@@ -4,7 +4,7 @@ using Akka.Configuration;
 namespace ActorRepl.Actors.Tests.Cluster;
 
 /// <summary>Data directories of a cluster's nodes, gone at the end.</summary>
-internal sealed class SqliteData : IDisposable
+internal sealed class DiskData : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("actorrepl-");
 

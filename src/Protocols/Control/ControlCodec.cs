@@ -19,7 +19,7 @@ public static class ControlCodec
         SetMembers = 4,
         SetPreferredLeader = 5,
         InstallView = 6,
-        ForgetRetired = 7,
+        ReleaseReplica = 7,
         RemoveNode = 8,
         StateSince = 32,
         GroupByName = 33,
@@ -79,8 +79,8 @@ public static class ControlCodec
                 writer.Int64(expected);
                 writer.Bytes(view.Span);
                 return writer.Written;
-            case ControlCommand.ForgetRetired(var shard, var node, var disk):
-                writer = Begin(Kind.ForgetRetired);
+            case ControlCommand.ReleaseReplica(var shard, var node, var disk):
+                writer = Begin(Kind.ReleaseReplica);
                 writer.Shard(shard);
                 writer.Replica(node);
                 writer.Guid(disk);
@@ -108,7 +108,7 @@ public static class ControlCodec
             Kind.SetMembers => new ControlCommand.SetMembers(reader.Shard(), reader.Int64(), Membership.Decode(reader.Bytes())),
             Kind.SetPreferredLeader => new ControlCommand.SetPreferredLeader(reader.Shard(), reader.Replica()),
             Kind.InstallView => new ControlCommand.InstallView(reader.Shard(), reader.Int64(), reader.Bytes().ToArray()),
-            Kind.ForgetRetired => new ControlCommand.ForgetRetired(reader.Shard(), reader.Replica(), reader.Guid()),
+            Kind.ReleaseReplica => new ControlCommand.ReleaseReplica(reader.Shard(), reader.Replica(), reader.Guid()),
             Kind.RemoveNode => new ControlCommand.RemoveNode(reader.Replica()),
             _ => throw new InvalidDataException($"a control command has the kind {(byte)kind}, which is none"),
         };

@@ -35,10 +35,10 @@ public abstract record ControlCommand
     public sealed record InstallView(ShardKey Shard, long ExpectedEpoch, ReadOnlyMemory<byte> View) : ControlCommand;
 
     /// <summary>
-    /// The shard's membership in force has no member on this node: a new replica may start there. Refused when the node has
-    /// another disk by now than the sender knew of.
+    /// The shard's membership in force has no member on this node and will not get it back: what is left of its replica may be
+    /// deleted, and a new one may start. Refused when the node has another disk by now than the sender knew of.
     /// </summary>
-    public sealed record ForgetRetired(ShardKey Shard, ReplicaId Node, Guid Disk) : ControlCommand;
+    public sealed record ReleaseReplica(ShardKey Shard, ReplicaId Node, Guid Disk) : ControlCommand;
 
     /// <summary>Refused while a shard is placed on the node; the control group itself, which is on every node, does not count.</summary>
     public sealed record RemoveNode(ReplicaId Node) : ControlCommand;

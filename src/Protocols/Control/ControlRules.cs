@@ -22,7 +22,7 @@ internal static class ControlRules
         ControlCommand.SetMembers set => SetMembers(state, set),
         ControlCommand.SetPreferredLeader set => SetPreferredLeader(state, set),
         ControlCommand.InstallView install => InstallView(state, install),
-        ControlCommand.ForgetRetired forget => ForgetRetired(state, forget),
+        ControlCommand.ReleaseReplica release => ReleaseReplica(state, release),
         _ => throw new InvariantViolationException($"every control command is carried out: {command}"),
     };
 
@@ -106,7 +106,7 @@ internal static class ControlRules
             MembersVersion = shard.MembersVersion + 1,
             PreferredLeader = command.Members.Voters.Contains(shard.PreferredLeader) ? shard.PreferredLeader : ReplicaId.None,
             Founders = shard.Founders.Intersect(command.Members.Members),
-            Retired = shard.Retired.Union(shard.Members.Members.Except(command.Members.Members)),
+            Leaving = shard.Leaving.Union(shard.Members.Members).Except(command.Members.Members).Except(shard.Retired),
         });
     }
 
@@ -133,14 +133,14 @@ internal static class ControlRules
         return state.With(command.Shard, shard with { Epoch = shard.Epoch + 1, View = command.View });
     }
 
-    private static ControlState ForgetRetired(ControlState state, ControlCommand.ForgetRetired command)
+    private static ControlState ReleaseReplica(ControlState state, ControlCommand.ReleaseReplica command)
     {
         ControlShard shard = ShardOf(state, command.Shard);
         ControlNode node = NodeRules.NodeOf(state, command.Node);
         if (node.Disk != command.Disk)
             throw new ControlRefusedException(ControlRefusal.Conflict, $"{node} has disk {node.Disk}, not {command.Disk}");
-        return shard.Retired.Contains(command.Node)
-            ? state.With(command.Shard, shard with { Retired = shard.Retired.Remove(command.Node) })
+        return shard.Retired.Contains(command.Node) || shard.Leaving.Contains(command.Node)
+            ? state.With(command.Shard, shard with { Retired = shard.Retired.Remove(command.Node), Leaving = shard.Leaving.Remove(command.Node) })
             : state;
     }
 

@@ -160,9 +160,14 @@ public sealed record ControlShard
     public required ImmutableSortedSet<ReplicaId> Founders { get; init; }
 
     /// <summary>
-    /// Nodes whose replica is not to be counted any more: its disk is gone, or the node was taken out of the members. It must
-    /// leave the membership in force before a new replica starts on that node, members again or not: the others still count on
-    /// what the old one had voted and acknowledged.
+    /// Nodes that were taken out of <see cref="Members"/> and may still be in the membership in force. Their replicas keep their
+    /// data until they are released, and go on with it if the node becomes a member again before.
+    /// </summary>
+    public ImmutableSortedSet<ReplicaId> Leaving { get; init; } = [];
+
+    /// <summary>
+    /// Nodes whose replica went with its disk and may still be in the membership in force, which counts on what it had voted and
+    /// acknowledged. No new one starts there until it is released.
     /// </summary>
     public ImmutableSortedSet<ReplicaId> Retired { get; init; } = [];
 

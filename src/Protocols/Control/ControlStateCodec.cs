@@ -12,7 +12,7 @@ public static class ControlStateCodec
     private const byte Format = 1;
     private const int LeastNode = 4 + 4 + 4 + 4 + 4 + 16 + 8 + 1 + 8;
     private const int LeastGroup = 4 + 4 + 4 + 4 + 8 + 4;
-    private const int LeastShard = 4 + 8 + 4 + 8 + 4 + 4 + 4 + 4;
+    private const int LeastShard = 4 + 8 + 4 + 8 + 4 + 4 + 4 + 4 + 4;
 
     public static ReadOnlyMemory<byte> Encode(ControlState state)
     {
@@ -122,6 +122,7 @@ public static class ControlStateCodec
         writer.Bytes(shard.View.Span);
         writer.Replicas(shard.Initial);
         writer.Replicas(shard.Founders);
+        writer.Replicas(shard.Leaving);
         writer.Replicas(shard.Retired);
     }
 
@@ -134,6 +135,7 @@ public static class ControlStateCodec
         View = reader.Bytes().ToArray(),
         Initial = [.. reader.Replicas()],
         Founders = [.. reader.Replicas()],
+        Leaving = [.. reader.Replicas()],
         Retired = [.. reader.Replicas()],
     };
 }

@@ -28,8 +28,9 @@ public static class Hosting
         foreach ((ShardKey key, ControlShard shard) in state.Shards)
         {
             bool isWanted = shard.Members.Members.Contains(self);
+            bool isReleased = !isWanted && !shard.Leaving.Contains(self) && !shard.Retired.Contains(self);
             if (local.Contains(key))
-                decisions.Add(isWanted || !IsOut(self, seen.Reports.GetValueOrDefault(key), now.Monotonic, maxAge) ? Run(key, shard, self) : new HostingDecision.Delete(key));
+                decisions.Add(isReleased && IsOut(self, seen.Reports.GetValueOrDefault(key), now.Monotonic, maxAge) ? new HostingDecision.Delete(key) : Run(key, shard, self));
             else if (isWanted && mayStart && !shard.Retired.Contains(self))
                 decisions.Add(Run(key, shard, self));
         }
@@ -53,7 +54,7 @@ public static class Hosting
     {
         if (ShardView.Of(reports, now, maxAge) is not { } view || !view.IsSettled || view.Actual.Members.Contains(self))
             return false;
-        if (!reports!.TryGetValue(self, out ReplicaReport own))
+        if (!reports!.TryGetValue(self, out ReplicaReport own) || own.Status.Leader == self)
             return false;
         return view.Status.Term > own.Status.Term || (view.Status.Term == own.Status.Term && view.Status.CommitIndex >= own.Status.LastIndex);
     }

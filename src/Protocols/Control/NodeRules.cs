@@ -72,8 +72,14 @@ internal static class NodeRules
     {
         foreach ((ShardKey key, ControlShard shard) in state.Shards)
         {
-            if (shard.Members.Members.Contains(node))
-                state = state.With(key, shard with { Founders = shard.Founders.Remove(node), Retired = shard.Retired.Add(node) });
+            if (!shard.Members.Members.Contains(node) && !shard.Leaving.Contains(node))
+                continue;
+            state = state.With(key, shard with
+            {
+                Founders = shard.Founders.Remove(node),
+                Leaving = shard.Leaving.Remove(node),
+                Retired = shard.Retired.Add(node),
+            });
         }
 
         return state;

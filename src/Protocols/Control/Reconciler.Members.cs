@@ -12,6 +12,9 @@ public sealed partial class Reconciler
     /// <summary>Requests to change members that do not show yet.</summary>
     private readonly Dictionary<ShardKey, (Membership From, Membership Target, long At)> _asked = [];
 
+    /// <summary>Each shard as it was last seen, for counting what goes on there while nobody is known to lead it.</summary>
+    private readonly Dictionary<ShardKey, ShardView> _lastViews = [];
+
     /// <summary>Replicas that are being made on a node or fed from it, or are about to.</summary>
     private Dictionary<ReplicaId, int> _moves = [];
 
@@ -33,12 +36,16 @@ public sealed partial class Reconciler
         _moves = [];
         _waiting = [];
         foreach ((ShardKey key, ShardView view) in _views)
+            _lastViews[key] = view;
+        foreach ((ShardKey key, ShardView view) in _lastViews)
         {
-            ControlShard shard = _state.Shard(key)!;
+            if (_state.Shard(key) is not { } shard)
+                continue;
             Membership coming = _asked.TryGetValue(key, out (Membership From, Membership Target, long At) asked) ? asked.Target : view.Actual;
             foreach (ReplicaId id in shard.Members.Members)
             {
-                if (coming.Learners.Contains(id) && (!shard.Members.Learners.Contains(id) || !HasCaughtUp(view, id)))
+                // One that has caught up waits for others, perhaps for such that wait for room: it must take none.
+                if (coming.Learners.Contains(id) && !HasCaughtUp(view, id))
                     CountMove(view.Leader, id);
                 else if (!coming.Members.Contains(id))
                     _waiting[id] = _waiting.GetValueOrDefault(id) + 1;
@@ -48,7 +55,9 @@ public sealed partial class Reconciler
 
     private void CountMove(ReplicaId from, ReplicaId to)
     {
-        _moves[from] = _moves.GetValueOrDefault(from) + 1;
+        // A leader spends nothing on a node that does not answer.
+        if (IsReachable(to))
+            _moves[from] = _moves.GetValueOrDefault(from) + 1;
         _moves[to] = _moves.GetValueOrDefault(to) + 1;
     }
 

@@ -44,7 +44,7 @@ public sealed partial class Reconciler
 
         ForgetOldRequests();
         JudgeNodes();
-        ForgetRetired();
+        ReleaseReplicas();
         CountMoves();
         FollowNodesWithControlGroup();
         ReplaceMembers();
@@ -88,14 +88,14 @@ public sealed partial class Reconciler
         }
     }
 
-    private void ForgetRetired()
+    private void ReleaseReplicas()
     {
         foreach ((ShardKey key, ControlShard shard) in _state.Shards)
         {
-            if (shard.Retired.Count == 0 || !_views.TryGetValue(key, out ShardView? view) || !view.IsSettled)
+            if ((shard.Retired.Count == 0 && shard.Leaving.Count == 0) || !_views.TryGetValue(key, out ShardView? view) || !view.IsSettled)
                 continue;
-            foreach (ReplicaId id in shard.Retired.Except(view.Actual.Members))
-                Submit(new ControlCommand.ForgetRetired(key, id, _state.Nodes[id].Disk));
+            foreach (ReplicaId id in shard.Retired.Union(shard.Leaving).Except(view.Actual.Members))
+                Submit(new ControlCommand.ReleaseReplica(key, id, _state.Nodes[id].Disk));
         }
     }
 

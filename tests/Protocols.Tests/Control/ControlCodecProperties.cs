@@ -85,7 +85,7 @@ public class ControlCodecProperties
             case 7:
                 return new ControlCommand.InstallView(shard, random.Next(3), Kernel.Any.Bytes(random, 9));
             case 8:
-                return new ControlCommand.ForgetRetired(shard, N(id), Disk(id, (int)random.Next(2)));
+                return new ControlCommand.ReleaseReplica(shard, N(id), Disk(id, (int)random.Next(2)));
             default:
                 return new ControlCommand.RemoveNode(N(id));
         }

@@ -32,7 +32,7 @@ public sealed class ControlMachineTests
             new ControlCommand.SetMembers(First, 1, Voters(2, 3, 4)),
             new ControlCommand.SetPreferredLeader(First, N(3)),
             new ControlCommand.InstallView(First, 0, new byte[] { 7 }),
-            new ControlCommand.ForgetRetired(First, N(1), Disk(1)),
+            new ControlCommand.ReleaseReplica(First, N(1), Disk(1)),
             new ControlCommand.RemoveNode(N(5)),
         ];
         foreach (ControlCommand command in commands)
@@ -82,27 +82,42 @@ public sealed class ControlMachineTests
     }
 
     [Fact]
-    public void Forgetting_a_retired_replica_is_refused_when_the_disk_was_replaced_again()
+    public void Releasing_a_retired_replica_is_refused_when_the_disk_was_replaced_again()
     {
         Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
         cluster.Accept(Register(1, generation: 1));
         cluster.Accept(Register(1, generation: 2));
-        Assert.Equal(ControlRefusal.Conflict, cluster.Refuse(new ControlCommand.ForgetRetired(First, N(1), Disk(1, 1))).Why);
-        cluster.Accept(new ControlCommand.ForgetRetired(First, N(1), Disk(1, 2)));
+        Assert.Equal(ControlRefusal.Conflict, cluster.Refuse(new ControlCommand.ReleaseReplica(First, N(1), Disk(1, 1))).Why);
+        cluster.Accept(new ControlCommand.ReleaseReplica(First, N(1), Disk(1, 2)));
         Assert.Empty(cluster.Shard("kv", 0).Retired);
     }
 
     [Fact]
-    public void A_member_that_is_taken_out_is_retired_even_if_it_comes_back_at_once()
+    public void A_member_that_is_taken_out_is_leaving_until_it_is_released_or_comes_back()
     {
         Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
         cluster.Accept(new ControlCommand.SetPreferredLeader(First, N(1)));
         cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(2, 3, 4)));
+        Assert.Equal([N(1)], cluster.Shard("kv", 0).Leaving);
         cluster.Accept(new ControlCommand.SetMembers(First, 2, Voters(1, 2, 3)));
         ControlShard shard = cluster.Shard("kv", 0);
-        Assert.Equal([N(1), N(4)], shard.Retired);
+        Assert.Equal([N(4)], shard.Leaving);
+        Assert.Empty(shard.Retired);
         Assert.Equal([N(2), N(3)], shard.Founders);
         Assert.True(shard.PreferredLeader.IsNone);
+        cluster.Accept(new ControlCommand.ReleaseReplica(First, N(4), Disk(4)));
+        Assert.Empty(cluster.Shard("kv", 0).Leaving);
+    }
+
+    [Fact]
+    public void A_leaving_replica_whose_disk_is_replaced_is_retired_and_stays_so_as_a_member_again()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(2, 3, 4)));
+        cluster.Accept(Register(1, generation: 1));
+        cluster.Accept(new ControlCommand.SetMembers(First, 2, Voters(1, 2, 3)));
+        Assert.Equal([N(1)], cluster.Shard("kv", 0).Retired);
+        Assert.Equal([N(4)], cluster.Shard("kv", 0).Leaving);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ namespace ActorRepl.Actors.Tests.Control;
 /// <summary>The control group of three nodes in one process.</summary>
 public sealed class ControlGroupTests : IDisposable
 {
-    private readonly SqliteData _data = new();
+    private readonly DiskData _data = new();
     private readonly MemoryNodeStateStore[] _stores = [.. Enumerable.Range(0, 3).Select(_ => new MemoryNodeStateStore())];
 
     [Fact]

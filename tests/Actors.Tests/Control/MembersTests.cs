@@ -14,7 +14,7 @@ public sealed class MembersTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
-    private readonly SqliteData _data = new();
+    private readonly DiskData _data = new();
     private readonly MemoryNodeStateStore[] _stores = [.. Enumerable.Range(0, 5).Select(_ => new MemoryNodeStateStore())];
 
     [Fact]

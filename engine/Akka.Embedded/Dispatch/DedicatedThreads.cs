@@ -17,6 +17,10 @@ namespace Akka.Dispatch;
 /// The first work that a worker queues itself it keeps for itself, and takes up next: one actor telling another wakes nobody.
 /// </para>
 /// <para>
+/// A thread that hands in messages from outside, a connection's, may lend itself: while all workers sleep, what it queues
+/// runs on it, once it is done with handing in, and none has to be woken.
+/// </para>
+/// <para>
 /// What a worker defers is done once it runs out of work, or after a few runs at the latest: what several actors have for
 /// the same connection leaves together, and no other thread is woken for it.
 /// </para>
@@ -29,8 +33,17 @@ internal sealed class DedicatedThreads
     private const int MostKept = 16;
     private const int MostRunsBeforeDeferred = 8;
 
+    // What a lent thread runs at most before it goes back to its own work.
+    private const int MostLentRuns = 64;
+
     [ThreadStatic]
     private static Worker _worker;
+
+    [ThreadStatic]
+    private static Worker _lent;
+
+    // Threads that must all sleep before a lent one is used; none does for work that belongs to a thread.
+    private readonly int _asleep;
 
     private readonly ConcurrentQueue<IRunnable> _queue = new();
     private readonly object _gate = new();
@@ -39,8 +52,9 @@ internal sealed class DedicatedThreads
     private int _searching;
     private volatile bool _stopped;
 
-    public DedicatedThreads(string name, int count)
+    public DedicatedThreads(string name, int count, bool mayBorrow)
     {
+        _asleep = mayBorrow ? count : int.MaxValue;
         for (int i = 0; i < count; i++) new Thread(Work) { IsBackground = true, Name = $"{name}_{i + 1}" }.Start();
     }
 
@@ -48,11 +62,30 @@ internal sealed class DedicatedThreads
     public bool TryQueue(IRunnable work)
     {
         if (_stopped) return false;
-        if (_worker is { } self && ReferenceEquals(self.Owner, this) && self.TryKeep(work)) return true;
-        _queue.Enqueue(work);
-        Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _searching) == 0) WakeOne();
+        if (_worker is { } self && (self.Owner == this || self.IsLent && TryBorrow(self)) && self.TryKeep(work)) return true;
+        Queue(work);
         return true;
+    }
+
+    /// <summary>Until <see cref="TakeBack"/>, this thread's messages may run on it. Not within a worker.</summary>
+    public static void Lend()
+    {
+        _worker ??= _lent ??= new Worker(null) { IsLent = true };
+    }
+
+    /// <summary>Runs what this thread was given while it was lent, in bounds.</summary>
+    public static void TakeBack()
+    {
+        if (_worker is not { IsLent: true } self) return;
+        try
+        {
+            self.Owner?.RunLent(self);
+            RunDeferred(self);
+        }
+        finally
+        {
+            _worker = null;
+        }
     }
 
     /// <summary>The threads end when the queue is empty.</summary>
@@ -64,6 +97,34 @@ internal sealed class DedicatedThreads
             _wakeUps += 1024;
             Monitor.PulseAll(_gate);
         }
+    }
+
+    private void Queue(IRunnable work)
+    {
+        _queue.Enqueue(work);
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _searching) == 0) WakeOne();
+    }
+
+    // A worker that is awake would take it up as soon, and leave the lender to its own.
+    private bool TryBorrow(Worker lender)
+    {
+        if (lender.Owner is not null || Volatile.Read(ref _sleepers) < _asleep) return false;
+        lender.Owner = this;
+        return true;
+    }
+
+    private void RunLent(Worker self)
+    {
+        for (int runs = 0; runs < MostLentRuns && self.TakeKept() is { } work; runs++)
+        {
+            Execute(work);
+            if (self.IsDeferredDue(nothingWaits: true)) RunDeferred(self);
+        }
+
+        self.Owner = null;
+        if (self.TakeKept() is { } left) Queue(left);
+        self.TakeKept();
     }
 
     private void WakeOne()
@@ -176,7 +237,10 @@ internal sealed class DedicatedThreads
         private int _keptInARow;
         private int _runs;
 
-        public DedicatedThreads Owner => owner;
+        /// <summary>Whose work it does; null: nobody's yet, it was lent.</summary>
+        public DedicatedThreads Owner { get; set; } = owner;
+
+        public bool IsLent { get; init; }
 
         public Queue<IRunnable> Deferred { get; } = new();
 

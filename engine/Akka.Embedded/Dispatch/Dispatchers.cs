@@ -160,8 +160,8 @@ internal class DedicatedDispatcher : MessageDispatcher
 {
     private readonly DedicatedThreads _threads;
 
-    public DedicatedDispatcher(MessageDispatcherConfigurator configurator, int threads) : base(configurator) =>
-        _threads = new DedicatedThreads(Id, threads);
+    public DedicatedDispatcher(MessageDispatcherConfigurator configurator, int threads, bool mayBorrow = true) : base(configurator) =>
+        _threads = new DedicatedThreads(Id, threads, mayBorrow);
 
     public static int ThreadCountOf(Config config)
     {
@@ -181,7 +181,7 @@ internal class DedicatedDispatcher : MessageDispatcher
 }
 
 /// <summary>Gives one actor a thread of its own.</summary>
-internal sealed class PinnedDispatcher(MessageDispatcherConfigurator configurator) : DedicatedDispatcher(configurator, 1)
+internal sealed class PinnedDispatcher(MessageDispatcherConfigurator configurator) : DedicatedDispatcher(configurator, 1, mayBorrow: false)
 {
     internal override void Detach(ActorCell cell) => Shutdown();
 }

@@ -1,6 +1,7 @@
 #nullable enable
 using System.Buffers;
 using Akka.Actor;
+using Akka.Dispatch;
 using Akka.Dispatch.SysMsg;
 using Akka.Event;
 
@@ -106,9 +107,18 @@ internal sealed class InboundConnection
         {
             var read = await _connection.Input.ReadAsync().ConfigureAwait(false);
             var buffer = read.Buffer;
-            while (!closed && _frames.TryRead(ref buffer, out var frame))
-                closed = Take(frame);
-            _connection.Input.AdvanceTo(buffer.Start, buffer.End);
+            DedicatedThreads.Lend();
+            try
+            {
+                while (!closed && _frames.TryRead(ref buffer, out var frame))
+                    closed = Take(frame);
+                _connection.Input.AdvanceTo(buffer.Start, buffer.End);
+            }
+            finally
+            {
+                DedicatedThreads.TakeBack();
+            }
+
             if (read.IsCompleted)
                 return;
         }

@@ -42,6 +42,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
 
     public override byte[] ToBinary(object obj)
     {
+        if (obj is PeerEnvelope { Binary: { } written })
+            return written;
         int size = SizeOf(obj);
         byte[] bytes = GC.AllocateUninitializedArray<byte>(size);
         var writer = new ByteWriter(bytes);
@@ -49,6 +51,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         {
             case PeerEnvelope envelope:
                 Write(ref writer, envelope);
+                envelope.Binary = bytes;
                 break;
             case NodeBundle bundle:
                 bundle.Encode(ref writer);

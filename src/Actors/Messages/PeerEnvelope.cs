@@ -11,6 +11,7 @@ public sealed class PeerEnvelope
 {
     private readonly PeerMessage? _message;
     private readonly ReadOnlyMemory<byte> _bytes;
+    private volatile byte[]? _binary;
 
     public PeerEnvelope(string group, int shard, ReplicaId from, PeerChannel channel, PeerMessage message)
         : this(group, shard, from, channel) => _message = message;
@@ -30,6 +31,16 @@ public sealed class PeerEnvelope
     public int Shard { get; }
     public ReplicaId From { get; }
     public PeerChannel Channel { get; }
+
+    /// <summary>The whole envelope as the serializer wrote it first: one that goes to several peers is written once.</summary>
+    internal byte[]? Binary
+    {
+        get => _binary;
+        set => _binary = value;
+    }
+
+    /// <summary>It carries this very message.</summary>
+    internal bool Carries(PeerChannel channel, PeerMessage message) => Channel == channel && ReferenceEquals(_message, message);
 
     public int EncodedSize => _message?.EncodedSize ?? _bytes.Length;
 

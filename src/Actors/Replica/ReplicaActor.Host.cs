@@ -10,6 +10,9 @@ namespace ActorRepl.Actors.Replica;
 /// <summary>What the driver asks of the world, storage apart.</summary>
 internal sealed partial class ReplicaActor
 {
+    // Of this turn.
+    private PeerEnvelope? _lastSent;
+
     public void Send(ReplicaId to, PeerChannel channel, PeerMessage message)
     {
         if (_atABeat && message.IsBeat)
@@ -18,7 +21,10 @@ internal sealed partial class ReplicaActor
             return;
         }
 
-        var envelope = new PeerEnvelope(_context.Group.Name, _context.Shard, _context.Self, channel, message);
+        // The leader's step has one message for all followers that are in step with it.
+        PeerEnvelope envelope = _lastSent is { } last && last.Carries(channel, message)
+            ? last
+            : _lastSent = new PeerEnvelope(_context.Group.Name, _context.Shard, _context.Self, channel, message);
         Invariant.That(
             ActorReplSerializer.SizeOf(envelope) <= _context.Settings.Limits.MaxMessageBytes,
             "a message between replicas fits into a frame (actorrepl.max-frame-bytes)");

@@ -148,6 +148,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     /// <summary>After every input: answers go out, the next write starts, requests that can go on do.</summary>
     private void EndTurn(ReplicaDriver driver)
     {
+        _lastSent = null;
         _requests.SendReplies(_self);
         StartWriting();
         if (!_flushing && driver.CanFlush)

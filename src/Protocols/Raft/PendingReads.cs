@@ -2,23 +2,38 @@ using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Raft;
 
+/// <summary>Another replica's question how far it must have applied (thesis 6.4). The token names it and is only echoed.</summary>
+internal readonly record struct IndexQuestion(ReplicaId From, long Token);
+
 /// <summary>
-/// Linearizable reads on their way (thesis 6.4): they gather, leave with a heartbeat round that fixes their read index,
-/// and are served once a quorum has answered the round and the machine has applied that index.
+/// Linearizable reads on their way (thesis 6.4), in three stages. They gather; they travel, all that gathered together,
+/// until their read index is confirmed: at a leader with a round of heartbeats, elsewhere with a question to the leader;
+/// then they wait for the machine to apply that index. Questions of other replicas travel along.
 /// </summary>
 internal sealed class PendingReads
 {
-    private readonly Queue<Round> _rounds = new();
+    private readonly Queue<Party> _travelling = new();
+    private readonly Queue<(long Index, List<ClientRequest> Reads)> _confirmed = new();
     private List<ClientRequest> _gathering = [];
+    private List<IndexQuestion> _asking = [];
 
+    /// <summary>Reads in all stages.</summary>
     public int Waiting { get; private set; }
 
-    /// <summary>Reads that have not left with a round.</summary>
-    public bool AnyGathering => _gathering.Count > 0;
+    /// <summary>Something has not left yet.</summary>
+    public bool AnyGathering => _gathering.Count > 0 || _asking.Count > 0;
 
-    /// <summary>The latest round reads have left with, 0 if none waits.</summary>
-    public long LastRound => _rounds.Count > 0 ? _lastRound : 0;
-    private long _lastRound;
+    /// <summary>Neither reads nor questions in any stage.</summary>
+    public bool IsEmpty => Waiting == 0 && !AnyGathering && !AnyTravelling;
+
+    public bool AnyTravelling => _travelling.Count > 0;
+
+    /// <summary>Something travels, and nobody waits for any of it.</summary>
+    public bool TravelsInVain => AnyTravelling && _travelling.All(party => party.Reads.Count == 0);
+
+    /// <summary>The latest round, or question, that something travels with, 0 if none does.</summary>
+    public long LastDeparted => _travelling.Count > 0 ? _lastDeparted : 0;
+    private long _lastDeparted;
 
     public void Add(in ClientRequest read)
     {
@@ -26,32 +41,84 @@ internal sealed class PendingReads
         Waiting++;
     }
 
-    /// <summary>All that gathered leaves with this round.</summary>
-    public void Depart(long round, long readIndex)
+    /// <summary>A replica has one question at a time: a later one takes the place of an earlier.</summary>
+    public void Add(in IndexQuestion question)
     {
-        if (_gathering.Count == 0)
+        ReplicaId from = question.From;
+        _asking.RemoveAll(other => other.From == from);
+        _asking.Add(question);
+    }
+
+    /// <summary>All that gathered leaves with this round, or question.</summary>
+    public void Depart(long number, long readIndex)
+    {
+        if (!AnyGathering)
             return;
-        _rounds.Enqueue(new Round(round, readIndex, _gathering));
-        _lastRound = round;
+        _travelling.Enqueue(new Party(number, readIndex, _gathering, _asking));
+        _lastDeparted = number;
         _gathering = [];
+        _asking = [];
+    }
+
+    /// <summary>What left with a round up to this one is confirmed. Returns the next questions to answer, null at the end.</summary>
+    public (long Index, IReadOnlyList<IndexQuestion> Questions)? Confirm(long round)
+    {
+        if (!_travelling.TryPeek(out Party? party) || party.Number > round)
+            return null;
+        _travelling.Dequeue();
+        if (party.Reads.Count > 0)
+            _confirmed.Enqueue((party.ReadIndex, party.Reads));
+        return (party.ReadIndex, party.Questions);
+    }
+
+    /// <summary>The question is answered. False: it is not the one that is out.</summary>
+    public bool Answered(long token, long readIndex)
+    {
+        if (!_travelling.TryPeek(out Party? party) || party.Number != token)
+            return false;
+        _travelling.Dequeue();
+        if (party.Reads.Count > 0)
+            _confirmed.Enqueue((readIndex, party.Reads));
+        return true;
     }
 
     /// <summary>The next reads that may be served, null if none may.</summary>
-    public IReadOnlyList<ClientRequest>? TakeReady(long confirmedRound, long appliedIndex)
+    public IReadOnlyList<ClientRequest>? TakeReady(long appliedIndex)
     {
-        if (!_rounds.TryPeek(out Round? round) || round.Number > confirmedRound || round.ReadIndex > appliedIndex)
+        if (!_confirmed.TryPeek(out (long Index, List<ClientRequest> Reads) next) || next.Index > appliedIndex)
             return null;
-        _rounds.Dequeue();
-        Waiting -= round.Reads.Count;
-        return round.Reads;
+        _confirmed.Dequeue();
+        Waiting -= next.Reads.Count;
+        return next.Reads;
+    }
+
+    /// <summary>What travels is back among what gathers, in its order; questions of others are dropped: they are asked again.</summary>
+    public void Recall()
+    {
+        var gathering = new List<ClientRequest>();
+        while (_travelling.TryDequeue(out Party? party))
+            gathering.AddRange(party.Reads);
+        gathering.AddRange(_gathering);
+        _gathering = gathering;
+        _asking.Clear();
+    }
+
+    /// <summary>Removes every read whose index is not confirmed and for which the condition holds.</summary>
+    public void RemoveUnconfirmed(Func<ClientRequest, bool> condition)
+    {
+        Remove(_gathering, condition);
+        foreach (Party party in _travelling)
+            Remove(party.Reads, condition);
     }
 
     /// <summary>Removes every read the condition holds for; says when the earliest deadline of the others is.</summary>
     public long RemoveWhere(Func<ClientRequest, bool> condition)
     {
         long next = Remove(_gathering, condition);
-        foreach (Round round in _rounds)
-            next = Math.Min(next, Remove(round.Reads, condition));
+        foreach (Party party in _travelling)
+            next = Math.Min(next, Remove(party.Reads, condition));
+        foreach ((_, List<ClientRequest> reads) in _confirmed)
+            next = Math.Min(next, Remove(reads, condition));
         return next;
     }
 
@@ -64,5 +131,5 @@ internal sealed class PendingReads
         return next;
     }
 
-    private sealed record Round(long Number, long ReadIndex, List<ClientRequest> Reads);
+    private sealed record Party(long Number, long ReadIndex, List<ClientRequest> Reads, List<IndexQuestion> Questions);
 }

@@ -16,6 +16,8 @@ internal enum RaftMessageKind : byte
     Wake = 21,
     Removed = 30,
     WitnessOffer = 31,
+    ReadIndexRequest = 9,
+    ReadIndexReply = 10,
 }
 
 /// <summary>A message between Raft replicas. Layout: version (1), kind (1), term (8), then the fields of its kind in order.</summary>
@@ -68,6 +70,8 @@ internal abstract class RaftMessage(long term) : PeerMessage
             RaftMessageKind.Quiesce => new Quiesce(term, NonNegative(ref reader)),
             RaftMessageKind.Wake => new Wake(term),
             RaftMessageKind.Removed => Removed.DecodeBody(term, ref reader),
+            RaftMessageKind.ReadIndexRequest => ReadIndexRequest.DecodeBody(term, ref reader),
+            RaftMessageKind.ReadIndexReply => ReadIndexReply.DecodeBody(term, ref reader),
             _ => throw new InvalidDataException($"a Raft message has unknown kind {(byte)kind}"),
         };
         reader.End();

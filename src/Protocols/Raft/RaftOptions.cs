@@ -25,6 +25,18 @@ public sealed record RaftOptions
     /// </summary>
     public long QuietAfterMicros { get; init; }
 
+    /// <summary>
+    /// A leader serves reads without asking a quorum for a while after one has answered (thesis 6.4.1). Right only as long as
+    /// no clock of the group runs fast or slow by more than <see cref="MaxClockDriftPpm"/>, pauses included.
+    /// </summary>
+    public bool LeaseReads { get; init; }
+
+    /// <summary>How fast or slow a monotonic clock may run against true time, parts per million; only leases depend on it.</summary>
+    public long MaxClockDriftPpm { get; init; } = 10_000;
+
+    /// <summary>How long after it sent a round that a quorum answered a leader may read without another.</summary>
+    internal long LeaseMicros => ElectionMinMicros - ElectionMinMicros * 2 * MaxClockDriftPpm / 1_000_000 - Instant.Millisecond;
+
     /// <summary>Deadlines are looked at no more often than this.</summary>
     public long DeadlineResolutionMicros { get; init; } = 20 * Instant.Millisecond;
 
@@ -91,6 +103,10 @@ public sealed record RaftOptions
         Positive(PriorityPatienceMicros, nameof(PriorityPatienceMicros));
         AtLeast(2 * HeartbeatMicros, ElectionMinMicros, nameof(ElectionMinMicros), $"two {nameof(HeartbeatMicros)}");
         AtLeast(ElectionMinMicros + 1, ElectionMaxMicros, nameof(ElectionMaxMicros), $"one above {nameof(ElectionMinMicros)}");
+        ArgumentOutOfRangeException.ThrowIfNegative(MaxClockDriftPpm);
+        if (LeaseReads && LeaseMicros <= HeartbeatMicros)
+            throw new ArgumentOutOfRangeException(nameof(MaxClockDriftPpm), MaxClockDriftPpm,
+                $"leaves a lease of {LeaseMicros} µs, which must be above {nameof(HeartbeatMicros)} ({HeartbeatMicros})");
         ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);
         AtLeast(KeepBytes + CheckpointBytes + MaxBatchBytes, MaxLogBytes, nameof(MaxLogBytes),
             $"{nameof(KeepBytes)} + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)}");

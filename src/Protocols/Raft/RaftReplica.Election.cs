@@ -18,8 +18,9 @@ public sealed partial class RaftReplica
     private bool _ownVoteCounts;
     private long _ownVoteLsn;
 
-    private bool TrustsLeader =>
-        _role == RaftRole.Leader || (!_leader.IsNone && _now.Monotonic - _leaderHeardAt < _options.ElectionMinMicros);
+    /// <summary>With leases on this is a promise to the leader that was heard, whoever leads or seems down by now.</summary>
+    private bool TrustsLeader => _role == RaftRole.Leader
+        || ((_options.LeaseReads || !_leader.IsNone) && _now.Monotonic - _leaderHeardAt < _options.ElectionMinMicros);
 
     /// <summary>A full disk cannot take the vote, and a replica in the middle of an install does not have its log.</summary>
     private bool MayCampaign => IsVoter && !_isRemoved && !_hollow && !IsInstalling && !_storageFull;
@@ -37,7 +38,8 @@ public sealed partial class RaftReplica
     /// <summary>An election soon, but not at the same moment as everybody else who has had the same news.</summary>
     private void HastenElection()
     {
-        _electionAt = Math.Min(_electionAt, _now.Monotonic + _random.Next(_options.HintDelayMicros));
+        long earliest = _options.LeaseReads ? Math.Max(_now.Monotonic, _leaderHeardAt + _options.ElectionMinMicros) : _now.Monotonic;
+        _electionAt = Math.Min(_electionAt, earliest + _random.Next(_options.HintDelayMicros));
         EnsureArmed(ElectionTimer, _electionAt);
     }
 
@@ -57,13 +59,12 @@ public sealed partial class RaftReplica
         bool voteIsBeingWritten = _role == RaftRole.Candidate && !_ownVoteCounts;
         if (voteIsBeingWritten)
             return;
+        _leader = ReplicaId.None;
+        RejectReadsWithoutLeader();
         if (MayCampaign)
             AskForPreVotes();
         else
-        {
-            _leader = ReplicaId.None;
             WakeOthers();
-        }
     }
 
     private void AskForPreVotes()
@@ -80,6 +81,7 @@ public sealed partial class RaftReplica
     private void Campaign(bool handOver)
     {
         Invariant.That(MayCampaign, "only a voter with its whole state campaigns");
+        Invariant.That(handOver || !_options.LeaseReads || !TrustsLeader, "a vote that was promised to a lease is not one's own either");
         EnterTerm(_term + 1);
         GiveVote(Self);
         _role = RaftRole.Candidate;
@@ -191,9 +193,17 @@ public sealed partial class RaftReplica
         }
         else if (peer == _leader && MayCampaign)
         {
-            _leaderHeardAt = Never;
+            if (!_options.LeaseReads)
+                _leaderHeardAt = Never;
             HastenElection();
         }
+    }
+
+    // Which leader was heard when is not on the disk: with leases on, it may have been just now.
+    private void PromiseAsBefore()
+    {
+        if (_options.LeaseReads)
+            _leaderHeardAt = _now.Monotonic;
     }
 
     private void EnterTerm(long term)

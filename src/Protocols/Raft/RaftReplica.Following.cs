@@ -85,7 +85,8 @@ public sealed partial class RaftReplica
     private void OnHeartbeat(ReplicaId from, Heartbeat heartbeat)
     {
         bool follows = Follow(from, heartbeat.Term);
-        Send(from, new HeartbeatReply(_term, Standing, heartbeat.Round, _verified));
+        // A round of an earlier term is none of this one's, should its sender lead again by now.
+        Send(from, new HeartbeatReply(_term, Standing, follows ? heartbeat.Round : 0, _verified));
         if (follows && !IsInstalling && Math.Min(heartbeat.Commit, _verified) is var commit && commit > _commit)
             CommitTo(commit);
     }

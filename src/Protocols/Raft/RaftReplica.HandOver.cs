@@ -104,6 +104,7 @@ public sealed partial class RaftReplica
         if (!handOver.HoldsCommands || target.Match < _log.LastIndex)
             return;
         handOver.Asked = true;
+        GiveUpLease();
         Send(target.Id, new TimeoutNow(_term));
     }
 

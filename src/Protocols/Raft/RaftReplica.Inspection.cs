@@ -6,4 +6,10 @@ public sealed partial class RaftReplica
     internal bool IsLeader => _role == RaftRole.Leader;
     internal long CurrentTerm => _term;
     internal long CommitIndex => _commit;
+
+    /// <summary>Whether a read that came at this moment would be served on the lease.</summary>
+    internal bool WouldReadOnLease(long monotonicNow) => IsLeader && HoldsLease(monotonicNow);
+
+    /// <summary>How often reads were served on the leader's lease alone.</summary>
+    internal long LeasesUsed { get; private set; }
 }

@@ -24,6 +24,8 @@ public sealed partial class RaftReplica
             peer.Lead(_log.LastIndex, _now.Monotonic);
         _round = 0;
         _usedAt = _now.Monotonic;
+        _leaseGivenUp = false;
+        _reads.Recall();
         _termStart = _log.LastIndex + 1;
         Propose(EntryKind.NoOp, [default]);
         EnsureArmed(HeartbeatTimer, NextBeat);
@@ -35,7 +37,7 @@ public sealed partial class RaftReplica
         AbandonHandOver();
         AbandonPreparations();
         _lastBuilt = null;
-        RejectReads();
+        ReturnReads();
         Report($"no longer leader, in term {_term}");
     }
 
@@ -117,7 +119,7 @@ public sealed partial class RaftReplica
 
     private void SendHeartbeats()
     {
-        _round++;
+        NumberRound();
         foreach (Peer peer in _peers)
             Send(peer.Id, new Heartbeat(_term, Math.Min(_commit, peer.Match), _round));
         DepartReads();

@@ -45,7 +45,7 @@ public sealed partial class RaftReplica
     /// Nothing is under way, and every member has the whole log and knows it; one whose node is believed down is left
     /// out, as long as a quorum remains.
     /// </summary>
-    private bool IsIdle() => _handOver is null && _commands.Waiting == 0 && _reads.Waiting == 0 && !IsChanging
+    private bool IsIdle() => _handOver is null && _commands.Waiting == 0 && _reads.IsEmpty && !IsChanging
         && _commit == _log.LastIndex && _applied == _commit
         && Array.TrueForAll(_peers, peer => IsBelievedDown(peer.Id) || IsInStep(peer))
         && _configuration.HasQuorum(_isInStep);
@@ -68,7 +68,7 @@ public sealed partial class RaftReplica
         bool hasAll = !IsInstalling && quiesce.Index == _log.LastIndex && quiesce.Index <= _verified;
         if (hasAll && quiesce.Index > _commit)
             CommitTo(quiesce.Index);
-        if (hasAll && _fetch is null && MayGoQuiet && !IsBelievedDown(from))
+        if (hasAll && _fetch is null && _reads.IsEmpty && MayGoQuiet && !IsBelievedDown(from))
         {
             Disarm(ElectionTimer);
             _quiet = true;

@@ -4,23 +4,51 @@ namespace ActorRepl.Protocols.Raft;
 
 /// <summary>
 /// Linearizable reads by ReadIndex (thesis 6.4): nothing is written. A round of heartbeats shows that this replica was
-/// still the leader after the reads had come; those that come while a round is out share the next one.
+/// still the leader after the reads had come; those that come while a round is out share the next one. With leases on, a
+/// round that was answered serves for a while (thesis 6.4.1).
 /// </summary>
 public sealed partial class RaftReplica
 {
     private readonly PendingReads _reads = new();
     private readonly Func<ReplicaId, long> _roundOf;
+
+    /// <summary>The last round of heartbeats, named by the time it left, µs: what a quorum has answered says since when it is sure.</summary>
     private long _round;
+
+    private bool _leaseGivenUp;
 
     /// <summary>Until an entry of its own term is committed, a leader does not know how far the log is (section 8).</summary>
     private bool KnowsCommit => _commit >= _termStart;
 
     private long ConfirmedRound => _configuration.QuorumValue(_roundOf);
 
+    /// <summary>
+    /// Nobody else can have been elected yet: each of a quorum has heard this leader since it sent that round, and keeps
+    /// its vote for the shortest election timeout.
+    /// </summary>
+    private bool HoldsLease(long now) => _options.LeaseReads && !_leaseGivenUp && KnowsCommit
+        && ConfirmedRound is > 0 and long since && now - since < _options.LeaseMicros;
+
+    private void NumberRound()
+    {
+        _round = Math.Max(_round + 1, _now.Monotonic);
+        Invariant.That(_round - _now.Monotonic < Instant.Millisecond, "a round is named by its time, which the lease is counted from");
+    }
+
     private void BeginReadRound()
     {
-        if (_reads.AnyGathering && KnowsCommit && _reads.LastRound <= ConfirmedRound)
+        if (!_reads.AnyGathering || !KnowsCommit)
+            return;
+        if (HoldsLease(_now.Monotonic))
+            DepartOnLease();
+        else if (_reads.LastDeparted <= ConfirmedRound)
             SendHeartbeats();
+    }
+
+    private void DepartOnLease()
+    {
+        LeasesUsed++;
+        _reads.Depart(ConfirmedRound, _commit);
     }
 
     private void DepartReads()
@@ -29,21 +57,51 @@ public sealed partial class RaftReplica
             _reads.Depart(_round, _commit);
     }
 
-    private void ServeReads()
+    private void ConfirmReads()
     {
-        if (_role != RaftRole.Leader || _reads.Waiting == 0)
+        if (!_reads.AnyTravelling)
             return;
         long confirmed = ConfirmedRound;
-        while (_reads.TakeReady(confirmed, _applied) is { } reads)
+        while (_reads.Confirm(confirmed) is var (index, questions))
+        {
+            foreach (IndexQuestion question in questions)
+                Send(question.From, new ReadIndexReply(_term, question.Token, index));
+        }
+    }
+
+    private void ServeReads()
+    {
+        if (_hollow && _reads.Waiting > 0)
+            RejectWithoutState();
+        while (_reads.TakeReady(_applied) is { } reads)
         {
             if (reads.Count > 0)
                 _effects.Add(new Effect.Serve(reads));
         }
     }
 
-    private void RejectReads() => _reads.RemoveWhere(read =>
+    /// <summary>Leadership is lost: what any replica may serve waits for the next leader.</summary>
+    private void ReturnReads()
+    {
+        _reads.Recall();
+        RejectReads(read => read.Kind == RequestKind.Read);
+    }
+
+    private void RejectReads(Func<ClientRequest, bool> which) => _reads.RemoveUnconfirmed(read =>
+    {
+        if (!which(read))
+            return false;
+        Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: _leader));
+        return true;
+    });
+
+    // It has become a witness meanwhile.
+    private void RejectWithoutState() => _reads.RemoveWhere(read =>
     {
         Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: _leader));
         return true;
     });
+
+    /// <summary>Another is asked to campaign past every voter's promise, and nobody knows when the message arrives: no lease for the rest of the term.</summary>
+    private void GiveUpLease() => _leaseGivenUp = true;
 }

@@ -29,7 +29,7 @@ public sealed partial class RaftReplica
                 TakeChange(request);
             else if (request.Kind == RequestKind.Transfer)
                 TakeTransfer(request);
-            else if (request.Kind == RequestKind.StaleRead && !_hollow && request.Deadline > _now.Monotonic)
+            else if (IsServedAtOnce(request))
                 (stale ??= []).Add(request);
             else if (WhyNot(request) is { } why)
                 Reject(request.Id, why);
@@ -42,10 +42,13 @@ public sealed partial class RaftReplica
             _effects.Add(new Effect.Serve(stale));
     }
 
+    private bool IsServedAtOnce(in ClientRequest request) => request.Deadline > _now.Monotonic && !_hollow
+        && (request.Kind == RequestKind.StaleRead || (request.Kind == RequestKind.BoundedRead && IsFresh(request.MaxStaleness)));
+
     private void Expect(in ClientRequest request)
     {
         _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
-        if (request.Kind == RequestKind.Read)
+        if (request.Kind == RequestKind.Read || IsForAnyReplica(request.Kind))
             _reads.Add(request);
         else
             Gather(request);
@@ -56,11 +59,11 @@ public sealed partial class RaftReplica
     {
         if (request.Deadline <= _now.Monotonic)
             return new Rejection(RejectReason.NoQuorum, Detail: "the deadline had passed before the request was taken");
-        if (_role != RaftRole.Leader)
+        if (_role != RaftRole.Leader && (_leader.IsNone || _hollow || !IsForAnyReplica(request.Kind)))
             return new Rejection(RejectReason.NotLeader, Leader: _leader);
         if (_commands.Waiting + _ids.Count + _reads.Waiting >= _options.MaxPendingRequests)
             return new Rejection(RejectReason.Overloaded, Detail: $"{_options.MaxPendingRequests} requests are waiting");
-        if (request.Kind == RequestKind.Read)
+        if (request.Kind == RequestKind.Read || IsForAnyReplica(request.Kind))
             return null;
         if (request.Kind != RequestKind.Command)
             return new Rejection(RejectReason.Invalid, Detail: $"request kind {(byte)request.Kind} is unknown");
@@ -121,7 +124,7 @@ public sealed partial class RaftReplica
         {
             if (read.Deadline > now)
                 return false;
-            Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: "no majority confirmed the read in time"));
+            Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: "the read was not confirmed by a majority and applied in time"));
             return true;
         });
         _earliestDeadline = Math.Min(Math.Min(ExpireChange(now), ExpireTransfer(now)), Math.Min(nextCommand, nextRead));

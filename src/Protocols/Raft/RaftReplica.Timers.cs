@@ -2,16 +2,17 @@ using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Raft;
 
-/// <summary>Three timers, each armed for one moment at a time and never later than it is needed.</summary>
+/// <summary>Four timers, each armed for one moment at a time and never later than it is needed.</summary>
 public sealed partial class RaftReplica
 {
     private const int ElectionTimer = 1;
     private const int HeartbeatTimer = 2;
     private const int DeadlineTimer = 3;
+    private const int QuestionTimer = 4;
     private const long NotArmed = long.MaxValue;
 
-    private readonly long[] _generations = new long[4];
-    private readonly long[] _armedFor = [NotArmed, NotArmed, NotArmed, NotArmed];
+    private readonly long[] _generations = new long[5];
+    private readonly long[] _armedFor = [NotArmed, NotArmed, NotArmed, NotArmed, NotArmed];
 
     /// <summary>Arms a timer unless it fires at or before that moment anyway.</summary>
     private void EnsureArmed(int timer, long at)
@@ -47,6 +48,9 @@ public sealed partial class RaftReplica
                 break;
             case DeadlineTimer:
                 OnDeadlineTimer();
+                break;
+            case QuestionTimer:
+                OnQuestionTimer();
                 break;
         }
     }

@@ -51,6 +51,8 @@ public sealed partial class RaftReplica : IProtocol
         _random = new DeterministicRandom(seed);
         if (self.Value < 1)
             throw new ArgumentOutOfRangeException(nameof(self), self.Value, "replicas are numbered from 1");
+        // An answer to an earlier incarnation's question is none to this one's.
+        _question = _random.Next(1L << 48);
         _configuration = new RaftConfiguration(replicas);
         _configurations = new ConfigurationHistory(_configuration);
         _matchOf = MatchOf;
@@ -182,6 +184,12 @@ public sealed partial class RaftReplica : IProtocol
             case Removed removed:
                 OnRemoved(removed);
                 break;
+            case ReadIndexRequest request:
+                OnReadIndexRequest(from, request);
+                break;
+            case ReadIndexReply reply:
+                OnReadIndexReply(reply);
+                break;
         }
     }
 
@@ -199,6 +207,11 @@ public sealed partial class RaftReplica : IProtocol
             foreach (Peer peer in _peers)
                 Replicate(peer);
             BeginReadRound();
+            ConfirmReads();
+        }
+        else
+        {
+            AskForReadIndex();
         }
 
         Persist();
@@ -269,9 +282,10 @@ public sealed partial class RaftReplica : IProtocol
             BecomeNonVoter(recovered.Damage ?? "the loss of an earlier start has no name yet");
         Invariant.That(_term >= _log.LastTerm, "the term is no older than the log");
 
+        PromiseAsBefore();
         DrawElectionTimeout();
         PostponeElection();
-        if (MayCampaign && _configuration.HasQuorum(id => id == Self))
+        if (MayCampaign && !_options.LeaseReads && _configuration.HasQuorum(id => id == Self))
             Campaign(handOver: false);
     }
 

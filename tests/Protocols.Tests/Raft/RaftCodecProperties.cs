@@ -17,7 +17,7 @@ public class RaftCodecProperties
         long term = 20 + random.Next(100);
         bool a = random.Chance(1, 2), b = random.Chance(1, 2);
         long x = random.Next(1L << 40), y = random.Next(20), z = random.Next(1000);
-        return random.Next(11) switch
+        return random.Next(13) switch
         {
             0 => new VoteRequest(term, x, y, a, b),
             1 => new VoteReply(term, a, b),
@@ -29,6 +29,8 @@ public class RaftCodecProperties
             5 => new HeartbeatReply(term, new Standing(a, b ? x + 1 : 0, b), x, z),
             6 => new CheckpointOffer(term, x, y, toWitness: a),
             7 => new Removed(term, x),
+            10 => new ReadIndexRequest(term, x),
+            11 => new ReadIndexReply(term, x, z),
             _ => new TimeoutNow(term),
         };
     }

@@ -104,6 +104,17 @@ public class ReadTests
     }
 
     [Fact]
+    public void An_answer_to_a_heartbeat_of_an_earlier_term_confirms_no_round_of_this_one()
+    {
+        RaftNode follower = new RaftNode(2, 3).Start();
+        follower.Receive(1, new Heartbeat(4, 0, 7));
+        follower.Sent.Clear();
+        follower.Receive(1, new Heartbeat(3, 0, 500));
+        HeartbeatReply reply = follower.TakeOne<HeartbeatReply>();
+        Assert.Equal((4, 0), (reply.Term, reply.Round));
+    }
+
+    [Fact]
     public void With_one_voter_a_read_is_served_at_once()
     {
         RaftNode leader = new RaftNode(1, 1).Start();

@@ -105,7 +105,7 @@ internal sealed class FaultSchedule
         _world.Network.MendAll();
         foreach (SimulatedReplica replica in _world.Replicas)
         {
-            replica.PausedUntil = 0;
+            // A pause ends by itself: what waits for its end must not be overtaken.
             replica.Disk.FailNextSync = false;
             replica.FailNextCheckpoint = false;
             replica.OnSpace();
@@ -234,7 +234,7 @@ internal sealed class FaultSchedule
         SimulatedReplica replica = Random.Chance(1, 2) ? Leader() : Any();
         _world.Trace?.Write(_world.Time, replica.Id.ToString(), "pauses");
         _world.Coverage.Count(CoverageItem.Pauses);
-        replica.PausedUntil = _world.Time + Random.Next(1200 * Instant.Millisecond);
+        replica.PausedUntil = Math.Max(replica.PausedUntil, _world.Time + Random.Next(1200 * Instant.Millisecond));
     }
 
     private void JumpWall()

@@ -71,6 +71,9 @@ internal sealed record Profile(string Name)
     /// <summary>Idle replicas go quiet after this; 0: one seed in four draws 100 ms, the others never do.</summary>
     public long QuietAfter { get; init; }
 
+    /// <summary>Of a hundred seeds, so many let leaders read on leases.</summary>
+    public int Leases { get; init; } = 50;
+
     /// <summary>A client waits up to this long between two operations.</summary>
     public long ThinkTime { get; init; } = 60 * Instant.Millisecond;
 }
@@ -106,6 +109,12 @@ internal static class Profiles
             // Long idle times, and faults that fall into them.
             Name = "quiet", Weight = 2, QuietAfter = 100 * Instant.Millisecond, Clients = 2, ThinkTime = 8 * Instant.Second, FaultGap = 1500 * Instant.Millisecond,
             Late = 5, Damage = 0, WriteFailure = 6, Partition = 5, OneWay = 4, FalseHint = 4, Pause = 4,
+        },
+        Base with
+        {
+            // Voters that do not hear the leader, hear a candidate, come back within a lease, are told wrong, or stand still.
+            Name = "leases", Weight = 3, Leases = 100, OneWay = 10, Partition = 4, Crash = 10, CrashLeader = 1, CrashAll = 0, Pause = 6, FalseHint = 6, HandOver = 4, Damage = 0,
+            Downtime = 40 * Instant.Millisecond, FaultGap = 150 * Instant.Millisecond, PartitionTime = 2 * Instant.Second, Reads = 90, Clients = 4, ThinkTime = 200 * Instant.Millisecond,
         },
         Base with
         {

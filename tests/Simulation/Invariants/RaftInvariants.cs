@@ -22,6 +22,8 @@ internal sealed class SimulatedRaft : ISimulatedProtocol
             ElectionMaxMicros = electionMin + 10 * Instant.Millisecond + random.Next(profile.ElectionSpread),
             HintDelayMicros = 20 * Instant.Millisecond,
             QuietAfterMicros = profile.QuietAfter,
+            LeaseReads = random.Chance(profile.Leases, 100),
+            MaxClockDriftPpm = SimulatedClock.MaxDriftPpm,
             MaxBatchBytes = profile.MaxBatchBytes,
             MaxInFlightMessages = (int)(1 + random.Next(6)),
             CheckpointEntries = profile.CheckpointEntries,
@@ -121,6 +123,8 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         bool isElected = raft.IsLeader && !(view.Leads && view.Term == term);
         view.Term = term;
         view.Leads = raft.IsLeader;
+        world.Coverage.Count(CoverageItem.LeasesUsed, raft.LeasesUsed - view.LeasesUsed);
+        view.LeasesUsed = raft.LeasesUsed;
         if (isElected)
             Elected(replica, view);
         if (raft.CommitIndex != view.Commit)
@@ -145,11 +149,22 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         world.OnElected(replica);
         if (!_leaders.TryAdd(view.Term, (replica.Id, replica.Incarnation)))
             throw new RuleBrokenException("one leader a term", $"{replica.Id} leads term {view.Term}, which {_leaders[view.Term].Id} has led");
+        CheckLeases(replica, view.Term);
         for (long index = view.Log.BaseIndex + 1; index < _committed.Count; index++)
         {
             (long committed, long committedIn) = _committed[(int)index];
             if (committed != 0 && committedIn < view.Term && (!view.Log.Holds(index) || view.Log.TermAt(index) != committed))
                 throw new RuleBrokenException("leader completeness", $"{replica.Id} leads term {view.Term} without entry {index} of term {committed}, committed in term {committedIn}");
+        }
+    }
+
+    // A leader with a lease answers from its own state: there must be no other that commits meanwhile.
+    private void CheckLeases(SimulatedReplica elected, long term)
+    {
+        foreach (SimulatedReplica other in world.Replicas)
+        {
+            if (other.IsUp && other != elected && other.Protocol is RaftReplica raft && raft.CurrentTerm < term && raft.WouldReadOnLease(other.Now.Monotonic))
+                throw new RuleBrokenException("a lease is one's own", $"{elected.Id} leads term {term} while {other.Id} of term {raft.CurrentTerm} holds a lease");
         }
     }
 
@@ -226,6 +241,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         public long Term { get; set; }
         public bool Leads { get; set; }
         public bool IsQuiet { get; set; }
+        public long LeasesUsed { get; set; }
 
         public void Reset(long baseIndex, long baseTerm, IReadOnlyList<EntryBatch> log)
         {
@@ -236,6 +252,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
             Leads = false;
             IsQuiet = false;
             Term = 0;
+            LeasesUsed = 0;
         }
     }
 }

@@ -25,11 +25,14 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     private ReplicaId _target;
     private byte[] _payload = [];
     private RequestKind _kind;
+    private long _maxStaleness;
     private bool _busy;
     private bool _maybeDone;
     private bool _wasSent;
     private long _firstAttempt;
     private long _lastAttempt;
+    private long _lastSentAt;
+    private long _beganAt;
     private long _giveUpAt;
     private long _called;
     private long _backOff;
@@ -85,7 +88,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             }
         }
 
-        Finish(result);
+        Finish(result, answer.RequestId == _lastAttempt);
     }
 
     private void Begin()
@@ -95,6 +98,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         _maybeDone = _wasSent = false;
         _parts.Clear();
         _called = world.Events;
+        _beganAt = world.Time;
         var payload = new KeyValuePayload();
         if (FinalReads is { Count: > 0 } keys)
         {
@@ -137,7 +141,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         if (hasSession)
             _sequence++;
         string key = world.Keys[world.Random.Next(world.Keys.Length)];
-        _kind = world.Random.Chance(world.Profile.Reads, 100) ? RequestKind.Read : world.Random.Chance(1, 20) ? RequestKind.StaleRead : RequestKind.Command;
+        _kind = world.Random.Chance(world.Profile.Reads, 100) ? AnyRead() : world.Random.Chance(1, 20) ? RequestKind.StaleRead : RequestKind.Command;
         if (_kind != RequestKind.Command)
         {
             Read(payload, key);
@@ -147,6 +151,17 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         Write(payload, key);
         if (world.Random.Chance(1, 10) && world.Keys[world.Random.Next(world.Keys.Length)] is var other && other != key)
             Write(payload, other);
+    }
+
+    private RequestKind AnyRead()
+    {
+        _maxStaleness = world.Random.Next(world.Random.Chance(1, 2) ? 20 * Instant.Millisecond : Instant.Second);
+        return world.Random.Next(5) switch
+        {
+            0 => RequestKind.FollowerRead,
+            1 => RequestKind.BoundedRead,
+            _ => RequestKind.Read,
+        };
     }
 
     private void Read(KeyValuePayload payload, string key)
@@ -200,12 +215,16 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     private void Send(long attempt)
     {
         _lastAttempt = attempt;
+        _lastSentAt = world.Time;
         if (_target.IsNone || world.Random.Chance(1, 20))
-            _target = world.ReplicaIds[(int)world.Random.Next(world.ReplicaIds.Count)];
+            _target = AnyReplica();
         long patience = 100 * Instant.Millisecond + world.Random.Next(900 * Instant.Millisecond);
-        _wasSent = world.SendRequest(_target, new SimulatedRequest(attempt, _kind, _payload, patience));
+        ReplicaId target = _kind is RequestKind.FollowerRead or RequestKind.BoundedRead ? AnyReplica() : _target;
+        _wasSent = world.SendRequest(target, new SimulatedRequest(attempt, _kind, _payload, patience, _maxStaleness));
         world.Wake(number, attempt, patience + 50 * Instant.Millisecond);
     }
+
+    private ReplicaId AnyReplica() => world.ReplicaIds[(int)world.Random.Next(world.ReplicaIds.Count)];
 
     private void AttemptAgain()
     {
@@ -219,7 +238,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         world.Coverage.Count(CoverageItem.Retries);
         if (_wasSent && world.Random.Chance(1, 3))
             world.Cancel(_target, _lastAttempt);
-        _target = world.ReplicaIds[(int)world.Random.Next(world.ReplicaIds.Count)];
+        _target = AnyReplica();
         Send(world.NextRequestId(number));
     }
 
@@ -273,13 +292,15 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         End();
     }
 
-    private void Finish(ReadOnlyMemory<byte> result)
+    private void Finish(ReadOnlyMemory<byte> result, bool answersLastAttempt)
     {
         Done++;
         world.Coverage.Count(_kind switch
         {
             RequestKind.Command => CoverageItem.CommandsDone,
             RequestKind.Read => CoverageItem.ReadsDone,
+            RequestKind.FollowerRead => CoverageItem.FollowerReads,
+            RequestKind.BoundedRead => CoverageItem.BoundedReads,
             _ => CoverageItem.StaleReads,
         });
         KeyValueReplyReader replies = KeyValueCodec.Replies(result);
@@ -287,12 +308,18 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         {
             if (!replies.Next(out KeyValueReply reply))
                 throw new Invariants.RuleBrokenException("replies", $"client {number} got fewer replies than operations");
-            if (_kind != RequestKind.StaleRead)
+            if (_kind == RequestKind.BoundedRead)
+                world.History.Add(Returned(part, reply) with { Called = CurrentSince(answersLastAttempt ? _lastSentAt : _beganAt) });
+            else if (_kind != RequestKind.StaleRead)
                 world.History.Add(Returned(part, reply));
         }
 
         End();
     }
+
+    // What a bounded read returns was current at some time from so long before its call on: it is a read of that whole span.
+    // The bound is kept by the replica's clock, and that may be slow.
+    private long CurrentSince(long sentAt) => world.EventAt(sentAt - _maxStaleness * 1_000_000 / (1_000_000 - SimulatedClock.MaxDriftPpm) - 2);
 
     private RecordedOperation Returned(RecordedOperation part, in KeyValueReply reply)
     {

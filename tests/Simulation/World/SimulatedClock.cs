@@ -8,6 +8,9 @@ namespace ActorRepl.Simulation.World;
 /// </summary>
 internal sealed class SimulatedClock
 {
+    /// <summary>How fast or slow a monotonic clock runs at most, parts per million.</summary>
+    public const long MaxDriftPpm = 50_000;
+
     private const long Million = 1_000_000;
     private const long Epoch = 1_800_000_000L * Instant.Second;
 

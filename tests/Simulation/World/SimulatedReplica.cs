@@ -51,7 +51,7 @@ internal sealed class SimulatedReplica : IReplicaHost
     {
         if (!Multiplexer.IsRunning)
         {
-            Clock.Boot(_world.Time, _world.Random.Next(1L << 40), _world.Random.Next(100_000) - 50_000);
+            Clock.Boot(_world.Time, _world.Random.Next(1L << 40), _world.Random.Next(2 * SimulatedClock.MaxDriftPpm) - SimulatedClock.MaxDriftPpm);
             if (_world.GoesQuiet)
                 Multiplexer.Start();
         }
@@ -237,7 +237,7 @@ internal sealed class SimulatedReplica : IReplicaHost
     private void Enqueue(SimulatedRequest request)
     {
         _world.Trace?.Write(_world.Time, Id.ToString(), $"request {request.Id} {request.Kind}");
-        _driver!.Enqueue(new ClientRequest(request.Id, request.Kind, request.Payload, Now.Monotonic + request.Patience));
+        _driver!.Enqueue(new ClientRequest(request.Id, request.Kind, request.Payload, Now.Monotonic + request.Patience) { MaxStaleness = request.MaxStaleness });
     }
 
     // ---- disk ----
@@ -428,6 +428,6 @@ internal sealed class SimulatedReplica : IReplicaHost
 internal sealed record SegmentRequestOnDisk(CheckpointManifest Manifest, int Number, SegmentTicket Ticket);
 
 /// <summary>A client's request on its way. <see cref="Patience"/> is its deadline, µs from arrival.</summary>
-internal sealed record SimulatedRequest(long Id, RequestKind Kind, byte[] Payload, long Patience);
+internal sealed record SimulatedRequest(long Id, RequestKind Kind, byte[] Payload, long Patience, long MaxStaleness);
 
 internal sealed record SimulatedAnswer(long RequestId, Rejection? Why, ReadOnlyMemory<byte> Result);

@@ -22,6 +22,7 @@ internal sealed class SimulatedWorld
     private readonly SimulatedClient[] _clients;
     private readonly FaultSchedule _faults;
     private readonly Dictionary<string, string> _lastSeen = [];
+    private readonly List<long> _eventTimes = [0];
     private ulong _hash = 14695981039346656037;
     private long _requests;
     private long _values;
@@ -108,6 +109,16 @@ internal sealed class SimulatedWorld
         Heal();
     }
 
+    /// <summary>The last event at or before a moment.</summary>
+    public long EventAt(long time)
+    {
+        int found = _eventTimes.BinarySearch(time);
+        int next = found < 0 ? ~found : found;
+        while (next < _eventTimes.Count && _eventTimes[next] <= time)
+            next++;
+        return Math.Max(0, next - 1);
+    }
+
     public void OnElected(SimulatedReplica leader) => _faults.OnElected(leader);
 
     public void OnWriting(SimulatedReplica replica) => _faults.OnWriting(replica);
@@ -188,6 +199,7 @@ internal sealed class SimulatedWorld
         Event next = _queue.Take();
         Time = next.Time;
         Events++;
+        _eventTimes.Add(Time);
         Mix((ulong)next.Time * 31 + (ulong)next.Kind * 7 + (ulong)next.Target);
         switch (next.Kind)
         {

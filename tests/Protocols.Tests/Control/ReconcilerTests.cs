@@ -1,0 +1,236 @@
+using System.Collections.Immutable;
+using ActorRepl.Protocols.Control;
+using ActorRepl.Protocols.Kernel;
+using static ActorRepl.Protocols.Tests.Control.Cluster;
+
+namespace ActorRepl.Protocols.Tests.Control;
+
+public sealed class ReconcilerTests
+{
+    private static readonly ShardKey First = new("kv", 0);
+    private static readonly ReconcilerOptions Options = new();
+
+    private readonly Reconciler _reconciler = new(Options);
+    private Observations _seen = new();
+    private long _now = 1_000 * Instant.Second;
+
+    [Fact]
+    public void A_node_that_is_down_is_lost_only_after_a_while_and_up_again_as_soon_as_it_answers()
+    {
+        Cluster cluster = Cluster.Of(3);
+        Up(1, 2, 3);
+        Down(3);
+        _now += Options.ReplaceAfter;
+        Assert.Empty(Next(cluster));
+        _now += 1;
+        var lost = new ControlCommand.SetNodeStatus(N(3), NodeStatus.Up, NodeStatus.Lost);
+        Assert.Equal([new ControlAction.Submit(lost)], Next(cluster));
+        Assert.Empty(Next(cluster));
+        cluster.Accept(lost);
+        Up(3);
+        Assert.Equal([new ControlAction.Submit(new ControlCommand.SetNodeStatus(N(3), NodeStatus.Lost, NodeStatus.Up))], Next(cluster));
+    }
+
+    [Fact]
+    public void A_lost_node_is_replaced_step_by_step_as_a_learner_then_as_a_voter()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetNodeStatus(N(3), NodeStatus.Up, NodeStatus.Lost));
+        Up(1, 2, 4);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 0));
+        ControlAction.Submit submitted = Assert.IsType<ControlAction.Submit>(Assert.Single(Next(cluster)));
+        Assert.Equal(new ControlCommand.SetMembers(First, 1, Voters(1, 2, 4)), submitted.Command);
+        cluster.Accept(submitted.Command);
+
+        var withLearner = new Membership([N(1), N(2), N(3)], [N(4)]);
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), withLearner)], Next(cluster));
+        Report(First, leader: 1, withLearner, (2, 5_000), (3, 0), (4, 5_000 - Options.CatchUpEntries - 1));
+        Assert.Empty(Next(cluster));
+        Report(First, leader: 1, withLearner, (2, 5_000), (3, 0), (4, 5_000 - Options.CatchUpEntries));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), Voters(1, 2, 4))], Next(cluster));
+        Report(First, leader: 1, Voters(1, 2, 4), (2, 5_000), (4, 5_000));
+        Assert.Equal([new ControlAction.Submit(new ControlCommand.ReleaseReplica(First, N(3), Disk(3)))], Next(cluster));
+    }
+
+    [Fact]
+    public void Nothing_is_asked_of_a_shard_that_changes_that_nobody_leads_or_that_has_no_majority()
+    {
+        Cluster cluster = Cluster.Of(5).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(1, 4, 5)));
+        Up(1, 2, 3, 4, 5);
+        Report(First, leader: 1, Voters(1, 2, 3), [N(1), N(2)], (2, 100), (3, 100));
+        Assert.Empty(Next(cluster));
+        Report(First, leader: 0, Voters(1, 2, 3), (2, 100), (3, 100));
+        Assert.Empty(Next(cluster));
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        Down(2);
+        Down(3);
+        Assert.Empty(Next(cluster));
+        Up(3);
+        Assert.Single(Next(cluster));
+    }
+
+    [Fact]
+    public void A_leader_that_is_to_go_hands_over_first()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(2, 3)));
+        Up(1, 2, 3);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 99), (3, 100));
+        Assert.Equal([new ControlAction.Transfer(First, N(1), N(3))], Next(cluster));
+        Assert.Empty(Next(cluster));
+        Report(First, leader: 3, Voters(1, 2, 3), (1, 100), (2, 100));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(3), Voters(2, 3))], Next(cluster));
+    }
+
+    [Fact]
+    public void A_replica_whose_disk_was_replaced_leaves_before_a_new_one_comes()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        cluster.Accept(Register(3, generation: 1));
+        Up(1, 2, 3);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), Voters(1, 2))], Next(cluster));
+        Report(First, leader: 1, Voters(1, 2), (2, 100));
+        var release = new ControlCommand.ReleaseReplica(First, N(3), Disk(3, 1));
+        Assert.Equal([new ControlAction.Submit(release)], Next(cluster));
+        cluster.Accept(release);
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), new Membership([N(1), N(2)], [N(3)]))], Next(cluster));
+    }
+
+    [Fact]
+    public void A_retired_replica_is_not_counted_on()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        cluster.Accept(Register(3, generation: 1));
+        Up(1, 3);
+        Down(2);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        Assert.Empty(Next(cluster));
+    }
+
+    [Fact]
+    public void Replicas_are_made_few_at_a_time()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 9, 3);
+        cluster.Accept(new ControlCommand.SetNodeStatus(N(3), NodeStatus.Up, NodeStatus.Lost));
+        Up(1, 2, 4);
+        foreach ((ShardKey key, ControlShard shard) in cluster.State.Shards)
+            Report(key, leader: shard.Members.Voters.First(id => id != N(3)).Value, shard.Members, (1, 9), (2, 9), (3, 9), (4, 9));
+        ControlAction.Submit[] replaced = [.. Next(cluster).OfType<ControlAction.Submit>()];
+        foreach (IGrouping<ReplicaId, ReplicaId> spare in replaced
+            .Select(action => (ControlCommand.SetMembers)action.Command)
+            .SelectMany(set => set.Members.Members.Except(cluster.State.Shard(set.Shard)!.Members.Members))
+            .GroupBy(id => id))
+            Assert.InRange(spare.Count(), 1, Options.MaxMovesPerNode);
+        Assert.NotEmpty(replaced);
+    }
+
+    [Fact]
+    public void Leadership_goes_to_the_preferred_voter_once_it_has_been_up_for_a_while_and_then_rests()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        Up(1, 2, 3);
+        Report(First, leader: 2, Voters(1, 2, 3), (1, 100), (3, 100));
+        Assert.Empty(Next(cluster));
+        _now += Options.LeaderSettle;
+        Up(1);
+        Report(First, leader: 2, Voters(1, 2, 3), (1, 100), (3, 100));
+        Assert.Empty(Next(cluster));
+        _now += Options.LeaderSettle;
+        Report(First, leader: 2, Voters(1, 2, 3), (1, 100), (3, 100));
+        Assert.Equal([new ControlAction.Transfer(First, N(2), N(1))], Next(cluster));
+        _now += Options.RetryAfter + 1;
+        Report(First, leader: 2, Voters(1, 2, 3), (1, 100), (3, 100));
+        Assert.Empty(Next(cluster));
+    }
+
+    [Fact]
+    public void Leaders_are_spread_from_the_node_that_has_at_least_two_more_one_at_a_time()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 4, 3);
+        foreach (ShardKey key in cluster.State.Shards.Select(pair => pair.Key))
+            cluster.Accept(new ControlCommand.SetPreferredLeader(key, ReplicaId.None));
+        Up(1, 2, 3);
+        int[] leaders = [1, 1, 1, 1];
+        var moves = new List<ControlAction>();
+        for (int step = 0; step < 10; step++)
+        {
+            for (int shard = 0; shard < leaders.Length; shard++)
+                Report(new ShardKey("kv", shard), leaders[shard], Voters(1, 2, 3), (1, 100), (2, 100), (3, 100));
+            ControlAction[] now = [.. Next(cluster)];
+            Assert.InRange(now.Length, 0, 1);
+            foreach (ControlAction.Transfer transfer in now.OfType<ControlAction.Transfer>())
+                leaders[transfer.Shard.Shard] = transfer.To.Value;
+            moves.AddRange(now);
+            _now += Options.LeaderSettle;
+        }
+
+        Assert.Equal(2, moves.Count);
+        Assert.Equal([1, 1, 2, 3], leaders.Order());
+    }
+
+    [Fact]
+    public void A_draining_node_gives_away_its_leaderships_and_its_replicas()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetNodeStatus(N(1), NodeStatus.Up, NodeStatus.Draining));
+        Up(1, 2, 3, 4);
+        _now += Options.LeaderSettle;
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        IReadOnlyList<ControlAction> actions = Next(cluster);
+        Assert.Contains(new ControlAction.Submit(new ControlCommand.SetMembers(First, 1, Voters(2, 3, 4))), actions);
+        Assert.Single(actions.OfType<ControlAction.Transfer>());
+    }
+
+    [Fact]
+    public void The_control_group_follows_the_nodes()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup(ControlGroup.Own, 1, 3);
+        cluster.Accept(Register(4));
+        cluster.Accept(new ControlCommand.SetNodeStatus(N(4), NodeStatus.Joining, NodeStatus.Up));
+        Up(1, 2, 3, 4);
+        var own = new ShardKey(ControlGroup.Own, 0);
+        Report(own, leader: 2, Voters(1, 2, 3), (1, 10), (3, 10));
+        Assert.Equal([new ControlAction.Submit(new ControlCommand.SetMembers(own, 1, Voters(1, 2, 3, 4)))], Next(cluster));
+    }
+
+    [Fact]
+    public void A_step_has_no_more_actions_than_its_limit()
+    {
+        Cluster cluster = Cluster.Of(20);
+        var reconciler = new Reconciler(Options with { MaxActions = 5 });
+        _now += 2 * Options.ReplaceAfter;
+        for (int id = 1; id <= 20; id++)
+            _seen = _seen with { Nodes = _seen.Nodes.SetItem(N(id), new NodeObservation(Up: false, 0)) };
+        Assert.Equal(5, reconciler.Next(cluster.State, _seen, new Instant(_now, 0, 0)).Count);
+    }
+
+    private IReadOnlyList<ControlAction> Next(Cluster cluster) => _reconciler.Next(cluster.State, _seen, new Instant(_now, 0, 0));
+
+    private void Up(params int[] ids) => Observe(up: true, ids);
+
+    private void Down(int id) => Observe(up: false, id);
+
+    private void Observe(bool up, params int[] ids)
+    {
+        foreach (int id in ids)
+            _seen = _seen with { Nodes = _seen.Nodes.SetItem(N(id), new NodeObservation(up, _now)) };
+    }
+
+    private void Report(ShardKey key, int leader, Membership members, params (int Id, long Match)[] followers) => Report(key, leader, members, [], followers);
+
+    /// <summary>All members report alike; the leader with what each follower has, its commit is the highest.</summary>
+    private void Report(ShardKey key, int leader, Membership members, ReplicaId[] leaving, params (int Id, long Match)[] followers)
+    {
+        long commit = followers.Max(follower => follower.Match);
+        ReplicaReport Of(ReplicaId id) => new(
+            new ReplicaStatus(id.Value == leader ? "leader" : "follower", 1, N(leader), commit, commit, commit, 0, true)
+            {
+                Members = members,
+                LeavingVoters = leaving,
+                Followers = id.Value == leader ? followers.ToDictionary(follower => N(follower.Id), follower => follower.Match) : new Dictionary<ReplicaId, long>(),
+            }, _now);
+        _seen = _seen with { Reports = _seen.Reports.SetItem(key, members.Members.ToImmutableSortedDictionary(id => id, Of)) };
+    }
+}

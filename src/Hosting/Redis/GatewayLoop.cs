@@ -15,6 +15,7 @@ namespace ActorRepl.Hosting.Redis;
 internal sealed class GatewayLoop : IDisposable
 {
     private const int ScratchBytes = 64 * 1024;
+    private const int MostLooks = 4;
     private const int KeptReplyBytes = 256 * 1024;
     private static readonly long NoTime = long.MaxValue;
 
@@ -131,11 +132,13 @@ internal sealed class GatewayLoop : IDisposable
         {
             while (!_stopping || (_count > 0 && Environment.TickCount64 < _stopBy))
             {
-                int ready = _poller.Wait(_ready, Sleep());
-                Volatile.Write(ref _sleeping, 0);
-                for (int i = 0; i < ready; i++)
-                    _connections[_ready[i].Token]?.OnReady(_ready[i].For);
-                TakeInbox();
+                ServeReady(Sleep());
+
+                // While replies were written, those who got them first have sent more.
+                for (int again = 0; again < MostLooks && Gatherer.MaySend && ServeReady(0); again++)
+                {
+                }
+
                 Gatherer.SendReady();
                 if (_blocked.Count > 0)
                     CloseStuck();
@@ -151,6 +154,17 @@ internal sealed class GatewayLoop : IDisposable
             Dispose();
             _ended.TrySetResult();
         }
+    }
+
+    /// <summary>Waits for sockets, and serves those that are ready; true: there were some.</summary>
+    private bool ServeReady(int timeoutMillis)
+    {
+        int ready = _poller.Wait(_ready, timeoutMillis);
+        Volatile.Write(ref _sleeping, 0);
+        for (int i = 0; i < ready; i++)
+            _connections[_ready[i].Token]?.OnReady(_ready[i].For);
+        TakeInbox();
+        return ready > 0;
     }
 
     /// <summary>Says that this thread is about to sleep, and for how long it may, in ms; −1: until it is woken.</summary>

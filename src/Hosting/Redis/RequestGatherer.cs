@@ -32,6 +32,9 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
     /// <summary>When what has been gathered goes although others are under way, in ms of <see cref="Environment.TickCount64"/>; null: there is nothing.</summary>
     public long? NextDue => _gathering.Count == 0 ? null : _since + _longestHold;
 
+    /// <summary>What has been gathered may go now.</summary>
+    public bool MaySend => _gathering.Count > 0 && (_waitedFor == 0 || Environment.TickCount64 - _since >= _longestHold);
+
     public PipelinePart RentPart(Pipeline owner, int shard)
     {
         PipelinePart part = _freeParts.TryPop(out PipelinePart? free) ? free : new PipelinePart();
@@ -80,14 +83,10 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
     /// <summary>Sends what has been gathered, if it may go.</summary>
     public void SendReady()
     {
-        if (_gathering.Count == 0)
+        if (!MaySend)
             return;
         if (_waitedFor > 0)
-        {
-            if (Environment.TickCount64 - _since < _longestHold)
-                return;
             NoteLate();
-        }
 
         foreach (Lane lane in _gathering)
         {

@@ -14,7 +14,7 @@ public sealed class ActorReplOptions
     /// <summary>This node's number, from 1.</summary>
     public int Node { get; set; } = 1;
 
-    /// <summary>How many nodes there are; null: as many as the group with the most replicas needs.</summary>
+    /// <summary>How many nodes found the cluster; null: as many as the group with the most replicas needs.</summary>
     public int? Nodes { get; set; }
 
     /// <summary>Names the cluster, and its actor systems: letters, digits, '-' and '_'. A data directory belongs to one.</summary>
@@ -28,6 +28,12 @@ public sealed class ActorReplOptions
 
     /// <summary>Where nodes listen for each other, <c>host:port</c>, by number: for nodes on several machines.</summary>
     public IList<string> Addresses { get; } = [];
+
+    /// <summary>
+    /// Where any node of a running cluster listens for other nodes, <c>host:port</c>: this node joins that cluster, and its
+    /// number may be above <see cref="Nodes"/>. Null: it is one of the founders.
+    /// </summary>
+    public string? Join { get; set; }
 
     /// <summary>Where this node stands: replicas of a shard are spread over regions, then over racks. Empty: <c>actorrepl.node</c> says.</summary>
     public string Region { get; set; } = "";

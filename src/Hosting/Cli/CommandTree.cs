@@ -15,7 +15,7 @@ public static class CommandTree
         {
             foreach (string error in Explain(parsed))
                 await Console.Error.WriteLineAsync($"actorrepl: {error}").ConfigureAwait(false);
-            string command = string.Join(' ', CommandPath(parsed));
+            string command = string.Join(' ', CommandPath(parsed).Reverse());
             await Console.Error.WriteLineAsync($"See 'actorrepl {command}{(command.Length > 0 ? " " : "")}--help'.").ConfigureAwait(false);
             return ExitCode.Usage;
         }
@@ -48,7 +48,7 @@ public static class CommandTree
 
     private static RootCommand Build() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
     {
-        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(),
+        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(),
     };
 
     private static Command Up()
@@ -69,21 +69,135 @@ public static class CommandTree
     {
         var id = new Option<int>("--id") { Description = "The number of this node, from 1.", HelpName = "N", Required = true };
         id.Validators.Add(result => Check(result, 1, NodePorts.MaxNodes));
-        Option<int> nodes = Limited("--nodes", "How many nodes the cluster has, 1 to 9.", 3, 1, NodePorts.MaxNodes);
+        Option<int> nodes = Limited("--nodes", "How many nodes the cluster was founded by, 1 to 9.", 3, 1, NodePorts.MaxNodes);
         Option<string> data = Data();
         Option<int> basePort = Limited("--base-port", "As of 'up'.", NodePorts.DefaultBasePort, 1, NodePorts.MaxBasePort);
         Option<string?> config = Config();
         Option<string> cluster = ClusterName();
+        var join = new Option<string?>("--join") { Description = "Join the running cluster of the node that listens for other nodes there.", HelpName = "HOST:PORT" };
         var logFile = new Option<bool>("--log-file") { Description = "Log to node.log in the node's directory, not to the terminal." };
         var detached = new Option<bool>("--detached") { Description = "Leave the terminal's session.", Hidden = true };
-        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, logFile, detached }
+        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, logFile, detached, NodeAdd() }
             .Runs((line, _) =>
             {
                 var launch = new NodeLaunch(line.GetValue(id), line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                    line.GetValue(cluster)!, FullPath(line.GetValue(config)));
+                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join) };
                 return new NodeCommand(launch, line.GetValue(logFile), line.GetValue(detached)).RunAsync();
             });
     }
+
+    private static Command NodeAdd()
+    {
+        (Option<string> data, Option<int?> basePort) = Where();
+        Option<int> count = Limited("--count", "How many.", 1, 1, NodePorts.MaxNodes);
+        return new Command("add", "Start one more node of the running cluster; it holds nothing until it is given something.") { data, basePort, count }
+            .Runs(async (line, cancellation) =>
+                await ProcessCommands.AddAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(count), cancellation));
+    }
+
+    private static Command Members() => new("members", "Who holds a group's shards: list, add, remove, promote.")
+    {
+        MembersList(),
+        MembersOrder("add", "Give a group's shards more members, or other ones in place of some; returns once they are in force.", mayReplace: true),
+        MembersOrder("remove", "Take nodes out of a group's shards; a shard that would have too few replicas gets another node."),
+        MembersOrder("promote", "Make learners voters."),
+    };
+
+    private static Command MembersList()
+    {
+        (Option<string> data, Option<int?> basePort) = Where();
+        var group = new Argument<string>("GROUP");
+        Option<int?> shard = Shard();
+        Option<bool> json = Json();
+        return new Command("list", "Show leader, voters, learners and witnesses of every shard.") { group, shard, json, data, basePort }
+            .Runs(async (line, cancellation) =>
+            {
+                using var commands = new MembersCommands(await FindAsync(line, data, basePort, cancellation));
+                return await commands.ListAsync(line.GetValue(group)!, line.GetValue(shard), line.GetValue(json), cancellation);
+            });
+    }
+
+    private static Command MembersOrder(string name, string description, bool mayReplace = false)
+    {
+        (Option<string> data, Option<int?> basePort) = Where();
+        var group = new Argument<string>("GROUP");
+        var nodes = new Argument<int[]>("NODE") { Description = "Node numbers.", Arity = mayReplace ? ArgumentArity.ZeroOrMore : ArgumentArity.OneOrMore };
+        Option<int?> shard = Shard();
+        Option<bool> json = Json();
+        Option<int> timeout = Limited("--timeout", "Seconds to wait; the order stands after them too.", 300, 1, 86_400);
+        var command = new Command(name, description) { group, nodes, shard, json, timeout, data, basePort };
+        var learner = new Option<bool>("--learner") { Description = "They hold the state and are not counted." };
+        var witness = new Option<bool>("--witness") { Description = "They are counted and hold no state." };
+        var replace = new Option<string[]>("--replace") { Description = "NEW takes the place of OLD.", HelpName = "OLD=NEW", Arity = ArgumentArity.OneOrMore };
+        var fewer = new Option<bool>("--allow-fewer") { Description = "Fewer replicas than the group declares will do." };
+        if (mayReplace)
+        {
+            foreach (Option option in (Option[])[learner, witness, replace])
+                command.Add(option);
+            command.Validators.Add(result =>
+            {
+                if (result.GetValue(learner) && result.GetValue(witness))
+                    result.AddError("--learner and --witness exclude each other");
+                if (result.GetValue(nodes) is not { Length: > 0 } && result.GetValue(replace) is not { Length: > 0 })
+                    result.AddError("name nodes to add, or --replace OLD=NEW");
+                if (result.GetValue(replace)?.FirstOrDefault(text => Pair(text) is null) is { } wrong)
+                    result.AddError($"--replace is '{wrong}'; it must be OLD=NEW, two node numbers");
+            });
+        }
+        else if (name == "remove")
+        {
+            command.Add(fewer);
+        }
+
+        return command.Runs(async (line, cancellation) =>
+        {
+            using var commands = new MembersCommands(await FindAsync(line, data, basePort, cancellation));
+            (int, int?)[] all = [.. (line.GetValue(nodes) ?? []).Select(node => (node, (int?)null)), .. (mayReplace ? line.GetValue(replace) ?? [] : []).Select(text => Pair(text)!.Value)];
+            string role = mayReplace && line.GetValue(learner) ? "learner" : mayReplace && line.GetValue(witness) ? "witness" : "voter";
+            return await commands.OrderAsync(
+                new MembersOrder(name, line.GetValue(group)!, all, role, line.GetValue(shard), name == "remove" && line.GetValue(fewer),
+                    TimeSpan.FromSeconds(line.GetValue(timeout)), line.GetValue(json)), cancellation);
+        });
+    }
+
+    private static Command Transfer()
+    {
+        (Option<string> data, Option<int?> basePort) = Where();
+        var group = new Argument<string>("GROUP");
+        var shard = new Argument<string>("SHARD") { Description = "A shard's number, or 'all'." };
+        var node = new Argument<int?>("NODE") { Description = "Who is to lead; without it, whoever is best.", Arity = ArgumentArity.ZeroOrOne };
+        shard.Validators.Add(result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (text != "all" && !(int.TryParse(text, out int number) && number >= 0))
+                result.AddError($"SHARD is '{text}'; it must be a number from 0, or 'all'");
+        });
+        return new Command("transfer", "Have another voter lead a shard, now and whenever it can.") { group, shard, node, data, basePort }
+            .Runs(async (line, cancellation) =>
+            {
+                using var commands = new MembersCommands(await FindAsync(line, data, basePort, cancellation));
+                return await commands.TransferAsync(
+                    line.GetValue(group)!, line.GetValue(shard) == "all" ? null : int.Parse(line.GetValue(shard)!, System.Globalization.CultureInfo.InvariantCulture),
+                    line.GetValue(node), cancellation);
+            });
+    }
+
+    private static Command Nodes()
+    {
+        (Option<string> data, Option<int?> basePort) = Where();
+        Option<bool> json = Json();
+        return new Command("nodes", "Show the nodes of the cluster: where they are, how they are, what they hold and lead.") { json, data, basePort }
+            .Runs(async (line, cancellation) =>
+            {
+                using var commands = new MembersCommands(await FindAsync(line, data, basePort, cancellation));
+                return await commands.NodesAsync(line.GetValue(json), cancellation);
+            });
+    }
+
+    private static Option<int?> Shard() => new("--shard") { Description = "Only this shard; without it, all of the group.", HelpName = "K" };
+
+    private static (int Old, int? New)? Pair(string text) =>
+        text.Split('=') is [var old, var by] && int.TryParse(old, out int one) && int.TryParse(by, out int other) ? (one, other) : null;
 
     private static Command Down()
     {

@@ -10,7 +10,7 @@ namespace ActorRepl.Hosting.Cli;
 internal static class StatusCommand
 {
     private static readonly string[] Headings =
-        ["node", "state", "redis", "http", "group", "shard", "role", "term", "commit", "applied", "lag", "health"];
+        ["node", "state", "redis", "http", "group", "shard", "role", "term", "commit", "applied", "lag", "health", "members"];
 
     /// <summary>Succeeds if every node is ready.</summary>
     public static async Task<int> RunAsync(LocalCluster cluster, bool json, CancellationToken cancellation)
@@ -59,7 +59,7 @@ internal static class StatusCommand
     private static string[] Row(GroupStatus group, ShardReplicaStatus replica) =>
     [
         group.Name, $"{replica.Shard}", replica.Role, $"{replica.Term}", Number(replica.Commit), Number(replica.Applied), Number(replica.Lag),
-        replica.Health,
+        replica.Health, replica.Members?.ToString() ?? "-",
     ];
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);

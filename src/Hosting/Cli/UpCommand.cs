@@ -52,8 +52,8 @@ internal sealed class UpCommand(UpOptions options)
         {
             var old = new LocalCluster(options.Data, before);
             if (old.AnyRunning)
-                throw new UserErrorException($"the cluster in {options.Data} is already running, on base port {before.BasePort}; 'actorrepl down' stops it");
-            if (before.Nodes.Count != options.Nodes)
+                throw new UserErrorException($"the cluster in {options.Data} is already running, on base port {before.BasePort}; 'actorrepl down' stops it, 'actorrepl node add' adds a node");
+            if (before.Nodes.Count > options.Nodes)
                 throw new UserErrorException($"the data in {options.Data} is of {before.Nodes.Count} nodes, not {options.Nodes}; use --nodes {before.Nodes.Count} or another --data");
             if (before.Cluster != options.Cluster)
                 throw new UserErrorException($"the data in {options.Data} is of cluster '{before.Cluster}', not '{options.Cluster}'");
@@ -61,11 +61,13 @@ internal sealed class UpCommand(UpOptions options)
 
         for (int id = 1; id <= options.Nodes; id++)
             new NodePorts(options.BasePort, id).CheckFree();
-        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config));
+        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, before?.Founders ?? before?.Nodes.Count ?? options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config));
         try
         {
             Directory.CreateDirectory(options.Data);
-            var file = new ClusterFile(options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config);
+            int founders = before?.Founders ?? before?.Nodes.Count ?? options.Nodes;
+            var file = new ClusterFile(
+                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders);
             file.Write(options.Data);
             return new LocalCluster(options.Data, file);
         }

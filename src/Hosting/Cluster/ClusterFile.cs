@@ -12,7 +12,8 @@ public sealed record ClusterNode(int Id, int Pid);
 /// <c>cluster.json</c> in the data directory: which nodes the cluster has, on which ports, and as which processes they were
 /// last started. Written by <c>up</c> and <c>restart</c>, read by every other command.
 /// </summary>
-public sealed record ClusterFile(string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null)
+/// <param name="Founders">How many nodes, from 1, the cluster was founded by; null: all of them.</param>
+public sealed record ClusterFile(string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null)
 {
     public const string Name = "cluster.json";
 

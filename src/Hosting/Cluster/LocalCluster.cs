@@ -35,10 +35,28 @@ public sealed class LocalCluster(string data, ClusterFile file)
     public ClusterNode Node(int id) => File.Nodes.FirstOrDefault(node => node.Id == id)
         ?? throw new UserErrorException($"there is no node {id}; the nodes are {string.Join(", ", File.Nodes.Select(node => node.Id))}");
 
-    public NodeLaunch Launch(int id) => new(id, File.Nodes.Count, Data, File.BasePort, File.Cluster, File.Config);
+    public NodeLaunch Launch(int id) =>
+        new(id, File.Founders ?? File.Nodes.Count, Data, File.BasePort, File.Cluster, File.Config) { Join = Joins(id) };
+
+    /// <summary>Where a node that did not found the cluster asks for it: at one that runs, if there is any.</summary>
+    private string? Joins(int id)
+    {
+        if (File.Founders is not { } founders || id <= founders)
+            return null;
+        ClusterNode any = File.Nodes.Where(node => node.Id != id).OrderByDescending(IsRunning).ThenBy(node => node.Id).First();
+        return $"127.0.0.1:{new NodePorts(File.BasePort, any.Id).Peers}";
+    }
 
     /// <summary>Reads the file again: another command may have started a node meanwhile.</summary>
     public void Refresh() => File = ClusterFile.Read(Data) ?? File;
+
+    /// <summary>The cluster is to have one more node.</summary>
+    public void Added(int id)
+    {
+        Refresh();
+        File = (File with { Founders = File.Founders ?? File.Nodes.Count }).With(new ClusterNode(id, 0));
+        File.Write(Data);
+    }
 
     public void Started(int id, int pid)
     {

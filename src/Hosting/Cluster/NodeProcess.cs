@@ -5,8 +5,12 @@ using System.Text;
 namespace ActorRepl.Hosting.Cluster;
 
 /// <summary>What a node process is started with.</summary>
+/// <param name="Nodes">The nodes the cluster was founded by.</param>
 public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, string Cluster, string? Config = null)
 {
+    /// <summary>Where another node of a running cluster listens for nodes, <c>host:port</c>; null: this one is a founder.</summary>
+    public string? Join { get; init; }
+
     /// <summary>The node's own directory.</summary>
     public string Directory => Path.Combine(Data, $"node-{Id}");
 
@@ -17,7 +21,7 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
     internal IEnumerable<string> Arguments =>
     [
         "node", "--id", $"{Id}", "--nodes", $"{Nodes}", "--data", Data, "--base-port", $"{BasePort}", "--cluster", Cluster,
-        "--log-file", "--detached", .. Config is null ? [] : (string[])["--config", Config],
+        "--log-file", "--detached", .. Config is null ? [] : (string[])["--config", Config], .. Join is null ? [] : (string[])["--join", Join],
     ];
 }
 

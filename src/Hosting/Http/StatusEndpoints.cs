@@ -23,7 +23,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             "/status" => StatusAsync(context),
             "/health/live" => WriteAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
             "/health/ready" => ReadyAsync(context),
-            _ => WriteAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live and /health/ready"])),
+            _ => WriteAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes and /transfer"])),
         };
     }
 
@@ -67,7 +67,10 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             ? new ShardReplicaStatus(report.Shard, "down", 0, 0, 0, 0, 0, 0, 0, false, health, report.Detail, 0, report.Starts, null)
             : new ShardReplicaStatus(report.Shard, status.Role.ToLowerInvariant(), status.Term, status.Leader.Value, status.LastIndex, status.CommitIndex,
                 status.AppliedIndex, status.CheckpointIndex, status.Lag, status.Voter, health, report.Detail, report.StateBytes, report.Starts,
-                status.Followers.Count == 0 ? null : status.Followers.ToDictionary(follower => $"{follower.Key.Value}", follower => follower.Value));
+                status.Followers.Count == 0 ? null : status.Followers.ToDictionary(follower => $"{follower.Key.Value}", follower => follower.Value))
+            {
+                Members = MemberSet.Of(status.Members),
+            };
     }
 
     private static Task WriteAsync(HttpContext context, int code, HealthStatus health) => WriteAsync(context, code, health, StatusJson.Default.HealthStatus);

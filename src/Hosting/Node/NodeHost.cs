@@ -45,7 +45,8 @@ internal static class NodeHost
 
         WebApplication app = builder.Build();
         var endpoints = new StatusEndpoints(app.Services.GetRequiredService<NodeService>(), launch);
-        app.Run(endpoints.HandleAsync);
+        var admin = new AdminEndpoints(app.Services.GetRequiredService<NodeService>());
+        app.Run(context => AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context) : endpoints.HandleAsync(context));
         return app;
     }
 

@@ -23,6 +23,9 @@ internal sealed record NodePlan
     /// <summary>The node's own directory, absolute.</summary>
     public required string Directory { get; init; }
 
+    /// <summary>Where the cluster is asked for by a node that joins it; null: it is a founder.</summary>
+    public Address? Join { get; init; }
+
     public required TimeSpan HandOverTimeout { get; init; }
 
     /// <exception cref="UserErrorException">An option or a setting is wrong.</exception>
@@ -33,12 +36,16 @@ internal sealed record NodePlan
         int nodes = options.Nodes ?? options.Groups.Select(group => group.Replicas).DefaultIfEmpty(1).Max();
         if (options.Groups.Count == 0)
             throw new UserErrorException("no group is declared; declare one with AddGroup");
-        if (options.Node < 1 || options.Node > nodes)
-            throw new UserErrorException($"the node's number is {options.Node}; it must be 1 to {nodes}, the number of nodes");
+        if (options.Node < 1 || (options.Node > nodes && options.Join is null))
+            throw new UserErrorException($"the node's number is {options.Node}; it must be 1 to {nodes}, the number of nodes, unless it joins a running cluster");
         if (options.Cluster.Length is 0 or > 64 || !options.Cluster.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') || !char.IsAsciiLetterOrDigit(options.Cluster[0]))
             throw new UserErrorException($"the cluster's name is '{options.Cluster}'; it must be 1 to 64 letters, digits, '-' or '_', a letter or digit first");
 
-        NodeInfo[] infos = [.. Enumerable.Range(1, nodes).Select(id => Describe(options, id, nodes, settings))];
+        // One that joins is told of the others.
+        NodeInfo[] infos = options.Join is null ? [.. Enumerable.Range(1, nodes).Select(id => Describe(options, id, settings))] : [Describe(options, options.Node, settings)];
+        Address[] seeds = options.Join is { } join
+            ? [.. Enumerable.Range(1, nodes).Where(id => id != options.Node).Select(id => AddressOf(options, id)).Prepend(Parse(join, options.Cluster, "the node to join")).Distinct()]
+            : [.. infos.Select(node => node.Address)];
         string directory = Path.Combine(Path.GetFullPath(options.Data), $"node-{options.Node}");
         try
         {
@@ -47,6 +54,7 @@ internal sealed record NodePlan
                 Cluster = options.Cluster,
                 Self = new ReplicaId(options.Node),
                 Nodes = infos,
+                Founders = [.. Enumerable.Range(1, nodes).Select(id => new ReplicaId(id))],
                 Groups = [.. options.Groups.Select(group => Define(group, settings))],
                 Control = ControlSettingsReader.Read(settings, new RaftFactory(RaftSettings.Read(settings))),
                 JournalPlugin = Journal(user, settings, directory),
@@ -56,9 +64,10 @@ internal sealed record NodePlan
             return new NodePlan
             {
                 Replication = replication,
-                Config = user.WithFallback(Addressing(infos, options.Node)).WithFallback(PersistenceConfig.For(directory, replication.Dispatcher))
+                Config = user.WithFallback(Addressing(infos.Single(node => node.Id.Value == options.Node).Address, seeds)).WithFallback(PersistenceConfig.For(directory, replication.Dispatcher))
                     .WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
                 Directory = directory,
+                Join = options.Join is null ? null : seeds[0],
                 HandOverTimeout = settings.Time("actorrepl.hand-over-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(1)),
             };
         }
@@ -104,9 +113,9 @@ internal sealed record NodePlan
     }
 
     // What others are labelled they say themselves.
-    private static NodeInfo Describe(ActorReplOptions options, int id, int nodes, Config settings)
+    private static NodeInfo Describe(ActorReplOptions options, int id, Config settings)
     {
-        var node = new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id, nodes));
+        var node = new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id));
         return id != options.Node ? node : node with
         {
             Region = options.Region.Length > 0 ? options.Region : settings.GetString("actorrepl.node.region") ?? "",
@@ -114,25 +123,27 @@ internal sealed record NodePlan
         };
     }
 
-    private static Address AddressOf(ActorReplOptions options, int id, int nodes)
+    private static Address AddressOf(ActorReplOptions options, int id)
     {
         if (options.Addresses.Count == 0)
             return new Address("akka.tcp", options.Cluster, IPAddress.Loopback.ToString(), new NodePorts(options.BasePort, id).Peers);
-        if (options.Addresses.Count != nodes)
-            throw new UserErrorException($"there are {options.Addresses.Count} addresses for {nodes} nodes");
-        string address = options.Addresses[id - 1];
-        int colon = address.LastIndexOf(':');
-        if (colon < 1 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
-            throw new UserErrorException($"the address of node {id} is '{address}'; it must be host:port");
-        return new Address("akka.tcp", options.Cluster, address[..colon], port);
+        if (options.Addresses.Count < id)
+            throw new UserErrorException($"there are {options.Addresses.Count} addresses; node {id} needs one");
+        return Parse(options.Addresses[id - 1], options.Cluster, $"node {id}");
     }
 
-    private static Config Addressing(NodeInfo[] nodes, int self)
+    private static Address Parse(string address, string cluster, string whose)
     {
-        Address own = nodes[self - 1].Address;
+        int colon = address.LastIndexOf(':');
+        if (colon < 1 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+            throw new UserErrorException($"the address of {whose} is '{address}'; it must be host:port");
+        return new Address("akka.tcp", cluster, address[..colon], port);
+    }
 
-        // The first of the seed nodes is the only one to found a cluster, so all nodes list the same one first.
-        string seeds = string.Join(", ", nodes.Select(node => $"\"{node.Address}\""));
+    private static Config Addressing(Address own, Address[] seedNodes)
+    {
+        // The first of the seed nodes is the only one to found a cluster: all founders list the same one first, and one that joins another.
+        string seeds = string.Join(", ", seedNodes.Select(address => $"\"{address}\""));
         return ConfigurationFactory.ParseString($$"""
             akka.remote.dot-netty.tcp { hostname = "{{own.Host}}", port = {{own.Port}} }
             akka.cluster.seed-nodes = [{{seeds}}]

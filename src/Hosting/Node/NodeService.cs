@@ -1,5 +1,6 @@
 using ActorRepl.Actors;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Persistence;
 using ActorRepl.Protocols.Control;
@@ -44,12 +45,22 @@ internal sealed class NodeService(
             throw new UserErrorException(refused.Message.ReplaceLineEndings(" "));
         }
 
-        GroupStamp.Check(plan.Directory, plan.Replication);
+        var state = new NodeStateFile(_directory);
+        bool joins = plan.Join is not null && state.Load() is null;
+        if (!joins)
+            GroupStamp.Check(plan.Directory, plan.Replication);
         _log.LogInformation("Node {Node} of {Nodes} in cluster {Cluster}, on {Engine}, data in {Directory}",
-            options.Node, plan.Replication.Nodes.Count, options.Cluster, Engine.Description, plan.Directory);
+            options.Node, plan.Replication.FoundingNodes.Count, options.Cluster, Engine.Description, plan.Directory);
         _system = ActorSystem.Create(plan.Replication.Cluster, ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(plan.Config), new LoggerFactorySetup(loggers)));
         _system.ActorOf(Props.Create(() => new EventLog(loggers)), "actorrepl-events");
-        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = new NodeStateFile(_directory) }).ConfigureAwait(false);
+        if (joins)
+        {
+            NodeState cluster = await Joining.AskAsync(_system, plan, cancellationToken).ConfigureAwait(false);
+            GroupStamp.Check(plan.Directory, plan.Replication);
+            state.Save(cluster.Encode());
+        }
+
+        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = state }).ConfigureAwait(false);
         CoordinatedShutdown shutdown = CoordinatedShutdown.Get(_system);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "hand-over", () => HandOverAsync(plan.HandOverTimeout));
         shutdown.AddTask(CoordinatedShutdown.PhaseServiceStop, "stop-replicas", StopReplicasAsync);

@@ -31,8 +31,8 @@ public sealed record NodeSettings
     public static NodeSettings Load(NodeLaunch launch)
     {
         Config config = launch.Config is { } file ? Hocon.Load(file).WithFallback(Hocon.Reference) : Hocon.Reference;
-        if (launch.Id > launch.Nodes)
-            throw new UserErrorException($"--id is {launch.Id}; it must be 1 to {launch.Nodes}, the number of nodes");
+        if (launch.Id > launch.Nodes && launch.Join is null)
+            throw new UserErrorException($"--id is {launch.Id}; it must be 1 to {launch.Nodes}, the number of nodes, unless the node joins a running cluster (--join)");
         GroupSettings[] groups = [.. config.GetConfig("actorrepl.groups").AsEnumerable().Select(group => Group(config, group.Key, launch.Nodes))];
         string redisGroup = config.GetString("actorrepl.redis.group");
         if (groups.All(group => group.Name != redisGroup))
@@ -64,6 +64,7 @@ public sealed record NodeSettings
         options.Cluster = Launch.Cluster;
         options.Data = Launch.Data;
         options.BasePort = Launch.BasePort;
+        options.Join = Launch.Join;
         options.Config = Launch.Config is { } file ? File.ReadAllText(file) : "";
         foreach (GroupSettings group in Groups)
             options.AddGroup(group.Name, declared => declared.Raft(group.Replicas, group.Shards));

@@ -43,7 +43,11 @@ public sealed record ShardReplicaStatus(
     string? Detail,
     long StateBytes,
     int Starts,
-    IReadOnlyDictionary<string, long>? Followers);
+    IReadOnlyDictionary<string, long>? Followers)
+{
+    /// <summary>Who holds the shard as this replica knows it.</summary>
+    public MemberSet? Members { get; init; }
+}
 
 /// <summary>What <c>/health/ready</c> and errors say.</summary>
 public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
@@ -54,6 +58,9 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(HealthStatus))]
 [JsonSerializable(typeof(ClusterReport))]
 [JsonSerializable(typeof(KeyReport))]
+[JsonSerializable(typeof(MembersReport))]
+[JsonSerializable(typeof(NodesReport))]
+[JsonSerializable(typeof(OrderTaken))]
 internal sealed partial class StatusJson : JsonSerializerContext;
 
 /// <summary>What <c>actorrepl status --json</c> prints.</summary>

@@ -1,0 +1,40 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Hosting.Status;
+
+/// <summary>What <c>/members</c> of a node says.</summary>
+public sealed record MembersReport(string Group, IReadOnlyList<ShardMembersStatus> Shards);
+
+/// <param name="Wanted">By the control group; null: the group is not registered there yet.</param>
+/// <param name="Actual">By the word of the leader; null: there is none.</param>
+/// <param name="Leaving">While one membership takes another's place: who was counted before, and still is.</param>
+/// <param name="Leader">0: nobody says that it leads.</param>
+/// <param name="Settled">What is wanted is in force.</param>
+/// <param name="Missing">Committed entries each member lacks, by number; those of whom nobody knows are left out.</param>
+public sealed record ShardMembersStatus(
+    int Shard, MemberSet? Wanted, MemberSet? Actual, IReadOnlyList<int> Leaving, int Leader, long Term, long Commit, bool Settled,
+    IReadOnlyDictionary<string, long> Missing);
+
+/// <summary>Node numbers by what they do.</summary>
+public sealed record MemberSet(IReadOnlyList<int> Voters, IReadOnlyList<int> Learners, IReadOnlyList<int> Witnesses)
+{
+    public static MemberSet? Of(Membership? members) => members is null ? null : new(Numbers(members.Voters), Numbers(members.Learners), Numbers(members.Witnesses));
+
+    public override string ToString() => string.Join(",", Voters)
+        + (Learners.Count > 0 ? $" learners {string.Join(",", Learners)}" : "") + (Witnesses.Count > 0 ? $" witnesses {string.Join(",", Witnesses)}" : "");
+
+    internal static int[] Numbers(IEnumerable<ReplicaId> ids) => [.. ids.Select(id => id.Value)];
+}
+
+/// <summary>What <c>/nodes</c> of a node says.</summary>
+public sealed record NodesReport(IReadOnlyList<NodeEntry> Nodes);
+
+/// <param name="Status"><c>joining</c>, <c>up</c>, <c>draining</c>, <c>lost</c> or <c>removed</c>.</param>
+/// <param name="Control">What it is to the control group: <c>voter</c>, <c>learner</c> or <c>none</c>.</param>
+/// <param name="Replicas">That are ordered to it, those of the control group apart.</param>
+/// <param name="Leaders">Shards it leads, likewise.</param>
+public sealed record NodeEntry(int Id, string Name, string Address, string Region, string Rack, string Status, string Control, int Replicas, int Leaders);
+
+/// <summary>An order was taken.</summary>
+/// <param name="Shards">That it changes; 0: all was so already.</param>
+public sealed record OrderTaken(int Shards);

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Status;
 
@@ -14,32 +16,74 @@ internal sealed class ProcessCluster : IAsyncDisposable
     private readonly Dictionary<int, Process> _processes = [];
     private readonly NodeStatusClient _status = new(TimeSpan.FromSeconds(2));
     private readonly string _data = Directory.CreateTempSubdirectory("actorrepl-multinode-").FullName;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(15) };
     private readonly string? _config;
+    private readonly int _founders;
+    private List<int> _ids;
 
     private ProcessCluster(int nodes, int basePort, string? settings)
     {
         if (settings is not null)
             File.WriteAllText(_config = Path.Combine(_data, "settings.conf"), settings);
         BasePort = basePort;
-        Ids = [.. Enumerable.Range(1, nodes)];
+        _founders = nodes;
+        _ids = [.. Enumerable.Range(1, nodes)];
     }
 
     public int BasePort { get; }
-    public IReadOnlyList<int> Ids { get; }
+
+    /// <summary>All that were ever started.</summary>
+    public IReadOnlyList<int> Ids => _ids;
 
     public IPEndPoint Redis(int id) => new NodePorts(BasePort, id).RedisAddress;
 
+    /// <param name="nodes">That found it; others may join.</param>
+    /// <param name="settings">HOCON that replaces defaults.</param>
     public static async Task<ProcessCluster> StartAsync(int nodes = 3, string? settings = null)
     {
-        var cluster = new ProcessCluster(nodes, FreeBasePort(nodes), settings);
+        var cluster = new ProcessCluster(nodes, FreeBasePort(NodePorts.MaxNodes), settings);
         foreach (int id in cluster.Ids)
             cluster.Start(id);
         await cluster.WhenReadyAsync();
         return cluster;
     }
 
-    public void Start(int id) =>
-        _processes[id] = NodeProcess.Start(new NodeLaunch(id, Ids.Count, _data, BasePort, "multinode", _config));
+    public void Start(int id) => _processes[id] = NodeProcess.Start(Launch(id));
+
+    /// <summary>Starts a node that the cluster did not have, and waits until it is counted in.</summary>
+    public async Task JoinAsync(int id)
+    {
+        Start(id);
+        await UntilAsync(async () => (await NodesAsync(1)).Any(node => node.Id == id && node.Status == "up"), $"node {id} is counted in");
+        _ids = [.. _ids, id];
+    }
+
+    public async Task<IReadOnlyList<NodeEntry>> NodesAsync(int asked) =>
+        await TryAsync(() => _http.GetFromJsonAsync<NodesReport>(Uri(asked, "/nodes"), JsonSerializerOptions.Web)) is { } report ? report.Nodes : [];
+
+    /// <summary>Gives an order by way of a node; its status code and what it says.</summary>
+    public async Task<(HttpStatusCode Code, string Body)> OrderAsync(int asked, string order)
+    {
+        using HttpResponseMessage response = await _http.PostAsync(Uri(asked, order), null);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>Waits until every shard's members are these, by the word of their leaders.</summary>
+    public Task WhenHeldByAsync(int asked, params int[] nodes) => UntilAsync(
+        async () => await TryAsync(() => _http.GetFromJsonAsync<MembersReport>(Uri(asked, "/members?group=kv"), JsonSerializerOptions.Web)) is { } report
+            && report.Shards.All(shard => shard.Settled && shard.Actual!.Voters.SequenceEqual(nodes)),
+        $"the shards are held by {string.Join(", ", nodes)}");
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    {
+        var patience = Stopwatch.StartNew();
+        while (!await condition())
+        {
+            if (patience.Elapsed > ReadyPatience)
+                throw new TimeoutException($"not within {ReadyPatience.TotalSeconds} s: {what}");
+            await Task.Delay(100);
+        }
+    }
 
     /// <summary>SIGKILL, and waits until the process is gone.</summary>
     public async Task KillAsync(int id)
@@ -92,12 +136,33 @@ internal sealed class ProcessCluster : IAsyncDisposable
         }
 
         _status.Dispose();
+        _http.Dispose();
         Directory.Delete(_data, recursive: true);
+    }
+
+    private NodeLaunch Launch(int id) => new(id, _founders, _data, BasePort, "multinode", _config)
+    {
+        Join = id > _founders ? $"127.0.0.1:{new NodePorts(BasePort, 1).Peers}" : null,
+    };
+
+    private Uri Uri(int asked, string what) => new(new NodePorts(BasePort, asked).HttpAddress, what);
+
+    private static async Task<T?> TryAsync<T>(Func<Task<T?>> ask)
+        where T : class
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception silent) when (silent is HttpRequestException or JsonException or TaskCanceledException)
+        {
+            return null;
+        }
     }
 
     private string Describe(NodeReport report)
     {
-        string log = new NodeLaunch(report.Id, Ids.Count, _data, BasePort, "multinode").LogFile;
+        string log = Launch(report.Id).LogFile;
         string tail = File.Exists(log) ? string.Join(" | ", File.ReadLines(log).TakeLast(5)) : "no log";
         return $"node {report.Id} is {report.State} ({report.Error ?? string.Join(", ", report.Status?.NotReady ?? [])}): {tail}";
     }

@@ -31,6 +31,9 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
     private Task _clients = Task.CompletedTask;
 
     public int Acknowledged => _acknowledged.Count;
+
+    /// <summary>What was answered to writes that were not acknowledged.</summary>
+    public ConcurrentQueue<string> Failures { get; } = new();
     public IReadOnlyList<RecordedOperation> History => _history.Operations;
 
     public void Start()
@@ -95,7 +98,9 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
             string key = KeyOn(shard, $"own-{writer}-{i}");
             string value = $"{key}:{new string((char)('a' + random.Next(26)), random.Next(20, 400))}";
             _attempted[key] = value;
-            (Outcome outcome, RespReply _) = await client.CallAsync("SET", key, value);
+            (Outcome outcome, RespReply reply) = await client.CallAsync("SET", key, value);
+            if (outcome != Outcome.Acknowledged)
+                Failures.Enqueue($"{key}: {outcome}, {(reply.Bytes is null ? "no answer" : reply.Text)}");
             if (outcome == Outcome.Acknowledged)
             {
                 _acknowledged[key] = value;
@@ -135,7 +140,7 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
         }
     }
 
-    private static string KeyOn(int shard, string prefix)
+    public static string KeyOn(int shard, string prefix)
     {
         for (int salt = 0; ; salt++)
         {

@@ -64,7 +64,7 @@ public static class PersistenceConfig
             MaxBytes = Size(section, "max-size", defaults.MaxBytes),
             FirstSegmentBytes = checked((int)Size(section, "first-segment-size", defaults.FirstSegmentBytes)),
             SegmentBytes = checked((int)Size(section, "segment-size", defaults.SegmentBytes)),
-            SpareSegments = section.GetInt("spare-segments", defaults.SpareSegments),
+            SpareBytes = Size(section, "spare-size", defaults.SpareBytes),
             CompactAboveBytes = Size(section, "compact-above", defaults.CompactAboveBytes),
             MaxTransactionBytes = checked((int)Size(section, "max-transaction-size", defaults.MaxTransactionBytes)),
             MaxWaitingWrites = section.GetInt("max-waiting-writes", defaults.MaxWaitingWrites),

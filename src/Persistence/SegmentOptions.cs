@@ -9,14 +9,17 @@ public sealed record SegmentOptions
     /// <summary>Bytes of all segments together; writes beyond are refused as if the disk were full. 0: no limit.</summary>
     public long MaxBytes { get; init; }
 
-    /// <summary>Bytes of the first segment; the next ones are larger as the log grows.</summary>
+    /// <summary>Bytes of the first segment; later ones have about a quarter of the log.</summary>
     public int FirstSegmentBytes { get; init; } = 4 << 20;
 
     /// <summary>Bytes of a segment of a large log.</summary>
     public int SegmentBytes { get; init; } = 64 << 20;
 
-    /// <summary>Files that are kept to be used again, beside the one that is ready.</summary>
-    public int SpareSegments { get; init; } = 2;
+    /// <summary>
+    /// Bytes of the files that are kept to be used again, beside the one that is ready: what a checkpoint frees, the events
+    /// up to the next one take.
+    /// </summary>
+    public long SpareBytes { get; init; } = 256L << 20;
 
     /// <summary>From this size on a log whose live records are less than half of it is compacted.</summary>
     public long CompactAboveBytes { get; init; } = 256L << 20;
@@ -37,7 +40,7 @@ public sealed record SegmentOptions
         Within(MaxBytes, 0, long.MaxValue, "max-size");
         Within(FirstSegmentBytes, 64 << 10, Segments.SegmentFormat.MaxSegment, "first-segment-size");
         Within(SegmentBytes, FirstSegmentBytes, Segments.SegmentFormat.MaxSegment, "segment-size");
-        Within(SpareSegments, 0, 1_000, "spare-segments");
+        Within(SpareBytes, 0, long.MaxValue, "spare-size");
         Within(CompactAboveBytes, 0, long.MaxValue, "compact-above");
         Within(MaxTransactionBytes, 1, Segments.SegmentFormat.MaxSegment / 2, "max-transaction-size");
         Within(MaxWaitingWrites, 1, int.MaxValue, "max-waiting-writes");

@@ -19,7 +19,7 @@ internal sealed class SegmentLog : IDisposable
         FirstSegmentBytes = Size,
         SegmentBytes = Size,
         MaxBytes = maxBytes,
-        SpareSegments = spares,
+        SpareBytes = spares * Size,
         CompactAboveBytes = compactAbove,
     }, Reports.Add);
 

@@ -11,7 +11,7 @@ internal sealed class SegmentFolder(string directory)
 
     private const string Extension = ".segment";
     private const string Unfinished = ".new";
-    private const int Piece = 1 << 20;
+    private const int Piece = 4 << 20;
 
     private int _unfinished;
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Persistence.Segments;
@@ -174,16 +175,21 @@ internal sealed class SegmentPreparer : IDisposable
 
     private (SegmentHeader Header, string? File) Plan()
     {
-        // From small to large, so that a small node has small files: doubling with what the log has.
-        long grown = Math.Clamp((long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, _inLog)), _options.FirstSegmentBytes, _options.SegmentBytes);
-        int size = Math.Max((int)grown, SegmentFormat.RoundUp(_wanted));
-        int found = _free.FindIndex(free => free.Size >= size);
+        int size = Math.Max(Grown(), SegmentFormat.RoundUp(_wanted));
+        // A file that is there spares writing a new one, if it is not much too small.
+        int found = _free.FindIndex(free => free.Size >= Math.Max(Grown() / 4, _wanted));
         if (found < 0)
             return (_like with { Number = _next, Size = size }, null);
         (string path, int actual) = _free[found];
         _free.RemoveAt(found);
         return (_like with { Number = _next, Size = actual }, path);
     }
+
+    private long FreeBytes => _free.Sum(free => (long)free.Size);
+
+    /// <summary>From small to large, so that a small node has small files: about a quarter of what the log has.</summary>
+    private int Grown() => (int)Math.Clamp(
+        (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, _inLog)) / 4, _options.FirstSegmentBytes, _options.SegmentBytes);
 
     private void Make(SegmentHeader header, string? file, SegmentFile? inPlaceOf)
     {
@@ -193,7 +199,7 @@ internal sealed class SegmentPreparer : IDisposable
         {
             if (inPlaceOf is not null)
                 Drop(inPlaceOf);
-            if (file is null && MaxBytes > 0 && Volatile.Read(ref _inLog) + _free.Sum(free => (long)free.Size) + header.Size > MaxBytes)
+            if (file is null && MaxBytes > 0 && Volatile.Read(ref _inLog) + FreeBytes + header.Size > MaxBytes)
                 throw new StorageFullException($"no space: the log has its limit of {MaxBytes} bytes");
             made = _folder.Create(header, file);
             _folder.Identity.Update(content => content! with { Last = Math.Max(content.Last, header.Number) });
@@ -246,7 +252,7 @@ internal sealed class SegmentPreparer : IDisposable
                 continue;
             _leaving.RemoveAt(i);
             segment.Dispose();
-            if (_free.Count < _options.SpareSegments && segment.Size >= Math.Min(_options.SegmentBytes, _inLog))
+            if (FreeBytes + segment.Size <= _options.SpareBytes && segment.Size >= Grown() / 4)
                 _free.Add((segment.Path, segment.Size));
             else
                 SegmentFolder.TryDelete(segment.Path);

@@ -12,4 +12,7 @@ public sealed partial class RaftReplica
 
     /// <summary>How often reads were served on the leader's lease alone.</summary>
     internal long LeasesUsed { get; private set; }
+    internal RaftConfiguration Configuration => _configuration;
+    internal bool HasLostPromises => _nonVoter;
+    internal bool IsRemoved => _isRemoved;
 }

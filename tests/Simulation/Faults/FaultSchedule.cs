@@ -118,18 +118,7 @@ internal sealed class FaultSchedule
 
     private SimulatedReplica Any() => _world.Replicas[(int)Random.Next(_world.Replicas.Count)];
 
-    private SimulatedReplica Leader()
-    {
-        SimulatedReplica? leader = null;
-        long highest = -1;
-        foreach (SimulatedReplica replica in _world.Replicas)
-        {
-            if (replica.IsUp && _world.Protocol.IsLeader(replica.Protocol!, out long term) && term > highest)
-                (leader, highest) = (replica, term);
-        }
-
-        return leader ?? Any();
-    }
+    private SimulatedReplica Leader() => _world.Leader() ?? Any();
 
     private void Crash(SimulatedReplica replica)
     {
@@ -155,14 +144,14 @@ internal sealed class FaultSchedule
     private void Damage()
     {
         SimulatedReplica replica = Any();
-        int damaged = _world.Replicas.Count(other => other.Disk.WasDamaged);
-        if (replica.Disk.WasDamaged || damaged + 1 > (_world.Replicas.Count - 1) / 2)
+        if (!_world.Invariants.MayLose(replica))
             return;
         Crash(replica);
         if (!replica.IsUp && replica.Disk.Damage())
         {
             _world.Trace?.Write(_world.Time, replica.Id.ToString(), "a bit turns over on its disk");
             _world.Coverage.Count(CoverageItem.Damages);
+            _world.Invariants.Lost(replica);
         }
     }
 

@@ -10,6 +10,12 @@ internal sealed record Profile(string Name)
 {
     public int Nodes { get; init; } = 3;
 
+    /// <summary>Replicas beside the first ones, which an operator may bring in; the last of them only as a witness. 0: nobody changes members.</summary>
+    public int Spares { get; init; }
+
+    /// <summary>An operator waits about this long between two things.</summary>
+    public long OperatorGap { get; init; } = 1500 * Instant.Millisecond;
+
     /// <summary>How often it is drawn beside the others.</summary>
     public int Weight { get; init; } = 1;
 
@@ -87,6 +93,8 @@ internal static class Profiles
     [
         Base,
         Base with { Name = "five", Nodes = 5 },
+        Base with { Name = "members", Weight = 4, Spares = 4, OperatorGap = 150 * Instant.Millisecond, CheckpointEntries = 25, KeepEntries = 5, Damage = 3, FaultGap = 400 * Instant.Millisecond },
+        Base with { Name = "members-calm", Weight = 2, Spares = 4, OperatorGap = 30 * Instant.Millisecond, CheckpointEntries = 15, KeepEntries = 0, FaultGap = 1500 * Instant.Millisecond },
         Base with { Name = "crashes", Crash = 10, CrashLeader = 10, CrashAll = 3, Partition = 0, IsolateLeader = 0, OneWay = 0, SlowSync = 100, FaultGap = 200 * Instant.Millisecond },
         Base with { Name = "network", Nodes = 5, Drop = 50, Duplicate = 30, Late = 100, Partition = 8, IsolateLeader = 6, OneWay = 6, Crash = 1, CrashLeader = 1, MaxBatchBytes = 128 },
         Base with { Name = "disks", SlowSync = 150, DiskFull = 5, WriteFailure = 8, CheckpointFailure = 5, Damage = 3, CheckpointEntries = 20, KeepEntries = 2 },

@@ -21,6 +21,15 @@ internal interface IInvariants
 
     /// <summary>A replica has taken one input, with all that followed from it.</summary>
     void Stepped(SimulatedReplica replica);
+
+    /// <summary>Whether this replica's disk may lose something without the group losing its majority.</summary>
+    bool MayLose(SimulatedReplica replica);
+
+    /// <summary>This replica's disk has lost something that had been durable.</summary>
+    void Lost(SimulatedReplica replica);
+
+    /// <summary>How often a membership has come into force and been committed.</summary>
+    int TimesCommitted(Membership members);
 }
 
 /// <summary>A protocol as the simulator runs it.</summary>

@@ -48,9 +48,9 @@ internal sealed class SimulatedRaft : ISimulatedProtocol
 /// The properties of figure 3 of the Raft paper, and two that the paper takes for granted: a commit index does not go
 /// back, and what is committed is on the disks of a majority.
 /// </summary>
-internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
+internal sealed partial class RaftInvariants(SimulatedWorld world) : IInvariants
 {
-    private readonly View[] _views = [.. Enumerable.Range(0, world.Profile.Nodes + 1).Select(_ => new View())];
+    private readonly View[] _views = [.. Enumerable.Range(0, world.ReplicaIds.Count + 1).Select(_ => new View())];
     private readonly Dictionary<long, (ReplicaId Id, int Incarnation)> _leaders = [];
 
     // Per entry that was ever in a log: what it is, and the term of the one before it.
@@ -60,15 +60,23 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
     private readonly List<(long Term, long CommittedIn)> _committed = [(0, 0)];
     private ReplicaId _lastLeader;
 
+    // Committed configurations in order, and how often each membership was one.
+    private readonly List<(long Index, RaftConfiguration Configuration)> _configurations = [(0, new RaftConfiguration(world.FirstIds))];
+    private readonly Dictionary<Membership, int> _timesCommitted = [];
+
     public void Starting(SimulatedReplica replica, RecoveredState recovered)
     {
         View view = ViewOf(replica);
-        view.Reset(recovered.Checkpoint?.Index ?? 0, recovered.Checkpoint?.Term ?? 0, []);
+        if (recovered.Checkpoint is { } checkpoint)
+            CheckConfigurationOf(replica, checkpoint);
+        RaftConfiguration first = recovered.Configuration.IsEmpty ? _configurations[0].Configuration : RaftConfiguration.Decode(recovered.Configuration);
+        view.Reset(recovered.Checkpoint?.Index ?? 0, recovered.Checkpoint?.Term ?? 0, first, []);
         foreach (EntryBatch batch in recovered.Log)
         {
             MatchLogs(replica, view.Log, batch);
             view.Log.Append(batch);
             view.Durable.Append(batch);
+            view.Configurations.Append(batch);
         }
     }
 
@@ -83,12 +91,17 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
             if (record.TruncateFrom <= view.Commit)
                 throw new RuleBrokenException("commit never back", $"{replica.Id} truncates from {record.TruncateFrom}; {view.Commit} is committed");
             view.Log.Truncate(record.TruncateFrom);
+            world.Coverage.Count(CoverageItem.ConfigurationsTruncated, view.Configurations.CurrentIndex >= record.TruncateFrom ? 1 : 0);
+            view.Configurations.Truncate(record.TruncateFrom);
         }
 
         foreach (EntryBatch batch in record.Entries)
         {
             MatchLogs(replica, view.Log, batch);
+            if (batch.Kind == EntryKind.Configuration && ((RaftReplica)replica.Protocol!).IsLeader)
+                CheckChange(replica, view, batch);
             view.Log.Append(batch);
+            view.Configurations.Append(batch);
         }
 
         view.Writing.Enqueue(entry);
@@ -109,7 +122,8 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
             throw new RuleBrokenException("commit never back", $"{replica.Id} installs {manifest.Index}; {view.Commit} is committed");
         if (TermCommittedAt(manifest.Index) is var term && term != 0 && term != manifest.Term)
             throw new RuleBrokenException("state machine safety", $"{replica.Id} installs {manifest.Index} of term {manifest.Term}; term {term} is committed there");
-        view.Reset(manifest.Index, manifest.Term, manifest.Tail);
+        CheckConfigurationOf(replica, manifest);
+        view.Reset(manifest.Index, manifest.Term, RaftConfiguration.Decode(manifest.Configuration), manifest.Tail);
         view.Commit = commit;
     }
 
@@ -125,10 +139,12 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         view.Leads = raft.IsLeader;
         world.Coverage.Count(CoverageItem.LeasesUsed, raft.LeasesUsed - view.LeasesUsed);
         view.LeasesUsed = raft.LeasesUsed;
+        CheckInForce(replica, view, raft);
         if (isElected)
             Elected(replica, view);
         if (raft.CommitIndex != view.Commit)
             Committed(replica, view, raft.CommitIndex);
+        CountPart(view, raft);
         if (raft.IsQuiet != view.IsQuiet)
             Quieted(replica, view, raft);
     }
@@ -147,6 +163,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         world.Coverage.Count(CoverageItem.LeaderChanges, _lastLeader != replica.Id ? 1 : 0);
         _lastLeader = replica.Id;
         world.OnElected(replica);
+        CheckMayLead(replica, view);
         if (!_leaders.TryAdd(view.Term, (replica.Id, replica.Incarnation)))
             throw new RuleBrokenException("one leader a term", $"{replica.Id} leads term {view.Term}, which {_leaders[view.Term].Id} has led");
         CheckLeases(replica, view.Term);
@@ -189,6 +206,8 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
             }
         }
 
+        foreach ((long index, RaftConfiguration configuration) in view.Configurations.Between(view.Commit + 1, commit))
+            Committed(index, configuration);
         view.Commit = commit;
         if (view.Leads)
             CheckMajority(replica, view, commit);
@@ -196,19 +215,29 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
 
     private void CheckMajority(SimulatedReplica leader, View view, long index)
     {
-        int needed = world.Replicas.Count / 2 + 1;
-        int found = 0;
+        RaftConfiguration configuration = view.Configurations.Current;
         long term = view.Log.TermAt(index);
-        foreach (SimulatedReplica replica in world.Replicas)
-        {
-            LogShadow durable = ViewOf(replica).Durable;
-            // What damage took away had been there; the replica has no vote since.
-            if (replica.Disk.WasDamaged || durable.BaseIndex > index || (durable.Holds(index) && durable.TermAt(index) == term))
-                found++;
-        }
+        CheckMajority(leader, configuration.Counted, index, term);
+        if (configuration.IsJoint)
+            CheckMajority(leader, configuration.OldCounted, index, term);
+        if (!Array.Exists([.. configuration.Voters, .. configuration.OldVoters], id => Holds(id, index, term)))
+            throw new RuleBrokenException("committed is durable with state", $"{leader.Id} commits entry {index} of term {term}, which only witnesses hold");
+        world.Coverage.Count(CoverageItem.WitnessesCounted, configuration.Witnesses.Length > 0 ? 1 : 0);
+    }
 
-        if (found < needed)
-            throw new RuleBrokenException("committed is durable on a majority", $"{leader.Id} commits entry {index} of term {term}, which {found} of {world.Replicas.Count} disks hold");
+    private void CheckMajority(SimulatedReplica leader, ReplicaId[] counted, long index, long term)
+    {
+        int found = counted.Count(id => Holds(id, index, term));
+        if (found <= counted.Length / 2)
+            throw new RuleBrokenException("committed is durable on a majority", $"{leader.Id} commits entry {index} of term {term}, which {found} of {counted.Length} disks hold");
+    }
+
+    // What damage took away had been there; the replica has no vote since.
+    private bool Holds(ReplicaId id, long index, long term)
+    {
+        View view = _views[id.Value];
+        LogShadow durable = view.Durable;
+        return view.IsLost || durable.BaseIndex > index || (durable.Holds(index) && durable.TermAt(index) == term);
     }
 
     // If index and term of two entries agree, so do the entries and all before them: each names its predecessor.
@@ -218,6 +247,12 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         if (index - 1 > log.LastIndex || index <= log.BaseIndex)
             throw new RuleBrokenException("log matching", $"{replica.Id} writes entry {index} after {log.LastIndex}");
         long previous = log.TermAt(index - 1);
+        if (batch.Kind == EntryKind.Placeholder)
+        {
+            MatchPlaceholders(replica, batch, previous);
+            return;
+        }
+
         foreach (ReadOnlyMemory<byte> payload in batch)
         {
             (uint Content, long PreviousTerm) entry = (Crc32C.Compute(payload.Span, (uint)batch.Wall ^ (uint)batch.Kind), previous);
@@ -236,6 +271,7 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
     {
         public LogShadow Log { get; } = new();
         public LogShadow Durable { get; } = new();
+        public ConfigurationShadow Configurations { get; } = new();
         public Queue<WalEntry> Writing { get; } = new();
         public long Commit { get; set; }
         public long Term { get; set; }
@@ -243,8 +279,20 @@ internal sealed class RaftInvariants(SimulatedWorld world) : IInvariants
         public bool IsQuiet { get; set; }
         public long LeasesUsed { get; set; }
 
-        public void Reset(long baseIndex, long baseTerm, IReadOnlyList<EntryBatch> log)
+        /// <summary>The configuration the replica goes by, as it was last looked at.</summary>
+        public RaftConfiguration? Seen { get; set; }
+
+        /// <summary>Its disk lost something, and no pardon has come since.</summary>
+        public bool IsLost { get; set; }
+        public bool HasLostPromises { get; set; }
+        public bool IsRemoved { get; set; }
+        public bool Led { get; set; }
+
+        public void Reset(long baseIndex, long baseTerm, RaftConfiguration configuration, IReadOnlyList<EntryBatch> log)
         {
+            Configurations.Reset(baseIndex, configuration, log);
+            Seen = null;
+            IsRemoved = false;
             Log.Reset(baseIndex, baseTerm, log);
             Durable.Reset(baseIndex, baseTerm, log);
             Writing.Clear();

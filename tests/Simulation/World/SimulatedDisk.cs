@@ -31,9 +31,6 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
     /// <summary>Records landed late that the running incarnation has not read: the journal refuses what it writes next.</summary>
     public bool HasUnreadRecords { get; private set; }
 
-    /// <summary>A durable bit of this disk has turned over since it was new.</summary>
-    public bool WasDamaged { get; private set; }
-
     private long LastLsn => Math.Max(_records.Count > 0 ? _records[^1].Lsn : 0, _checkpoint?.Lsn ?? 0);
 
     public void Write(WalEntry entry) => _waiting.Add(new StoredRecord(entry.Lsn, RecordCodec.Encode(entry)));
@@ -110,7 +107,7 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
             return false;
         long bit = random.Next(target.Length * 8L);
         target[bit / 8] ^= (byte)(1 << (int)(bit % 8));
-        return WasDamaged = true;
+        return true;
     }
 
     /// <summary>Reads everything back, as a journal would.</summary>

@@ -61,7 +61,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Coverage.Count(CoverageItem.RecoveriesFromCheckpoint, recovered.Checkpoint is not null ? 1 : 0);
         _world.Trace?.Write(_world.Time, Id.ToString(), Trace.Describe(new Input.Start(recovered)));
 
-        Protocol = _world.Factory.Create(Id, _world.ReplicaIds, _world.Random.NextUInt64());
+        Protocol = _world.Factory.Create(Id, _world.FirstIds, _world.Random.NextUInt64());
         _machine = new SessionMachine(new KeyValueMachine(hashSeed: 1), _world.Sessions);
         _repeatsCounted = 0;
         _driver = new ReplicaDriver(Protocol, _world.Agreement.Observe(this, _machine), this, _world.DriverOptions);
@@ -361,6 +361,9 @@ internal sealed class SimulatedReplica : IReplicaHost
         view.Dispose();
         _world.Trace?.Write(_world.Time, Id.ToString(), $"checkpoint at {manifest.Index} is saved");
         _world.Coverage.Count(CoverageItem.Checkpoints);
+        // A witness takes over a manifest without segments: no machine says so.
+        if (saved.Segments.Count == 0)
+            _world.Invariants.Installed(this, saved);
         _driver!.CheckpointSaved(saved);
     }
 

@@ -20,6 +20,7 @@ internal sealed class SimulatedWorld
     private readonly EventQueue _queue = new();
     private readonly SimulatedReplica[] _replicas;
     private readonly SimulatedClient[] _clients;
+    private readonly SimulatedOperator _operator;
     private readonly FaultSchedule _faults;
     private readonly Dictionary<string, string> _lastSeen = [];
     private readonly List<long> _eventTimes = [0];
@@ -33,6 +34,8 @@ internal sealed class SimulatedWorld
         if (profile.QuietAfter == 0 && Random.Chance(1, 4))
             profile = profile with { QuietAfter = 100 * Instant.Millisecond };
         Profile = profile;
+        if (profile.Spares == 0 && Random.Chance(1, 5))
+            profile = profile with { Spares = 3 };
         GoesQuiet = profile.QuietAfter > 0;
         long beat = (20 + Random.Next(80)) * Instant.Millisecond;
         MultiplexerOptions = new MultiplexerOptions { BeatMicros = beat, SilenceMicros = 3 * beat + Random.Next(500 * Instant.Millisecond) };
@@ -49,12 +52,14 @@ internal sealed class SimulatedWorld
             TransferWindow = (int)(1 + Random.Next(3)),
             TransferPatienceMicros = 200 * Instant.Millisecond,
         };
-        ReplicaIds = [.. Enumerable.Range(1, profile.Nodes).Select(number => new ReplicaId(number))];
+        FirstIds = [.. Enumerable.Range(1, profile.Nodes).Select(number => new ReplicaId(number))];
+        ReplicaIds = [.. Enumerable.Range(1, profile.Nodes + profile.Spares).Select(number => new ReplicaId(number))];
         Keys = [.. Enumerable.Range(0, profile.Keys).Select(number => $"key{number}")];
-        Network = new SimulatedNetwork(this, profile.Nodes);
+        Network = new SimulatedNetwork(this, ReplicaIds.Count);
         Invariants = protocol.CreateInvariants(this);
-        _replicas = [.. Enumerable.Range(1, profile.Nodes).Select(number => new SimulatedReplica(this, number))];
+        _replicas = [.. ReplicaIds.Select(id => new SimulatedReplica(this, id.Value))];
         _clients = [.. Enumerable.Range(0, profile.Clients).Select(number => new SimulatedClient(this, number, hasSession: number % 3 != 0))];
+        _operator = new SimulatedOperator(this);
         _faults = new FaultSchedule(this);
     }
 
@@ -73,6 +78,8 @@ internal sealed class SimulatedWorld
     public bool GoesQuiet { get; }
     public MultiplexerOptions MultiplexerOptions { get; }
     public DriverOptions DriverOptions { get; }
+    /// <summary>Those who hold the shard at first.</summary>
+    public IReadOnlyList<ReplicaId> FirstIds { get; }
     public IReadOnlyList<ReplicaId> ReplicaIds { get; }
     public IReadOnlyList<SimulatedReplica> Replicas => _replicas;
     public string[] Keys { get; }
@@ -103,6 +110,8 @@ internal sealed class SimulatedWorld
             replica.StartLater(Random.Next(20 * Instant.Millisecond));
         for (int client = 0; client < _clients.Length; client++)
             Wake(client, 0, Random.Next(500 * Instant.Millisecond));
+        if (Profile.Spares > 0)
+            _operator.Begin();
         _faults.ScheduleNext();
         while (Steps < steps)
             Step();
@@ -203,6 +212,12 @@ internal sealed class SimulatedWorld
         Mix((ulong)next.Time * 31 + (ulong)next.Kind * 7 + (ulong)next.Target);
         switch (next.Kind)
         {
+            case EventKind.ClientWakes when next.Target == SimulatedOperator.Number:
+                _operator.Wake(next.A);
+                break;
+            case EventKind.Answer when next.Target == SimulatedOperator.Number:
+                _operator.Answer((SimulatedAnswer)next.Payload!);
+                break;
             case EventKind.ClientWakes:
                 _clients[next.Target].Wake(next.A);
                 break;
@@ -278,9 +293,10 @@ internal sealed class SimulatedWorld
     {
         Trace?.Write(Time, "", "healing");
         IsHealing = true;
-        Profile = Calm with { Nodes = Profile.Nodes };
+        Profile = Calm with { Nodes = Profile.Nodes, Spares = Profile.Spares };
         _faults.EndAll();
         Until("operations that were under way end", () => _clients.All(client => client.IsIdle));
+        Until("the change of members that was under way ends", () => _operator.IsIdle);
         Until("the group has a leader that serves again", () => Replicas.Any(replica => replica.IsUp && Protocol.IsLeader(replica.Protocol!, out _)));
 
         SimulatedClient reader = _clients[0];
@@ -296,14 +312,16 @@ internal sealed class SimulatedWorld
 
         if (reader.Done < done)
             throw new RuleBrokenException("availability", "reads fail although everything is healed");
+        Until("a change of members is completed", () => Leader() is { } leader && leader.Status.LeavingVoters.Count == 0);
         // A command that a client has given up may still commit: only replicas at the same entry can be compared.
-        Until("all replicas catch up", () => Replicas.All(replica => replica.IsUp
+        Until("all replicas catch up", () => Leader() is { } leader && Holders(leader).All(replica => replica.IsUp
             && replica.Status.AppliedIndex >= Agreement.LastIndex
-            && replica.Status.AppliedIndex == Replicas[0].Status.AppliedIndex));
-        if (GoesQuiet)
+            && replica.Status.AppliedIndex == leader.Status.AppliedIndex));
+        if (GoesQuiet && Profile.Spares == 0)
             FailInTheQuiet();
         CompareMachines();
         JudgeHistory();
+        _operator.CheckRefused();
     }
 
     /// <summary>Nobody asks anything any more: that the leader is gone must be noticed all the same.</summary>
@@ -330,10 +348,28 @@ internal sealed class SimulatedWorld
         leader.StartLater(Random.Next(2 * Instant.Second));
     }
 
+    /// <summary>The leader of the latest term among those that run.</summary>
+    public SimulatedReplica? Leader()
+    {
+        SimulatedReplica? leader = null;
+        long highest = -1;
+        foreach (SimulatedReplica replica in _replicas)
+        {
+            if (replica.IsUp && Protocol.IsLeader(replica.Protocol!, out long term) && term > highest)
+                (leader, highest) = (replica, term);
+        }
+
+        return leader;
+    }
+
+    /// <summary>Members that have the state.</summary>
+    private IEnumerable<SimulatedReplica> Holders(SimulatedReplica leader) =>
+        leader.Status.Members is { } members ? members.Voters.Concat(members.Learners).Select(Replica) : Replicas;
+
     private void CompareMachines()
     {
         byte[]? first = null;
-        foreach (SimulatedReplica replica in Replicas)
+        foreach (SimulatedReplica replica in Leader() is { } leader ? Holders(leader) : Replicas)
         {
             byte[] content = replica.MachineContent(Keys);
             first ??= content;

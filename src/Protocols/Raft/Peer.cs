@@ -23,11 +23,8 @@ internal enum PeerPart : byte
     /// <summary>Not counted: it gets the log.</summary>
     Learner,
 
-    /// <summary>A witness: it gets the log without commands.</summary>
+    /// <summary>Counted, without state.</summary>
     Witness,
-
-    /// <summary>To become a member: heartbeats show whether it is there.</summary>
-    Prospect,
 
     /// <summary>No member any more: it gets the log until that tells it so.</summary>
     Leaving,
@@ -61,6 +58,9 @@ internal sealed class Peer(ReplicaId id)
 
     /// <summary>What part it has in the configuration, as far as sending goes.</summary>
     public PeerPart Part { get; set; }
+
+    /// <summary>It is sent the log without commands, even on its way out.</summary>
+    public bool IsWitness { get; set; }
 
     /// <summary>Until then it is sent something although it is no member any more, on the monotonic clock.</summary>
     public long LeaveBy { get; set; }

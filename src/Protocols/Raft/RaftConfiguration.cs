@@ -5,8 +5,8 @@ namespace ActorRepl.Protocols.Raft;
 /// <summary>
 /// Who is counted, who may lead and who only learns. While two memberships are joined (section 6), those counted before
 /// are listed too, and every decision needs a majority of both.
-/// <para>Layout: version (1), then voters, old voters, learners, witnesses and old witnesses, each a count (4) and replica
-/// numbers (4 each); then pardons, a count (4) and for each a replica number (4) and its loss (8). Version 1 had the first
+/// <para>Layout: version (1), then voters, old voters, learners, witnesses, old witnesses and witnesses to come, each a count
+/// (4) and replica numbers (4 each); then pardons, a count (4) and for each a replica number (4) and its loss (8). Version 1 had the first
 /// three lists only.</para>
 /// </summary>
 internal sealed class RaftConfiguration
@@ -16,15 +16,15 @@ internal sealed class RaftConfiguration
     public const int MaxMembers = Membership.MaxMembers;
 
     public RaftConfiguration(IEnumerable<ReplicaId> voters, IEnumerable<ReplicaId>? oldVoters = null, IEnumerable<ReplicaId>? learners = null)
-        : this(new Membership(voters, learners), oldVoters ?? [], [], [])
+        : this(new Membership(voters, learners), oldVoters ?? [], [], [], [])
     {
     }
 
-    public RaftConfiguration(Membership membership) : this(membership, [], [], [])
+    public RaftConfiguration(Membership membership) : this(membership, [], [], [], [])
     {
     }
 
-    private RaftConfiguration(Membership membership, IEnumerable<ReplicaId> oldVoters, IEnumerable<ReplicaId> oldWitnesses, Pardon[] pardons)
+    private RaftConfiguration(Membership membership, IEnumerable<ReplicaId> oldVoters, IEnumerable<ReplicaId> oldWitnesses, IEnumerable<ReplicaId> coming, Pardon[] pardons)
     {
         Membership = membership;
         Voters = [.. membership.Voters];
@@ -32,9 +32,10 @@ internal sealed class RaftConfiguration
         Witnesses = [.. membership.Witnesses];
         OldVoters = Sorted(oldVoters);
         OldWitnesses = Sorted(oldWitnesses);
+        Coming = Sorted(coming);
         Counted = Sorted([.. Voters, .. Witnesses]);
         OldCounted = Sorted([.. OldVoters, .. OldWitnesses]);
-        Members = Sorted([.. membership.Members, .. OldCounted]);
+        Members = Sorted([.. membership.Members, .. OldCounted, .. Coming]);
         Pardons = pardons;
         if (Members.Length > MaxMembers || Members[0].Value < 1)
             throw new ArgumentException($"a configuration has {Members.Length} members from {Members[0].Value} on; it has at most {MaxMembers}, numbered from 1");
@@ -52,6 +53,9 @@ internal sealed class RaftConfiguration
     public ReplicaId[] OldVoters { get; }
     public ReplicaId[] OldWitnesses { get; }
 
+    /// <summary>Witnesses that learn the log before they are counted.</summary>
+    public ReplicaId[] Coming { get; }
+
     /// <summary>Voters and witnesses: a majority of them decides, and while two memberships are joined, of the old ones too.</summary>
     public ReplicaId[] Counted { get; }
     public ReplicaId[] OldCounted { get; }
@@ -67,7 +71,8 @@ internal sealed class RaftConfiguration
     /// <summary>Counted, with state: it may lead.</summary>
     public bool IsVoter(ReplicaId id) => Array.IndexOf(Voters, id) >= 0 || Array.IndexOf(OldVoters, id) >= 0;
 
-    public bool IsWitness(ReplicaId id) => Array.IndexOf(Witnesses, id) >= 0 || Array.IndexOf(OldWitnesses, id) >= 0;
+    /// <summary>It has, or is to have, the log without commands and no state.</summary>
+    public bool IsWitness(ReplicaId id) => Array.IndexOf(Witnesses, id) >= 0 || Array.IndexOf(OldWitnesses, id) >= 0 || Array.IndexOf(Coming, id) >= 0;
 
     /// <summary>The largest value that a majority of those counted has reached.</summary>
     public long QuorumValue(Func<ReplicaId, long> value)
@@ -81,21 +86,21 @@ internal sealed class RaftConfiguration
     /// <summary>
     /// The entry that leads to another membership: at once if the same replicas are counted, else joined with this one.
     /// </summary>
-    public RaftConfiguration Toward(Membership next, Pardon[] pardons)
+    public RaftConfiguration Toward(Membership next, Pardon[] pardons, params ReplicaId[] coming)
     {
         Invariant.That(!IsJoint, "one change of members at a time");
         var alone = new RaftConfiguration(next);
         bool sameCount = alone.Voters.SequenceEqual(Voters) && alone.Witnesses.SequenceEqual(Witnesses);
         Pardon[] all = [.. pardons, .. Pardons.Where(old => Array.IndexOf(alone.Counted, old.Id) >= 0 && !Array.Exists(pardons, pardon => pardon.Id == old.Id))];
-        return sameCount ? new RaftConfiguration(next, [], [], all) : new RaftConfiguration(next, Voters, Witnesses, all);
+        return sameCount ? new RaftConfiguration(next, [], [], coming, all) : new RaftConfiguration(next, Voters, Witnesses, coming, all);
     }
 
     /// <summary>The entry that ends the joining.</summary>
-    public RaftConfiguration Alone() => new(Membership, [], [], Pardons);
+    public RaftConfiguration Alone() => new(Membership, [], [], Coming, Pardons);
 
     public byte[] Encode()
     {
-        ReplicaId[][] lists = [Voters, OldVoters, Learners, Witnesses, OldWitnesses];
+        ReplicaId[][] lists = [Voters, OldVoters, Learners, Witnesses, OldWitnesses, Coming];
         byte[] bytes = new byte[1 + lists.Sum(list => sizeof(int) * (1 + list.Length)) + sizeof(int) + Pardons.Length * Pardon.Size];
         var writer = new ByteWriter(bytes);
         writer.Byte(Version);
@@ -124,19 +129,20 @@ internal sealed class RaftConfiguration
         if (version is not (Version or FirstVersion))
             throw new InvalidDataException($"a Raft configuration has version {version}; this build reads {FirstVersion} and {Version}");
         ReplicaId[] voters = ReadList(ref reader), oldVoters = ReadList(ref reader), learners = ReadList(ref reader);
-        ReplicaId[] witnesses = [], oldWitnesses = [];
+        ReplicaId[] witnesses = [], oldWitnesses = [], coming = [];
         Pardon[] pardons = [];
         if (version == Version)
         {
             witnesses = ReadList(ref reader);
             oldWitnesses = ReadList(ref reader);
+            coming = ReadList(ref reader);
             pardons = ReadPardons(ref reader);
         }
 
         reader.End();
         try
         {
-            return new RaftConfiguration(new Membership(voters, learners, witnesses), oldVoters, oldWitnesses, pardons);
+            return new RaftConfiguration(new Membership(voters, learners, witnesses), oldVoters, oldWitnesses, coming, pardons);
         }
         catch (ArgumentException impossible)
         {

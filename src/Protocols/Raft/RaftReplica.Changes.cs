@@ -13,7 +13,7 @@ public sealed partial class RaftReplica
 
     /// <summary>Members or leadership are about to change, or somebody is still to hear that they have.</summary>
     private bool IsChanging => _change is not null || _configuration.IsJoint || !_preferred.IsNone || !_configuration.IsVoter(Self)
-        || Array.Exists(_peers, peer => peer.Part is PeerPart.Leaving or PeerPart.Prospect);
+        || Array.Exists(_peers, peer => peer.Part == PeerPart.Leaving);
 
     private void TakeChange(in ClientRequest request)
     {
@@ -71,6 +71,8 @@ public sealed partial class RaftReplica
                 return Invalid($"{id} cannot become or cease to be a witness: it has {(current.Witnesses.Contains(id) ? "no " : "")}state; remove it first");
         }
 
+        if (target.Voters.Concat(target.Learners).FirstOrDefault(id => FindPeer(id) is { Hollow: true }) is { IsNone: false } hollow)
+            return Invalid($"{hollow} is to be a witness and has no state; remove it and its data, and add it anew");
         int together = target.Members.Union(current.Members).Count();
         return together > Membership.MaxMembers
             ? Invalid($"old and new members are {together}; {Membership.MaxMembers} fit, so change them in two steps")
@@ -91,8 +93,8 @@ public sealed partial class RaftReplica
 
     private bool IsNew(ReplicaId id) => !_configuration.IsMember(id);
 
-    private bool Answers(ReplicaId id) => FindPeer(id) is { HasAnswered: true } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros
-        && (!peer.NonVoter || MayBePardoned(peer));
+    // One that is to be pardoned votes only once it has the pardon, and if the leader fails before it never will.
+    private bool Answers(ReplicaId id) => FindPeer(id) is { HasAnswered: true, NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
 
     /// <summary>Only who is not counted can be pardoned: see docs/raft.md.</summary>
     private bool MayBePardoned(Peer peer) => peer is { NonVoter: true, Loss: not 0 } && Array.IndexOf(_configuration.Counted, peer.Id) < 0;
@@ -126,12 +128,11 @@ public sealed partial class RaftReplica
         if (!change.IsStaged)
         {
             change.IsStaged = true;
-            Invite(change.Target);
-            if (!TryStage(current, change.Target, out Membership stage))
+            if (!TryStage(current, change.Target, out RaftConfiguration stage))
                 return;
-            if (!stage.Equals(current))
+            if (stage != _configuration)
             {
-                ProposeConfiguration(_configuration.Toward(stage, []));
+                ProposeConfiguration(stage);
                 return;
             }
         }
@@ -145,62 +146,51 @@ public sealed partial class RaftReplica
         }
 
         Pardon[] pardons = [.. _peers.Where(peer => MayBePardoned(peer) && IsCountedIn(change.Target, peer.Id)).Select(peer => new Pardon(peer.Id, peer.Loss))];
-        if (current.Equals(change.Target) && pardons.Length == 0)
+        if (current.Equals(change.Target) && pardons.Length == 0 && _configuration.Coming.Length == 0)
             EndChange(null);
         else
             change.InLog(ProposeConfiguration(_configuration.Toward(change.Target, pardons)));
-    }
-
-    /// <summary>A witness to come is not added before it has answered a heartbeat.</summary>
-    private void Invite(Membership target)
-    {
-        foreach (ReplicaId id in target.Witnesses)
-        {
-            if (id == Self || FindPeer(id) is { Part: not PeerPart.Leaving })
-                continue;
-            var prospect = new Peer(id) { Part = PeerPart.Prospect };
-            prospect.Lead(_log.LastIndex, _now.Monotonic);
-            _peers = [.. _peers.Where(peer => peer.Id != id), prospect];
-        }
     }
 
     /// <summary>
     /// The membership to catch up in: those who come are learners, and those whose promises are lost are counted no more.
     /// False: that is not possible, and the change is over.
     /// </summary>
-    private bool TryStage(Membership current, Membership target, out Membership stage)
+    private bool TryStage(Membership current, Membership target, out RaftConfiguration stage)
     {
         ReplicaId[] lost = [.. target.Members.Where(id => FindPeer(id) is { NonVoter: true, Loss: not 0 } && IsCountedIn(target, id) && IsCountedIn(current, id))];
         ReplicaId[] coming = [.. target.Voters.Concat(target.Learners).Except(current.Members)];
+        ReplicaId[] witnesses = [.. target.Witnesses.Where(id => !current.Witnesses.Contains(id) || lost.Contains(id))];
         bool onlyLearnersChange = target.Voters.SequenceEqual(current.Voters) && target.Witnesses.SequenceEqual(current.Witnesses);
-        stage = current;
+        stage = _configuration;
         if (onlyLearnersChange && lost.Length == 0)
             return true;
-        stage = new Membership(current.Voters.Except(lost), current.Learners.Concat(coming).Concat(lost.Intersect(current.Voters)), current.Witnesses.Except(lost));
-        Rejection? why = stage.Witnesses.Count >= stage.Voters.Count
+        var members = new Membership(current.Voters.Except(lost), current.Learners.Concat(coming).Concat(lost.Intersect(current.Voters)), current.Witnesses.Except(lost));
+        Rejection? why = members.Witnesses.Count >= members.Voters.Count
             ? Invalid($"without {string.Join(", ", lost)}, whose promises are lost, there would be as many witnesses as voters")
-            : WhyNoQuorum(stage, whoComesCounts: false);
+            : WhyNoQuorum(members, whoComesCounts: false);
         if (why is { } reason)
             EndChange(reason);
+        else if (!members.Equals(current) || !witnesses.SequenceEqual(_configuration.Coming))
+            stage = _configuration.Toward(members, [], witnesses);
         return why is null;
     }
 
     private static bool IsCountedIn(Membership membership, ReplicaId id) => membership.Voters.Contains(id) || membership.Witnesses.Contains(id);
 
-    /// <summary>Whether all who are to be counted can be: they are there and, but for witnesses, up to date.</summary>
+    /// <summary>Whether all who are to be counted can be: they are up to date.</summary>
     private bool AreReady(MemberChange change)
     {
         bool ready = true;
-        foreach (ReplicaId id in change.Target.Voters)
+        foreach (ReplicaId id in Newcomers(change.Target))
         {
-            if (id == Self || Array.IndexOf(_configuration.Voters, id) >= 0)
-                continue;
             Peer learner = FindPeer(id)!;
             CatchUp catchUp = change.CatchUpOf(id);
             catchUp.Look(learner.Match, _log.LastIndex, _now.Monotonic, _options.ElectionMinMicros);
-            if (learner.Hollow || catchUp.LongRounds >= CatchUp.MaxRounds)
+            bool lacksState = learner.Hollow && !learner.IsWitness;
+            if (lacksState || catchUp.LongRounds >= CatchUp.MaxRounds)
             {
-                EndChange(learner.Hollow
+                EndChange(lacksState
                     ? Invalid($"{id} was a witness and has no state: remove it and its data, and add it anew")
                     : new Rejection(RejectReason.NoQuorum, Detail: $"{id} does not keep up: {CatchUp.MaxRounds} rounds of catching up took longer than an election timeout each; it stays a learner"));
                 return false;
@@ -209,10 +199,12 @@ public sealed partial class RaftReplica
             ready &= catchUp.IsDone;
         }
 
-        foreach (ReplicaId id in change.Target.Witnesses)
-            ready &= FindPeer(id) is { HasAnswered: true };
         return ready;
     }
+
+    /// <summary>Who is to be counted and is not yet.</summary>
+    private IEnumerable<ReplicaId> Newcomers(Membership target) =>
+        target.Voters.Concat(target.Witnesses).Where(id => id != Self && Array.IndexOf(_configuration.Counted, id) < 0);
 
     /// <summary>A leader that the committed configuration does not count gives its place away, and steps down if nobody takes it.</summary>
     private void Retire()
@@ -270,8 +262,7 @@ public sealed partial class RaftReplica
             return NotArmed;
         }
 
-        ReplicaId[] late = [.. change.Target.Voters.Where(id => id != Self && Array.IndexOf(_configuration.Voters, id) < 0 && !change.CatchUpOf(id).IsDone),
-            .. change.Target.Witnesses.Where(id => FindPeer(id) is not { HasAnswered: true })];
+        ReplicaId[] late = [.. Newcomers(change.Target).Where(id => !change.CatchUpOf(id).IsDone)];
         EndChange(new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: late.Length > 0
             ? $"{string.Join(", ", late)} did not answer or catch up in time; who was to come stays a learner"
             : "the step before it was not committed in time"));
@@ -282,8 +273,6 @@ public sealed partial class RaftReplica
     {
         MemberChange change = _change!;
         _change = null;
-        if (Array.Exists(_peers, peer => peer.Part == PeerPart.Prospect))
-            _peers = [.. _peers.Where(peer => peer.Part != PeerPart.Prospect)];
         Report(why is { } reason ? $"members do not become {change.Target}: {reason.Detail}" : $"members are {_configuration.Membership}");
         Answer(change, why);
     }

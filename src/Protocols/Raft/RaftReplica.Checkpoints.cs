@@ -60,7 +60,7 @@ public sealed partial class RaftReplica
     {
         Invariant.That(_checkpointIndex >= _log.BaseIndex, "what is gone from the log is in a checkpoint");
         peer.Offered();
-        Send(peer.Id, new CheckpointOffer(_term, _checkpointIndex, _checkpointTerm, toWitness: peer.Part == PeerPart.Witness));
+        Send(peer.Id, new CheckpointOffer(_term, _checkpointIndex, _checkpointTerm, toWitness: peer.IsWitness));
     }
 
     private void OnCheckpointOffer(ReplicaId from, CheckpointOffer offer)

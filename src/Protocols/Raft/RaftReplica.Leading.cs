@@ -53,7 +53,7 @@ public sealed partial class RaftReplica
     /// <summary>Sends a follower what it lacks, as far as its window allows.</summary>
     private void Replicate(Peer peer)
     {
-        if (peer.Part == PeerPart.Prospect || (peer.Part == PeerPart.Leaving && peer.Match >= peer.LeftAt))
+        if (peer.Part == PeerPart.Leaving && peer.Match >= peer.LeftAt)
             return;
         while (peer.Mode == PeerMode.Replicate
             ? peer.Next <= _log.LastIndex && peer.InFlightMessages < _options.MaxInFlightMessages && peer.InFlightBytes < _options.MaxInFlightBytes
@@ -65,7 +65,7 @@ public sealed partial class RaftReplica
                 return;
             }
 
-            AppendRequest append = peer.Part == PeerPart.Witness ? Build(peer.Next).WithoutCommands() : Build(peer.Next);
+            AppendRequest append = peer.IsWitness ? Build(peer.Next).WithoutCommands() : Build(peer.Next);
             Send(peer.Id, append);
             peer.Sent(append.LastIndex, append.EncodedSize);
         }

@@ -34,7 +34,7 @@ public sealed partial class RaftReplica
     {
         RaftRole.Leader => "leader",
         _ when _isRemoved => "removed",
-        _ when IsWitness => "witness",
+        _ when IsWitness || _hollow => "witness",
         RaftRole.Candidate or RaftRole.PreCandidate => "candidate",
         _ when IsVoter => "follower",
         _ => _configuration.IsMember(Self) ? "learner" : "joining",
@@ -97,13 +97,15 @@ public sealed partial class RaftReplica
                 peer.Lead(_log.LastIndex, _now.Monotonic);
         }
 
-        peer.Part = _configuration.IsWitness(id) ? PeerPart.Witness : _configuration.IsVoter(id) ? PeerPart.Voter : PeerPart.Learner;
+        peer.IsWitness = _configuration.IsWitness(id);
+        bool isCounted = Array.IndexOf(_configuration.Counted, id) >= 0 || Array.IndexOf(_configuration.OldCounted, id) >= 0;
+        peer.Part = !isCounted ? PeerPart.Learner : peer.IsWitness ? PeerPart.Witness : PeerPart.Voter;
         return peer;
     }
 
     private Peer Outside(Peer peer)
     {
-        if (peer.Part is not (PeerPart.Prospect or PeerPart.Leaving))
+        if (peer.Part != PeerPart.Leaving)
         {
             peer.Part = PeerPart.Leaving;
             peer.LeftAt = _configurations.CurrentIndex;

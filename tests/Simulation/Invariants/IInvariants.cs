@@ -25,6 +25,9 @@ internal interface IInvariants
     /// <summary>Whether this replica's disk may lose something without the group losing its majority.</summary>
     bool MayLose(SimulatedReplica replica);
 
+    /// <summary>Whether a majority of these would be left: nobody sane aims at another membership.</summary>
+    bool HasMajorityLeft(Membership members);
+
     /// <summary>This replica's disk has lost something that had been durable.</summary>
     void Lost(SimulatedReplica replica);
 

@@ -30,7 +30,13 @@ internal sealed partial class RaftInvariants
                 return false;
         }
 
-        return true;
+        return world.Target is not { } target || MayLose([.. target.Voters, .. target.Witnesses], replica.Id) && target.Witnesses.Count == 0;
+    }
+
+    public bool HasMajorityLeft(Membership members)
+    {
+        ReplicaId[] counted = [.. members.Voters, .. members.Witnesses];
+        return counted.Count(id => _views[id.Value].IsLost) <= (counted.Length - 1) / 2 && !members.Voters.All(id => _views[id.Value].IsLost);
     }
 
     private bool MayLose(ReplicaId[] counted, ReplicaId id) =>

@@ -62,7 +62,7 @@ internal sealed partial class RaftInvariants(SimulatedWorld world) : IInvariants
 
     // Committed configurations in order, and how often each membership was one.
     private readonly List<(long Index, RaftConfiguration Configuration)> _configurations = [(0, new RaftConfiguration(world.FirstIds))];
-    private readonly Dictionary<Membership, int> _timesCommitted = [];
+    private readonly Dictionary<Membership, int> _timesCommitted = new() { [new Membership(world.FirstIds)] = 1 };
 
     public void Starting(SimulatedReplica replica, RecoveredState recovered)
     {
@@ -139,11 +139,11 @@ internal sealed partial class RaftInvariants(SimulatedWorld world) : IInvariants
         view.Leads = raft.IsLeader;
         world.Coverage.Count(CoverageItem.LeasesUsed, raft.LeasesUsed - view.LeasesUsed);
         view.LeasesUsed = raft.LeasesUsed;
-        CheckInForce(replica, view, raft);
         if (isElected)
             Elected(replica, view);
         if (raft.CommitIndex != view.Commit)
             Committed(replica, view, raft.CommitIndex);
+        CheckInForce(replica, view, raft);
         CountPart(view, raft);
         if (raft.IsQuiet != view.IsQuiet)
             Quieted(replica, view, raft);
@@ -213,23 +213,27 @@ internal sealed partial class RaftInvariants(SimulatedWorld world) : IInvariants
             CheckMajority(replica, view, commit);
     }
 
+    // A leader commits by the configuration that was in force before the step, and may put the next one into its log then.
     private void CheckMajority(SimulatedReplica leader, View view, long index)
     {
-        RaftConfiguration configuration = view.Configurations.Current;
         long term = view.Log.TermAt(index);
-        CheckMajority(leader, configuration.Counted, index, term);
-        if (configuration.IsJoint)
-            CheckMajority(leader, configuration.OldCounted, index, term);
-        if (!Array.Exists([.. configuration.Voters, .. configuration.OldVoters], id => Holds(id, index, term)))
+        RaftConfiguration configuration = view.Seen is { } before && HasMajority(before, index, term) ? before : view.Configurations.Current;
+        if (!HasMajority(configuration, index, term))
+            throw new RuleBrokenException("committed is durable on a majority", $"{leader.Id} commits entry {index} of term {term}, which a majority of {configuration} does not hold");
+        if (!Array.Exists(configuration.Voters, id => Holds(id, index, term)) && !Array.Exists(configuration.OldVoters, id => Holds(id, index, term)))
             throw new RuleBrokenException("committed is durable with state", $"{leader.Id} commits entry {index} of term {term}, which only witnesses hold");
         world.Coverage.Count(CoverageItem.WitnessesCounted, configuration.Witnesses.Length > 0 ? 1 : 0);
     }
 
-    private void CheckMajority(SimulatedReplica leader, ReplicaId[] counted, long index, long term)
+    private bool HasMajority(RaftConfiguration configuration, long index, long term) =>
+        HasMajority(configuration.Counted, index, term) && (!configuration.IsJoint || HasMajority(configuration.OldCounted, index, term));
+
+    private bool HasMajority(ReplicaId[] counted, long index, long term)
     {
-        int found = counted.Count(id => Holds(id, index, term));
-        if (found <= counted.Length / 2)
-            throw new RuleBrokenException("committed is durable on a majority", $"{leader.Id} commits entry {index} of term {term}, which {found} of {counted.Length} disks hold");
+        int found = 0;
+        foreach (ReplicaId id in counted)
+            found += Holds(id, index, term) ? 1 : 0;
+        return found > counted.Length / 2;
     }
 
     // What damage took away had been there; the replica has no vote since.

@@ -25,6 +25,9 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
 
     public bool IsIdle => _target is null;
 
+    /// <summary>The members it has asked for, as long as it waits for the answer.</summary>
+    public Membership? Target => _target;
+
     public void Begin() => WakeLater();
 
     public void Wake(long token)
@@ -104,6 +107,13 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
     private void AskChange(SimulatedReplica leader, Membership members)
     {
         _target = Draw(members);
+        if (!world.Invariants.HasMajorityLeft(_target))
+        {
+            _target = null;
+            WakeLater();
+            return;
+        }
+
         Ask(leader, RequestKind.ChangeMembers, _target.Encode());
     }
 
@@ -115,7 +125,6 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
         world.Wake(Number, _attempt, patience + Instant.Second);
     }
 
-    // Never fewer than three voters are aimed at while some have lost their promises: somebody has to be left.
     private Membership Draw(Membership now)
     {
         var voters = new List<ReplicaId>(now.Voters);

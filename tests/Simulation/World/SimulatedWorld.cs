@@ -83,6 +83,9 @@ internal sealed class SimulatedWorld
     public IReadOnlyList<ReplicaId> ReplicaIds { get; }
     public IReadOnlyList<SimulatedReplica> Replicas => _replicas;
     public string[] Keys { get; }
+
+    /// <summary>The members that an operator is waiting for.</summary>
+    public Membership? Target => _operator.Target;
     public List<RecordedOperation> History { get; } = [];
 
     public bool IsNetworkOrdered { get; }

@@ -142,10 +142,6 @@ internal sealed class AppendRequest(long term, long prevIndex, long prevTerm, lo
 
     public long LastIndex => Batches.Count > 0 ? Batches[^1].LastIndex : PrevIndex;
 
-    /// <summary>The same for a witness: of commands only how many, and in which term.</summary>
-    public AppendRequest WithoutCommands() => new(Term, PrevIndex, PrevTerm, Commit,
-        [.. Batches.Select(batch => batch.Kind == EntryKind.Command ? batch.ToPlaceholder() : batch)]);
-
     public override RaftMessageKind Kind => RaftMessageKind.AppendRequest;
 
     protected override int BodySize

@@ -55,8 +55,9 @@ public sealed partial class RaftReplica
     {
         if (peer.Part == PeerPart.Leaving && peer.Match >= peer.LeftAt)
             return;
+        long last = peer.IsWitness ? _durable.LastIndex : _log.LastIndex;
         while (peer.Mode == PeerMode.Replicate
-            ? peer.Next <= _log.LastIndex && peer.InFlightMessages < _options.MaxInFlightMessages && peer.InFlightBytes < _options.MaxInFlightBytes
+            ? peer.Next <= last && peer.InFlightMessages < _options.MaxInFlightMessages && peer.InFlightBytes < _options.MaxInFlightBytes
             : !peer.Probing)
         {
             if (peer.Next <= _log.BaseIndex)
@@ -65,7 +66,7 @@ public sealed partial class RaftReplica
                 return;
             }
 
-            AppendRequest append = peer.IsWitness ? Build(peer.Next).WithoutCommands() : Build(peer.Next);
+            AppendRequest append = peer.IsWitness ? BuildForWitness(peer.Next) : Build(peer.Next);
             Send(peer.Id, append);
             peer.Sent(append.LastIndex, append.EncodedSize);
         }

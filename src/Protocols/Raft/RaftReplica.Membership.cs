@@ -152,6 +152,19 @@ public sealed partial class RaftReplica
         _record.HardStateChanged = true;
     }
 
+    /// <summary>
+    /// A witness hears only of entries that are on this leader's disk: were it ahead of every replica with state, it could
+    /// give nobody its vote.
+    /// </summary>
+    private AppendRequest BuildForWitness(long next)
+    {
+        long last = _durable.LastIndex;
+        EntryBatch[] batches = [.. _log.Take(next, _options.MaxBatchBytes).Where(batch => batch.FirstIndex <= last)
+            .Select(batch => batch.Slice(batch.FirstIndex, Math.Min(batch.LastIndex, last)))
+            .Select(batch => batch.Kind == EntryKind.Command ? batch.ToPlaceholder() : batch)];
+        return new AppendRequest(_term, next - 1, _log.TermAt(next - 1), _commit, batches);
+    }
+
     // ---- removal ----
 
     /// <summary>A replica that asks for votes and is no member by a committed configuration may never hear it from a leader.</summary>

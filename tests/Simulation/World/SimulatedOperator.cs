@@ -18,10 +18,13 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
 
     private long _attempt;
     private Membership? _target;
-    private ReplicaId _transferTo;
+    private bool _onlyLearnersDiffer;
 
     // Said to be certainly not done, and how often it had been committed then.
     private (Membership Target, int Committed)? _refused;
+
+    // Asked for with an outcome that nobody knows: they may come true at any time.
+    private readonly HashSet<Membership> _perhaps = [];
 
     public bool IsIdle => _target is null;
 
@@ -35,6 +38,8 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
         if (token != _attempt)
             return;
         CheckRefused();
+        if (_target is { } unanswered)
+            _perhaps.Add(unanswered);
         _target = null;
         if (world.IsHealing)
             return;
@@ -84,11 +89,14 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
         else if (why.Value.OutcomeUnknown)
         {
             world.Coverage.Count(CoverageItem.MembersUnknown);
+            _perhaps.Add(target);
         }
         else
         {
             world.Coverage.Count(why.Value.Reason == RejectReason.Dropped ? CoverageItem.MembersDropped : CoverageItem.MembersRefused);
-            _refused = (target, world.Invariants.TimesCommitted(target));
+            // Where only learners differ, the first step of another change can come to the same.
+            if (!_perhaps.Contains(target) && !_onlyLearnersDiffer)
+                _refused = (target, world.Invariants.TimesCommitted(target));
         }
     }
 
@@ -100,8 +108,8 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
 
     private void AskTransfer(SimulatedReplica leader, Membership members)
     {
-        _transferTo = world.Random.Chance(1, 3) ? ReplicaId.None : members.Members[(int)world.Random.Next(members.Members.Count)];
-        Ask(leader, RequestKind.Transfer, BitConverter.GetBytes(_transferTo.Value));
+        ReplicaId to = world.Random.Chance(1, 3) ? ReplicaId.None : members.Members[(int)world.Random.Next(members.Members.Count)];
+        Ask(leader, RequestKind.Transfer, BitConverter.GetBytes(to.Value));
     }
 
     private void AskChange(SimulatedReplica leader, Membership members)
@@ -114,6 +122,7 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
             return;
         }
 
+        _onlyLearnersDiffer = _target.Voters.SequenceEqual(members.Voters) && _target.Witnesses.SequenceEqual(members.Witnesses);
         Ask(leader, RequestKind.ChangeMembers, _target.Encode());
     }
 

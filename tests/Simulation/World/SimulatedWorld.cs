@@ -31,11 +31,11 @@ internal sealed class SimulatedWorld
     public SimulatedWorld(ISimulatedProtocol protocol, ulong seed, Profile profile, Trace? trace)
     {
         Random = new DeterministicRandom(seed);
+        if (profile.Spares == 0 && Random.Chance(1, 5))
+            profile = profile with { Spares = 3 };
         if (profile.QuietAfter == 0 && Random.Chance(1, 4))
             profile = profile with { QuietAfter = 100 * Instant.Millisecond };
         Profile = profile;
-        if (profile.Spares == 0 && Random.Chance(1, 5))
-            profile = profile with { Spares = 3 };
         GoesQuiet = profile.QuietAfter > 0;
         long beat = (20 + Random.Next(80)) * Instant.Millisecond;
         MultiplexerOptions = new MultiplexerOptions { BeatMicros = beat, SilenceMicros = 3 * beat + Random.Next(500 * Instant.Millisecond) };

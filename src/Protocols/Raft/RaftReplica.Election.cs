@@ -23,7 +23,7 @@ public sealed partial class RaftReplica
         || ((_options.LeaseReads || !_leader.IsNone) && _now.Monotonic - _leaderHeardAt < _options.ElectionMinMicros);
 
     /// <summary>A full disk cannot take the vote, and a replica in the middle of an install does not have its log.</summary>
-    private bool MayCampaign => IsVoter && !_isRemoved && !_hollow && !IsInstalling && !_storageFull;
+    private bool MayCampaign => MayLead && !_isRemoved && !_hollow && !IsInstalling && !_storageFull;
 
     private void DrawElectionTimeout() =>
         _electionTimeout = _options.ElectionMinMicros + _random.Next(_options.ElectionMaxMicros - _options.ElectionMinMicros);

@@ -23,7 +23,16 @@ public sealed partial class RaftReplica
     /// A learner votes when asked: who asks may know from its log that it is counted (thesis 4.1), and counts the vote only
     /// then. A replica that is no member by its own log gives none.
     /// </summary>
-    private bool MayVote => !_nonVoter && _configuration.IsMember(Self);
+    private bool MayVote => !_nonVoter && (_configuration.IsMember(Self) || Before.IsMember(Self));
+
+    /// <summary>
+    /// "A server that is not part of its own latest configuration should still start new elections, as it might still be
+    /// needed" until that is committed (thesis 4.2.2). It counts itself for nothing then.
+    /// </summary>
+    private bool MayLead => !_nonVoter && (_configuration.IsVoter(Self) || Before.IsVoter(Self));
+
+    /// <summary>The configuration before the last one while that is not known to be committed; else the last one.</summary>
+    private RaftConfiguration Before => _configurations.CurrentIndex > _commit ? _configurations.At(_configurations.CurrentIndex - 1) : _configuration;
 
     /// <summary>A replica that was a witness and is one no more has a log without commands: it applies nothing.</summary>
     private bool LogHasCommands => !_hollow || IsWitness;

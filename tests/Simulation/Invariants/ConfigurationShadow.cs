@@ -10,6 +10,7 @@ internal sealed class ConfigurationShadow
 
     public bool IsEmpty => _known.Count == 0;
     public RaftConfiguration Current => _known[^1].Configuration;
+    public RaftConfiguration BeforeCurrent => _known[Math.Max(0, _known.Count - 2)].Configuration;
     public long CurrentIndex => _known[^1].Index;
 
     /// <summary>Set by every change; whoever has looked clears it.</summary>

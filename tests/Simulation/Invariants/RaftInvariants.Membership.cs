@@ -73,7 +73,8 @@ internal sealed partial class RaftInvariants
     private void CheckMayLead(SimulatedReplica replica, View view)
     {
         RaftConfiguration configuration = view.Configurations.Current;
-        if (!configuration.IsVoter(replica.Id) || view.IsLost)
+        bool wasVoter = view.Configurations.CurrentIndex > view.Commit && view.Configurations.BeforeCurrent.IsVoter(replica.Id);
+        if (!(configuration.IsVoter(replica.Id) || wasVoter) || view.IsLost)
             throw new RuleBrokenException("leaders are voters with state", $"{replica.Id} leads in {configuration}");
         world.Coverage.Count(CoverageItem.NewcomersElected, world.FirstIds.Contains(replica.Id) ? 0 : 1);
         world.Coverage.Count(CoverageItem.JointsInherited, configuration.IsJoint ? 1 : 0);

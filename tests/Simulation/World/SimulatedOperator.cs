@@ -130,7 +130,7 @@ internal sealed class SimulatedOperator(SimulatedWorld world)
     {
         _attempt = world.NextRequestId(Number);
         long patience = 200 * Instant.Millisecond + world.Random.Next(3 * Instant.Second);
-        world.SendRequest(leader.Id, new SimulatedRequest(_attempt, kind, payload, patience));
+        world.SendRequest(leader.Id, new SimulatedRequest(_attempt, kind, payload, patience, MaxStaleness: 0));
         world.Wake(Number, _attempt, patience + Instant.Second);
     }
 

@@ -45,7 +45,7 @@ etcd.SetAction(async parse =>
 var callerCounts = new Option<string>("--callers") { Description = "Callers, each with one request under way; comma-separated, one run each.", DefaultValueFactory = _ => "1,64,256" };
 var shards = new Option<int>("--shards") { Description = "Shards of the group.", DefaultValueFactory = _ => 1 };
 var seconds = new Option<double>("--seconds") { Description = "Seconds of each run.", DefaultValueFactory = _ => 5 };
-var warmUp = new Option<double>("--warm-up") { Description = "Seconds before the first run.", DefaultValueFactory = _ => 3 };
+var warmUp = new Option<double>("--warm-up") { Description = "Seconds before the first run: code is compiled, and the journal has segments to use again.", DefaultValueFactory = _ => 10 };
 var reads = new Option<bool>("--reads") { Description = "Linearizable reads instead of writes." };
 var data = new Option<string>("--data") { Description = "Where the data is kept meanwhile, on the disk to be measured.", DefaultValueFactory = _ => Path.GetTempPath() };
 var basePort = new Option<int>("--base-port") { Description = "Node i listens on this + 200 + i.", DefaultValueFactory = _ => 7900 };

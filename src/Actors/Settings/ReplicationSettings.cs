@@ -59,6 +59,9 @@ public sealed record ReplicationSettings
     public IReadOnlyList<ReplicaId> FirstReplicasOf(GroupDefinition group, int shard) =>
         ShardPlacement.ReplicasOf(shard, group.Replicas, FoundingNodes);
 
+    /// <summary>The first replica that is to lead the shard before anything has happened in it.</summary>
+    public ReplicaId FirstLeaderOf(int shard) => ShardPlacement.FirstLeaderOf(shard, FoundingNodes);
+
     /// <exception cref="ArgumentException">Something is missing or out of bounds.</exception>
     public void Validate()
     {

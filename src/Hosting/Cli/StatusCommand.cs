@@ -9,6 +9,8 @@ namespace ActorRepl.Hosting.Cli;
 /// <summary><c>actorrepl status</c>.</summary>
 internal static class StatusCommand
 {
+    private const int MostShardsInALine = 16;
+
     private static readonly string[] Headings =
         ["node", "state", "redis", "http", "group", "shard", "role", "term", "commit", "applied", "lag", "health", "members"];
 
@@ -42,10 +44,15 @@ internal static class StatusCommand
         if (node.Status is null)
             return $"{start}{node.State}";
         IEnumerable<string> groups = node.Status.Groups.Where(group => group.Name != ControlGroup.Own).Select(group =>
-            $"{group.Name}: {string.Join(' ', group.Local.OrderBy(replica => replica.Shard).Select(replica => $"{replica.Shard}={replica.Role}"))}"
+            $"{group.Name}: {Roles(group.Local)}"
             + $"  log {group.Local.Sum(replica => replica.Last):N0}  lag {group.Local.Sum(replica => replica.Lag):N0}");
         return $"{start}{string.Join("  ", groups)}";
     }
+
+    /// <summary>Each shard's, where they fit into a line; how many of each, where they do not.</summary>
+    private static string Roles(IReadOnlyCollection<ShardReplicaStatus> replicas) => replicas.Count <= MostShardsInALine
+        ? string.Join(' ', replicas.OrderBy(replica => replica.Shard).Select(replica => $"{replica.Shard}={replica.Role}"))
+        : string.Join(", ", replicas.CountBy(replica => replica.Role).OrderBy(role => role.Key, StringComparer.Ordinal).Select(role => $"{role.Value} {role.Key}"));
 
     private static IEnumerable<string[]> Rows(NodeReport node)
     {

@@ -19,6 +19,7 @@ internal static class RaftSettings
             ElectionMinMicros = Micros(config, "actorrepl.raft.election-min"),
             ElectionMaxMicros = Micros(config, "actorrepl.raft.election-max"),
             HintDelayMicros = Micros(config, "actorrepl.raft.hint-delay"),
+            FirstReplicaLeadsFirst = true,
             QuietAfterMicros = (long)config.Time("actorrepl.raft.quiet-after", TimeSpan.Zero, Hour).TotalMicroseconds,
             MaxBatchBytes = config.Int("actorrepl.raft.max-batch-bytes", 1024, 1 << 30),
             MaxInFlightMessages = config.Int("actorrepl.raft.max-in-flight-messages", 1, 1 << 20),

@@ -25,7 +25,7 @@ public interface IProtocolFactory
     string Name { get; }
 
     /// <summary>
-    /// <paramref name="replicas"/> are the shard's first voters. A replica that is not among them joins: it takes what a
+    /// <paramref name="replicas"/> are the shard's first voters; who is to lead first, where that can be chosen, comes first. A replica that is not among them joins: it takes what a
     /// leader sends, and neither votes nor campaigns before the log makes it a member.
     /// </summary>
     IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed);

@@ -21,4 +21,11 @@ public static class ShardPlacement
         Array.Sort(placed);
         return placed;
     }
+
+    /// <summary>Which of them is to lead the shard first: shard k that of node k mod N, so that leaders are spread from the start.</summary>
+    public static ReplicaId FirstLeaderOf(int shard, IEnumerable<ReplicaId> nodes)
+    {
+        ReplicaId[] sorted = [.. nodes.Order()];
+        return sorted[shard % sorted.Length];
+    }
 }

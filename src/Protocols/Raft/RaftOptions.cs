@@ -20,6 +20,12 @@ public sealed record RaftOptions
     public long HintDelayMicros { get; init; } = 50 * Instant.Millisecond;
 
     /// <summary>
+    /// In a shard where nothing has happened yet, the first of the first replicas asks for votes early and the others late:
+    /// so many shards that are founded together have their leaders where their placement says.
+    /// </summary>
+    public bool FirstReplicaLeadsFirst { get; init; }
+
+    /// <summary>
     /// A leader that had nothing to do for so long, and its followers, stop their timers. 0: never. Needs a host that
     /// tells by hints when a node is gone, and when it is back.
     /// </summary>

@@ -12,6 +12,7 @@ public sealed partial class RaftReplica
     private const long NotWritten = -1;
 
     private readonly Func<ReplicaId, bool> _grantedBy;
+    private readonly bool _leadsFirst;
     private long _electionTimeout;
     private long _electionAt;
     private long _leaderHeardAt = Never;
@@ -25,8 +26,14 @@ public sealed partial class RaftReplica
     /// <summary>A full disk cannot take the vote, and a replica in the middle of an install does not have its log.</summary>
     private bool MayCampaign => MayLead && !_isRemoved && !_hollow && !IsInstalling && !_storageFull;
 
-    private void DrawElectionTimeout() =>
+    private void DrawElectionTimeout()
+    {
         _electionTimeout = _options.ElectionMinMicros + _random.Next(_options.ElectionMaxMicros - _options.ElectionMinMicros);
+        bool isNew = _term == 0 && _log.LastIndex == 0;
+        if (!isNew || !_options.FirstReplicaLeadsFirst)
+            return;
+        _electionTimeout = _leadsFirst ? _electionTimeout / 2 : 2 * _options.ElectionMaxMicros + _electionTimeout;
+    }
 
     /// <summary>The timer is not armed anew for each message of a leader; it finds out when it fires.</summary>
     private void PostponeElection()

@@ -54,6 +54,7 @@ public sealed partial class RaftReplica : IProtocol
         // An answer to an earlier incarnation's question is none to this one's.
         _question = _random.Next(1L << 48);
         _configuration = new RaftConfiguration(replicas);
+        _leadsFirst = replicas[0] == self;
         _configurations = new ConfigurationHistory(_configuration);
         _matchOf = MatchOf;
         _roundOf = id => id == Self ? _round : FindPeer(id) is { NonVoter: false } peer ? peer.Round : 0;

@@ -461,4 +461,24 @@ public class ElectionTests
         candidate.Receive(9, new VoteReply(1, granted: true, pre: true));
         Assert.Equal(("candidate", 0L), (candidate.Status.Role, candidate.Status.Term));
     }
+
+    [Fact]
+    public void Shards_that_are_founded_together_have_the_leaders_that_their_placement_says()
+    {
+        RaftOptions options = RaftOptions.Default with { FirstReplicaLeadsFirst = true };
+        for (ulong seed = 1; seed <= 30; seed++)
+        {
+            var cluster = new RaftCluster(3, options, seed);
+            Assert.Equal((new ReplicaId(1), 1L), (cluster.ElectLeader().Id, cluster.Leader!.Status.Term));
+            Assert.True(cluster.Now <= MaxTimeout);
+        }
+    }
+
+    [Fact]
+    public void Another_leads_if_the_one_that_is_to_lead_first_does_not_come()
+    {
+        var cluster = new RaftCluster(3, RaftOptions.Default with { FirstReplicaLeadsFirst = true });
+        cluster.Kill(1);
+        cluster.Until(() => cluster.Leader is not null, 5 * MaxTimeout);
+    }
 }

@@ -37,7 +37,11 @@ public sealed record ReplicaReport(string Group, int Shard, ReplicaId Node, Repl
 public sealed record ReplicaStatusChanged(ReplicaReport Report);
 
 /// <summary>Published on the event stream of the node when the transport or the cluster believes a node up or down.</summary>
-public sealed record PeerChanged(ReplicaId Node, bool Up);
+public sealed record PeerChanged(ReplicaId Node, bool Up)
+{
+    /// <summary>It was just not heard for a while; only replicas are told so.</summary>
+    public bool OnlySilent { get; init; }
+}
 
 /// <summary>Published on the event stream of the node: something about a replica an operator wants to know, once.</summary>
 public sealed record ReplicaEvent(string Group, int Shard, ReplicaId Node, string What);

@@ -126,7 +126,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
                 _atABeat = false;
                 break;
             case PeerChanged peer:
-                driver.Handle(new Input.PeerHint(peer.Node, peer.Up));
+                driver.Handle(new Input.PeerHint(peer.Node, peer.Up, peer.OnlySilent));
                 break;
             case NodeChanged changed:
                 _peers.Remove(changed.Node.Id);

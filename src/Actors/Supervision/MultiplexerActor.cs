@@ -37,8 +37,9 @@ internal sealed class MultiplexerActor : UntypedActor, IMultiplexerHost
         _ticks = Context.System.Scheduler.ScheduleTellRepeatedlyCancelable(beat, beat, _self, Tick.Instance, ActorRefs.NoSender);
     }
 
+    // Where cluster heartbeats run too: what says that a node is there must not wait behind a thousand replicas.
     public static Props Props(ReplicationSettings settings, NodeLocator locator) =>
-        Akka.Actor.Props.Create(() => new MultiplexerActor(settings, locator)).WithDispatcher(settings.Dispatcher);
+        Akka.Actor.Props.Create(() => new MultiplexerActor(settings, locator)).WithDispatcher("akka.actor.internal-dispatcher");
 
     protected override void PreStart() => Context.System.EventStream.Subscribe(_self, typeof(NodeChanged));
 
@@ -96,6 +97,8 @@ internal sealed class MultiplexerActor : UntypedActor, IMultiplexerHost
     {
         if (!_nodes.TryGetValue(to, out ICanTell? node))
             _nodes.Add(to, node = _locator.Multiplexer(to));
+        MultiplexerMeter.Bundles.Add(1);
+        MultiplexerMeter.Beats.Add(bundle.Beats.Count);
         node?.Tell(bundle, ActorRefs.NoSender);
     }
 
@@ -105,18 +108,19 @@ internal sealed class MultiplexerActor : UntypedActor, IMultiplexerHost
             replica.Tell(new BundledBeat(from, message), ActorRefs.NoSender);
     }
 
-    public void Hint(ReplicaId node, bool up)
+    public void Hint(ReplicaId node, bool up, bool onlySilent)
     {
-        var changed = new PeerChanged(node, up);
+        var changed = new PeerChanged(node, up) { OnlySilent = onlySilent };
         foreach (IActorRef replica in _replicas.Values)
             replica.Tell(changed, ActorRefs.NoSender);
-        Context.System.EventStream.Publish(changed);
+        if (!onlySilent)
+            Context.System.EventStream.Publish(changed);
     }
 
-    public void Hint(ShardKey shard, ReplicaId node, bool up)
+    public void Hint(ShardKey shard, ReplicaId node, bool up, bool onlySilent)
     {
         if (_replicas.TryGetValue(shard, out IActorRef? replica))
-            replica.Tell(new PeerChanged(node, up), ActorRefs.NoSender);
+            replica.Tell(new PeerChanged(node, up) { OnlySilent = onlySilent }, ActorRefs.NoSender);
     }
 
     private static long NewIncarnation()

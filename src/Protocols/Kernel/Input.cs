@@ -47,8 +47,11 @@ public abstract record Input
 
     public sealed record TransferFailed(ReplicaId From, long Index, string Reason) : Input;
 
-    /// <summary>The transport believes a peer up or down: a hint, never proof.</summary>
-    public sealed record PeerHint(ReplicaId Peer, bool Up) : Input;
+    /// <summary>
+    /// A peer is believed up or down: a hint, never proof. <paramref name="OnlySilent"/>: nothing was seen to end, its node
+    /// was just not heard for a while, as of one that is slow.
+    /// </summary>
+    public sealed record PeerHint(ReplicaId Peer, bool Up, bool OnlySilent = false) : Input;
 
     /// <summary>A master outside the protocol has installed a view (chain, primary–backup).</summary>
     public sealed record ViewChanged(long Epoch, ReadOnlyMemory<byte> View) : Input;

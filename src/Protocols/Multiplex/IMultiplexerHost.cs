@@ -12,8 +12,8 @@ public interface IMultiplexerHost
     void Deliver(ShardKey shard, ReplicaId from, ReadOnlyMemory<byte> message);
 
     /// <summary>Tells all running replicas of this node: <see cref="Input.PeerHint"/>.</summary>
-    void Hint(ReplicaId node, bool up);
+    void Hint(ReplicaId node, bool up, bool onlySilent);
 
     /// <summary>Tells one of them, if it runs.</summary>
-    void Hint(ShardKey shard, ReplicaId node, bool up);
+    void Hint(ShardKey shard, ReplicaId node, bool up, bool onlySilent);
 }

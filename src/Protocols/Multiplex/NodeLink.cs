@@ -22,13 +22,14 @@ internal sealed class NodeLink(ReplicaId self, ReplicaId peer, long incarnation,
 
     private long _silence;
     private bool _hasSent;
+    private bool _isDoubted;
 
     public bool IsDown { get; private set; }
 
     public void Started(ShardKey shard)
     {
         if (IsDown || _stoppedThere.Contains(shard))
-            host.Hint(shard, peer, up: false);
+            host.Hint(shard, peer, up: false, onlySilent: IsDown && !_isDoubted && !_stoppedThere.Contains(shard));
         if (_stoppedHere.Remove(shard))
             Tell(shard, running: true);
     }
@@ -57,7 +58,7 @@ internal sealed class NodeLink(ReplicaId self, ReplicaId peer, long incarnation,
     {
         _silence += passed;
         if (!IsDown && _silence >= options.SilenceMicros)
-            Down();
+            Down(onlySilent: true);
         _newsWait = _news.Count > 0;
         Flush(force: !_hasSent);
         _hasSent = false;
@@ -65,8 +66,8 @@ internal sealed class NodeLink(ReplicaId self, ReplicaId peer, long incarnation,
 
     public void Doubt()
     {
-        if (!IsDown)
-            Down();
+        if (!IsDown || !_isDoubted)
+            Down(onlySilent: false);
     }
 
     public void Receive(NodeBundle bundle)
@@ -85,8 +86,8 @@ internal sealed class NodeLink(ReplicaId self, ReplicaId peer, long incarnation,
     /// <summary>The other node has started: nothing that its process was before is left, its leaders included.</summary>
     private void Meet(long newIncarnation)
     {
-        if (_heardIncarnation != 0 && !IsDown)
-            Down();
+        if (_heardIncarnation != 0)
+            Doubt();
         _heardIncarnation = newIncarnation;
         _heardNews = 0;
         _stoppedThere.Clear();
@@ -94,18 +95,19 @@ internal sealed class NodeLink(ReplicaId self, ReplicaId peer, long incarnation,
             Tell(shard, running: false);
     }
 
-    private void Down()
+    private void Down(bool onlySilent)
     {
         IsDown = true;
-        host.Hint(peer, up: false);
+        _isDoubted = !onlySilent;
+        host.Hint(peer, up: false, onlySilent);
     }
 
     private void Up()
     {
-        IsDown = false;
-        host.Hint(peer, up: true);
+        IsDown = _isDoubted = false;
+        host.Hint(peer, up: true, onlySilent: false);
         foreach (ShardKey shard in _stoppedThere)
-            host.Hint(shard, peer, up: false);
+            host.Hint(shard, peer, up: false, onlySilent: false);
     }
 
     private void Confirm(NodeBundle bundle)
@@ -129,7 +131,7 @@ internal sealed class NodeLink(ReplicaId self, ReplicaId peer, long incarnation,
             _heardNews = news.Number;
             bool changes = news.Running ? _stoppedThere.Remove(news.Shard) : _stoppedThere.Add(news.Shard);
             if (changes)
-                host.Hint(news.Shard, peer, news.Running);
+                host.Hint(news.Shard, peer, news.Running, onlySilent: false);
         }
     }
 

@@ -187,12 +187,12 @@ public sealed partial class RaftReplica
         CountVotes();
     }
 
-    private void OnPeerHint(ReplicaId peer, bool up)
+    private void OnPeerHint(ReplicaId peer, bool up, bool onlySilent)
     {
         bool wasDown = up ? _believedDown.Remove(peer) : !_believedDown.Add(peer);
         if (_quiet)
             WakeForHint(peer, wasDown, up);
-        if (up)
+        if (up || onlySilent)
             return;
         if (_role == RaftRole.Leader)
         {

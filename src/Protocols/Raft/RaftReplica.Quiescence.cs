@@ -132,8 +132,10 @@ public sealed partial class RaftReplica
     {
         if (_role != RaftRole.Leader)
         {
-            if (!up && peer == _leader)
-                WakeUp();
+            if (up || peer != _leader)
+                return;
+            WakeUp();
+            WakeLeader();
             return;
         }
 

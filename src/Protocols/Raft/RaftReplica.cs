@@ -112,7 +112,7 @@ public sealed partial class RaftReplica : IProtocol
                 OnTimer(timer.Id);
                 break;
             case Input.PeerHint hint:
-                OnPeerHint(hint.Peer, hint.Up);
+                OnPeerHint(hint.Peer, hint.Up, hint.OnlySilent);
                 break;
             case Input.Cancel cancel:
                 OnCancel(cancel.RequestIds);

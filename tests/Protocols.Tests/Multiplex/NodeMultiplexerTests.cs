@@ -8,7 +8,7 @@ namespace ActorRepl.Protocols.Tests.Multiplex;
 public class NodeMultiplexerTests
 {
     private const long Beat = 100 * Instant.Millisecond;
-    private const long Silence = 600 * Instant.Millisecond;
+    private const long Silence = 400 * Instant.Millisecond;
     private static readonly ReplicaId One = new(1), Two = new(2);
     private static readonly ShardKey Shard = new("kv", 7);
 
@@ -52,7 +52,7 @@ public class NodeMultiplexerTests
     }
 
     [Fact]
-    public void A_silent_node_is_believed_down_once_and_up_when_it_is_heard_again()
+    public void A_silent_node_is_told_of_once_and_again_when_it_is_heard()
     {
         var pair = new Pair();
         pair.Run(2 * Beat);
@@ -60,10 +60,10 @@ public class NodeMultiplexerTests
         pair.Run(Silence - Beat);
         Assert.Empty(pair.One.Hints);
         pair.Run(10 * Silence);
-        Assert.Equal(["n2 down"], pair.One.Hints);
+        Assert.Equal(["n2 silent"], pair.One.Hints);
         pair.IsCut = false;
         pair.Run(2 * Beat);
-        Assert.Equal(["n2 down", "n2 up"], pair.One.Hints);
+        Assert.Equal(["n2 silent", "n2 up"], pair.One.Hints);
     }
 
     [Fact]
@@ -82,7 +82,16 @@ public class NodeMultiplexerTests
     {
         var pair = new Pair { IsCut = true };
         pair.Run(2 * Silence);
-        Assert.Equal(["n2 down"], pair.One.Hints);
+        Assert.Equal(["n2 silent"], pair.One.Hints);
+    }
+
+    [Fact]
+    public void A_silent_node_whose_connection_ends_is_down_and_not_only_silent()
+    {
+        var pair = new Pair { IsCut = true };
+        pair.Run(2 * Silence);
+        pair.One.Mux.Doubt(Two);
+        Assert.Equal(["n2 silent", "n2 down"], pair.One.Hints);
     }
 
     [Fact]
@@ -146,7 +155,7 @@ public class NodeMultiplexerTests
         pair.Run(2 * Silence);
         pair.Two.Hints.Clear();
         pair.Two.Mux.Started(new ShardKey("kv", 9));
-        Assert.Equal(["kv/9 on n1 down"], pair.Two.Hints);
+        Assert.Equal(["kv/9 on n1 silent"], pair.Two.Hints);
     }
 
     [Fact]
@@ -333,8 +342,8 @@ public class NodeMultiplexerTests
 
         public void Deliver(ShardKey shard, ReplicaId from, ReadOnlyMemory<byte> message) => Delivered.Add((shard, from, message));
 
-        public void Hint(ReplicaId node, bool up) => Hints.Add($"{node} {(up ? "up" : "down")}");
+        public void Hint(ReplicaId node, bool up, bool onlySilent) => Hints.Add($"{node} {(up ? "up" : onlySilent ? "silent" : "down")}");
 
-        public void Hint(ShardKey shard, ReplicaId node, bool up) => Hints.Add($"{shard} on {node} {(up ? "up" : "down")}");
+        public void Hint(ShardKey shard, ReplicaId node, bool up, bool onlySilent) => Hints.Add($"{shard} on {node} {(up ? "up" : onlySilent ? "silent" : "down")}");
     }
 }

@@ -106,6 +106,26 @@ public class QuiescenceTests
     }
 
     [Fact]
+    public void When_the_leaders_node_is_silent_its_followers_ask_it_and_elect_another_only_if_it_does_not_answer()
+    {
+        RaftCluster cluster = Quiet();
+        (ReplicaId leader, long term) = (cluster.Leader!.Id, cluster.Leader!.Status.Term);
+        foreach (RaftNode node in cluster.Nodes.Where(node => !node.IsLeader))
+            node.Step(new Input.PeerHint(leader, Up: false, OnlySilent: true));
+        cluster.Run(3 * Instant.Second);
+        Assert.Equal((leader, term), (cluster.Leader!.Id, cluster.Leader!.Status.Term));
+
+        foreach (RaftNode node in cluster.Nodes)
+            node.Step(new Input.PeerHint(leader, Up: true));
+        cluster.Until(() => cluster.Nodes.All(node => node.Raft.IsQuiet));
+        cluster.Kill(leader.Value);
+        foreach (RaftNode node in cluster.Running)
+            node.Step(new Input.PeerHint(leader, Up: false, OnlySilent: true));
+        cluster.Run(2 * Options.ElectionMaxMicros);
+        Assert.NotNull(cluster.Leader);
+    }
+
+    [Fact]
     public void A_wrong_hint_at_one_follower_changes_no_leader()
     {
         RaftCluster cluster = Quiet();

@@ -78,16 +78,16 @@ internal sealed class SimulatedMultiplexer(SimulatedWorld world, SimulatedReplic
         Payload = message.ToArray(),
     });
 
-    public void Hint(ReplicaId node, bool up) => world.Schedule(new Event
+    public void Hint(ReplicaId node, bool up, bool onlySilent) => world.Schedule(new Event
     {
         Time = world.Time + 1,
         Kind = EventKind.Input,
         Target = replica.Id.Value,
         Incarnation = replica.Incarnation,
-        Payload = new Input.PeerHint(node, up),
+        Payload = new Input.PeerHint(node, up, onlySilent),
     });
 
-    public void Hint(ShardKey shard, ReplicaId node, bool up) => Hint(node, up);
+    public void Hint(ShardKey shard, ReplicaId node, bool up, bool onlySilent) => Hint(node, up, onlySilent);
 
     private long Now => replica.Clock.At(world.Time).Monotonic;
 

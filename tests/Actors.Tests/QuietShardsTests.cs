@@ -9,7 +9,7 @@ namespace ActorRepl.Actors.Tests;
 /// <summary>Hundreds of shards on three nodes: what nobody uses costs nothing, and is there when somebody does.</summary>
 public sealed class QuietShardsTests : IDisposable
 {
-    private const int Shards = 200;
+    private const int Shards = 100;
 
     private static readonly TestClusterOptions Options = new()
     {

@@ -51,7 +51,7 @@ public sealed partial class RaftReplica
         && _configuration.HasQuorum(_isInStep);
 
     private bool IsInStep(Peer peer) => peer.Mode == PeerMode.Replicate && peer.Match == _log.LastIndex
-        && _now.Monotonic - peer.HeardAt <= 2 * _options.HeartbeatMicros;
+        && _now.Monotonic - peer.HeardAt <= _options.ElectionMinMicros;
 
     private bool IsInStep(ReplicaId id) => id == Self
         ? _durable.LastIndex == _log.LastIndex

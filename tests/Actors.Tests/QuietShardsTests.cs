@@ -6,7 +6,12 @@ using ActorRepl.Protocols.Raft;
 
 namespace ActorRepl.Actors.Tests;
 
-/// <summary>Hundreds of shards on three nodes: what nobody uses costs nothing, and is there when somebody does.</summary>
+/// <summary>Not beside others: what is counted is counted for the whole process.</summary>
+[CollectionDefinition("alone", DisableParallelization = true)]
+public sealed class Alone;
+
+/// <summary>A hundred shards on three nodes: what nobody uses costs nothing, and is there when somebody does.</summary>
+[Collection("alone")]
 public sealed class QuietShardsTests : IDisposable
 {
     private const int Shards = 100;

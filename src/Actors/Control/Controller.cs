@@ -15,6 +15,8 @@ namespace ActorRepl.Actors.Control;
 /// </summary>
 internal sealed class Controller : UntypedActor, IWithTimers
 {
+    private const int ShardsOfATick = 100;
+
     private static readonly RequestOptions Patience = new() { Timeout = TimeSpan.FromSeconds(10) };
 
     private readonly ReplicaId _self;
@@ -28,6 +30,8 @@ internal sealed class Controller : UntypedActor, IWithTimers
     private Reconciler? _reconciler;
     private long _term;
     private long _knowsAll = long.MaxValue;
+    private long _actedOn;
+    private int _ticks;
 
     public Controller(ReplicationSettings settings, ControlSettings control, ControlFeed feed, ReplicationClient client, ControlClient group)
     {
@@ -62,7 +66,7 @@ internal sealed class Controller : UntypedActor, IWithTimers
             case Known known when known.Term == _term:
                 OnKnown(known);
                 break;
-            case Tick when _reconciler is { } reconciler:
+            case Tick when _reconciler is { } reconciler && IsDue():
                 Act(reconciler);
                 break;
             case Failed failed:
@@ -128,6 +132,10 @@ internal sealed class Controller : UntypedActor, IWithTimers
         }
     }
 
+    // Looking at many shards that are as they were must not cost what few do; an order is seen to at once.
+    private bool IsDue() =>
+        _ticks++ % Math.Clamp(_seen.Reports.Count / ShardsOfATick, 1, 4) == 0 || _feed.State.Version != _actedOn;
+
     private void Act(Reconciler reconciler)
     {
         long now = Environment.TickCount64;
@@ -137,7 +145,8 @@ internal sealed class Controller : UntypedActor, IWithTimers
                 _seen = _seen.With(node, up: false);
         }
 
-        if (_feed.State.Version < _knowsAll)
+        _actedOn = _feed.State.Version;
+        if (_actedOn < _knowsAll)
             return;
         foreach (ControlAction action in reconciler.Next(_feed.State, _seen, new Instant(ReplicaClock.Monotonic, 0, 0)))
             CarryOutAsync(action).PipeTo(Self);

@@ -10,11 +10,13 @@ using ReplicaReport = ActorRepl.Actors.Messages.ReplicaReport;
 namespace ActorRepl.Actors.Control;
 
 /// <summary>
-/// Tells the controller that this node is there and how its replicas are: every interval, and soon after one of them has
-/// changed its role. While nobody is known to lead the control group it tells every node; those that do not lead pass over it.
+/// Tells the controller every interval that this node is there, and how its replicas are: as often if they are few, and soon
+/// after one of them has changed its role. While nobody is known to lead the control group it tells every node; those that do not lead pass over it.
 /// </summary>
 internal sealed class NodeReporter : UntypedActor, IWithTimers
 {
+    private const int ReplicasOfABeat = 100;
+
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(100);
 
     private readonly ReplicationSettings _settings;
@@ -23,6 +25,7 @@ internal sealed class NodeReporter : UntypedActor, IWithTimers
     private readonly TimeSpan _interval;
     private readonly Dictionary<ShardKey, ReplicaReport> _news = [];
     private ReplicaId _leader;
+    private int _beats;
 
     public NodeReporter(ReplicationSettings settings, ControlSettings control, NodeLocator locator, NodeMemory memory)
     {
@@ -48,7 +51,8 @@ internal sealed class NodeReporter : UntypedActor, IWithTimers
         switch (message)
         {
             case Ask:
-                AskReplicas();
+                if (_beats++ % BeatsBetweenReports == 0)
+                    AskReplicas();
                 Timers.StartSingleTimer("send", Send.Instance, Soon);
                 break;
             case ReplicaReport report:
@@ -64,6 +68,9 @@ internal sealed class NodeReporter : UntypedActor, IWithTimers
                 break;
         }
     }
+
+    // Many replicas that say nothing new must not cost what few do. The longest is well below what a report is good for.
+    private int BeatsBetweenReports => Math.Clamp(_memory.State.Hosted.Count / ReplicasOfABeat, 1, 4);
 
     private void AskReplicas()
     {

@@ -80,21 +80,26 @@ public sealed class ReplicationRuntime
     }
 
     /// <summary>
-    /// Makes this node's leaders give leadership away and waits until none is left, at most this long. For a node that is
-    /// about to stop.
+    /// Makes this node's leaders give leadership away and waits until the shards it led have other leaders, at most this long. For a
+    /// node that is about to stop.
     /// </summary>
     public async Task<bool> HandOverAsync(TimeSpan patience, CancellationToken cancellation = default)
     {
-        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
-        _root.Tell(HandOverLeadership.Instance, ActorRefs.NoSender);
-        while (true)
+        (string, int)[] hosted = [.. _memory.State.Hosted.Where(replica => Settings.Groups.Any(group => group.Name == replica.Group)).Select(replica => (replica.Group, replica.Shard))];
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        IActorRef watch = _system.ActorOf(HandOverWatch.Props(Settings.Self, _root, hosted, done));
+        try
         {
-            IReadOnlyList<ReplicaReport> reports = await LocalReplicasAsync(cancellation).ConfigureAwait(false);
-            if (reports.All(report => report.Status?.Leader != Settings.Self))
-                return true;
-            if (Environment.TickCount64 >= deadline)
-                return false;
-            await Task.Delay(20, cancellation).ConfigureAwait(false);
+            await done.Task.WaitAsync(patience, cancellation).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            _system.Stop(watch);
         }
     }
 

@@ -17,6 +17,36 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Every_node_reads_what_was_written_before_from_its_own_replica()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        for (int i = 0; i < 20; i++)
+        {
+            await cluster[1 + i % 3].Client.SetAsync("a", $"{i}");
+            foreach (TestNode node in cluster.Running)
+                Assert.Equal($"{i}", await node.Client.GetAsync("a", RequestKind.FollowerRead));
+        }
+    }
+
+    [Fact]
+    public async Task A_read_of_bounded_staleness_is_no_older_than_it_says()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        for (int i = 0; i < 10; i++)
+        {
+            await cluster[1].Client.SetAsync("a", $"{i}");
+            foreach (TestNode node in cluster.Running)
+                Assert.Equal($"{i}", KeyValue.Text(await BoundedAsync(node, TimeSpan.Zero)));
+        }
+
+        await Assert.ThrowsAsync<ArgumentException>(async () => await BoundedAsync(cluster[1], null));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await BoundedAsync(cluster[1], TimeSpan.FromSeconds(-1)));
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> BoundedAsync(TestNode node, TimeSpan? maxStaleness) => await node.Client.QueryAsync(
+        KeyValue.Group, KeyValue.Bytes("a"), KeyValue.Get("a"), new RequestOptions { ReadKind = RequestKind.BoundedRead, MaxStaleness = maxStaleness });
+
+    [Fact]
     public async Task Another_replica_takes_over_when_the_leader_goes_and_nothing_acknowledged_is_lost()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();

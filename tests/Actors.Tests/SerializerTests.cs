@@ -24,7 +24,8 @@ public sealed class SerializerTests : IAsyncLifetime
     [
         new PeerEnvelope("kv", 3, new ReplicaId(2), PeerChannel.Transfer, Some),
         new RequestBatch("kv", 3, 77, [
-            new RoutedRequest(1, RequestKind.Command, 5_000, Some), new RoutedRequest(2, RequestKind.StaleRead, 1, ReadOnlyMemory<byte>.Empty)]),
+            new RoutedRequest(1, RequestKind.Command, 5_000, Some), new RoutedRequest(2, RequestKind.StaleRead, 1, ReadOnlyMemory<byte>.Empty),
+            new RoutedRequest(3, RequestKind.BoundedRead, 2, Some) { MaxStalenessMillis = 150 }, new RoutedRequest(4, RequestKind.FollowerRead, 3, Some)]),
         new RequestBatch("größer", 0, 1, []),
         new ReplyBatch("kv", 3, new ReplicaId(1), true, [
             new RoutedReply(1, Some, null),
@@ -40,6 +41,7 @@ public sealed class SerializerTests : IAsyncLifetime
         new Execute(Some, new byte[10_000]),
         new Execute(Some, Some, 250, Guid.NewGuid(), 7, 3),
         new Query(Some, Some, RequestKind.StaleRead, 20),
+        new Query(Some, Some, RequestKind.BoundedRead, null, 70),
         new Executed(Some),
         new QueryResult(Array.Empty<byte>()),
         new RequestRejected(RejectReason.StorageUnavailable, true, "storage unavailable"),
@@ -82,12 +84,12 @@ public sealed class SerializerTests : IAsyncLifetime
     private static string Describe(object message) => message switch
     {
         PeerEnvelope m => $"{m.Group} {m.Shard} {m.From} {m.Channel} {Hex(m.Bytes)}",
-        RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {Hex(r.Payload)}"))}",
+        RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {Hex(r.Payload)}"))}",
         ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
         ReplicaReport m => $"{m with { Status = null }} {m.Status} {string.Join(", ", m.Status?.Followers.OrderBy(f => f.Key) ?? Enumerable.Empty<KeyValuePair<ReplicaId, long>>())}"
             .Replace(m.Status?.Followers.ToString() ?? "-", "", StringComparison.Ordinal),
         Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")}",
-        Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis}",
+        Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis} {m.MaxStalenessMillis}",
         Executed m => Hex(m.Result),
         QueryResult m => Hex(m.Result),
         _ => message.ToString()!,

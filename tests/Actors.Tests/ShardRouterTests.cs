@@ -228,6 +228,22 @@ public sealed class ShardRouterTests : TestKit
         Assert.Equal(["r"], Payloads(Batch(shard, 2)));
     }
 
+    [Theory]
+    [InlineData(RequestKind.FollowerRead)]
+    [InlineData(RequestKind.BoundedRead)]
+    public void A_read_for_any_replica_goes_to_the_one_of_this_node_and_to_the_leader_if_that_one_has_none_to_ask(RequestKind kind)
+    {
+        var shard = new StandIns(this);
+        Lead(shard, 3, term: 1);
+        shard.Call(kind, "r");
+        RequestBatch batch = Batch(shard, 1);
+        Assert.Equal(kind, Assert.Single(batch.Requests).Kind);
+        Reject(shard, 1, batch, new Rejection(RejectReason.NotLeader));
+        RequestBatch again = Batch(shard, 3);
+        Answer(shard, 3, new RoutedReply(again.Requests[0].Id, KeyValue.Bytes("R"), null));
+        Assert.Equal("R", Text(shard.Asker.ExpectMsg<QueryResult>().Result));
+    }
+
     private static void Lead(StandIns shard, int node, long term) => Report(shard, node, node, term);
 
     private static void Report(StandIns shard, int from, int leader, long term) =>

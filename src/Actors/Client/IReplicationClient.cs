@@ -77,8 +77,14 @@ public sealed record RequestOptions
     /// <summary>How long the request may take before it is refused; null: <c>actorrepl.request-timeout</c>, 5 s.</summary>
     public TimeSpan? Timeout { get; init; }
 
-    /// <summary>For queries: <see cref="RequestKind.Read"/> (linearizable, the default) or <see cref="RequestKind.StaleRead"/>.</summary>
+    /// <summary>
+    /// For queries: <see cref="RequestKind.Read"/> (linearizable, the default), <see cref="RequestKind.FollowerRead"/> (linearizable,
+    /// answered by this node's replica if it has one), <see cref="RequestKind.BoundedRead"/> or <see cref="RequestKind.StaleRead"/>.
+    /// </summary>
     public RequestKind ReadKind { get; init; } = RequestKind.Read;
+
+    /// <summary>For a bounded read, which needs it, and no other: how old the state may be that it is answered from; whole ms, from 0.</summary>
+    public TimeSpan? MaxStaleness { get; init; }
 }
 
 /// <summary>Commands of one client, numbered. Thread-safe; commands that are under way together may apply in any order.</summary>

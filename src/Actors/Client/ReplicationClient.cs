@@ -53,8 +53,8 @@ internal sealed class ReplicationClient : IReplicationClient
         string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default)
     {
         RequestKind kind = options?.ReadKind ?? RequestKind.Read;
-        if (kind is not (RequestKind.Read or RequestKind.StaleRead))
-            throw new ArgumentException($"a query is of kind {RequestKind.Read} or {RequestKind.StaleRead}, not {kind}", nameof(options));
+        if (!Reads.IsRead(kind))
+            throw new ArgumentException(Reads.NoRead(kind), nameof(options));
         return Call(group, shard, kind, query.ToArray(), options, cancellation);
     }
 
@@ -104,7 +104,7 @@ internal sealed class ReplicationClient : IReplicationClient
         IActorRef router = Router(group, shard);
         if (cancellation.IsCancellationRequested)
             return ValueTask.FromCanceled<ReadOnlyMemory<byte>>(cancellation);
-        return _pool.Rent().Start(kind, payload, Millis(options), router, cancellation);
+        return _pool.Rent().Start(kind, payload, Millis(options), Staleness(kind, options), router, cancellation);
     }
 
     private IActorRef Router(string group, int shard)
@@ -121,6 +121,16 @@ internal sealed class ReplicationClient : IReplicationClient
         if (millis is not (>= 1 and <= int.MaxValue))
             throw new ArgumentOutOfRangeException(nameof(options), millis, "a request's timeout is at least 1 ms");
         return (int)millis;
+    }
+
+    private static int Staleness(RequestKind kind, RequestOptions? options)
+    {
+        if ((kind == RequestKind.BoundedRead) != (options?.MaxStaleness is not null))
+            throw new ArgumentException($"{nameof(RequestOptions.MaxStaleness)} is for reads of kind {RequestKind.BoundedRead}, which need it", nameof(options));
+        double millis = options?.MaxStaleness?.TotalMilliseconds ?? 0;
+        return millis is >= 0 and <= int.MaxValue
+            ? (int)millis
+            : throw new ArgumentOutOfRangeException(nameof(options), millis, $"a read of bounded staleness allows 0 to {int.MaxValue} ms");
     }
 
     private ClusterAdmin Orders => Admin ?? throw new InvalidOperationException("this runtime has no control group");

@@ -92,6 +92,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
                 writer.Bytes(query.Payload.Span);
                 writer.Byte((byte)query.Kind);
                 writer.Int32(query.TimeoutMillis ?? 0);
+                if (query.Kind == RequestKind.BoundedRead)
+                    writer.Int32(query.MaxStalenessMillis);
                 break;
             case Executed executed:
                 writer.Raw(executed.Result.Span);
@@ -129,7 +131,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             Join => JoinRequest.Instance,
             Joins => new JoinAnswer(reader.Raw(reader.Remaining)),
             ExecuteManifest => ReadExecute(ref reader),
-            QueryManifest => new Query(reader.Bytes(), reader.Bytes(), (RequestKind)reader.Byte(), OrNull(reader.Int32())),
+            QueryManifest => ReadQuery(ref reader),
             ExecutedManifest => new Executed(reader.Raw(reader.Remaining)),
             QueryResultManifest => new QueryResult(reader.Raw(reader.Remaining)),
             RejectedManifest => new RequestRejected((RejectReason)reader.Byte(), reader.Bool(), reader.Text()),
@@ -145,7 +147,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         PeerEnvelope envelope => ShardSize(envelope.Group) + sizeof(int) + sizeof(byte) + envelope.EncodedSize,
         NodeBundle bundle => bundle.EncodedSize,
         RequestBatch batch => ShardSize(batch.Group) + sizeof(long) + sizeof(int)
-            + batch.Requests.Sum(request => RoutedRequest.Overhead + request.Payload.Length),
+            + batch.Requests.Sum(request => request.Size),
         ReplyBatch batch => ShardSize(batch.Group) + sizeof(int) + sizeof(byte) + sizeof(int) + batch.Replies.Sum(SizeOf),
         ReplicaStopped stopped => ShardSize(stopped.Group) + sizeof(int) + sizeof(long),
         GetReplicaStatus request => ShardSize(request.Group),
@@ -155,7 +157,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
             + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)),
-        Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + sizeof(byte),
+        Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + sizeof(byte) + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : 0),
         Executed executed => executed.Result.Length,
         QueryResult result => result.Result.Length,
         RequestRejected rejected => 2 * sizeof(byte) + TextSize(rejected.Message),
@@ -194,6 +196,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             writer.Byte((byte)request.Kind);
             writer.Int32(request.RemainingMillis);
             writer.Bytes(request.Payload.Span);
+            if (request.Kind == RequestKind.BoundedRead)
+                writer.Int32(request.MaxStalenessMillis);
         }
     }
 
@@ -204,8 +208,14 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         long number = reader.Int64();
         var requests = new RoutedRequest[reader.Count(RoutedRequest.Overhead)];
         for (int i = 0; i < requests.Length; i++)
-            requests[i] = new RoutedRequest(reader.Int64(), (RequestKind)reader.Byte(), reader.Int32(), reader.Bytes());
+            requests[i] = ReadRequest(ref reader);
         return new RequestBatch(group, shard, number, requests);
+    }
+
+    private static RoutedRequest ReadRequest(ref ByteReader reader)
+    {
+        var request = new RoutedRequest(reader.Int64(), (RequestKind)reader.Byte(), reader.Int32(), reader.Bytes());
+        return request.Kind == RequestKind.BoundedRead ? request with { MaxStalenessMillis = reader.Int32() } : request;
     }
 
     internal static int SizeOf(RoutedReply reply) => RoutedReply.Overhead + (reply.Rejection is { } rejection
@@ -289,6 +299,12 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         return reader.Bool()
             ? execute with { ClientId = new Guid(reader.Raw(16).Span, bigEndian: true), Sequence = reader.Int64(), FirstIncomplete = reader.Int64() }
             : execute;
+    }
+
+    private static Query ReadQuery(ref ByteReader reader)
+    {
+        var query = new Query(reader.Bytes(), reader.Bytes(), (RequestKind)reader.Byte(), OrNull(reader.Int32()));
+        return query.Kind == RequestKind.BoundedRead ? query with { MaxStalenessMillis = reader.Int32() } : query;
     }
 
     private static int? OrNull(int millis) => millis == 0 ? null : millis;

@@ -16,9 +16,13 @@ public sealed record Execute(
     ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Command, int? TimeoutMillis = null, Guid? ClientId = null, long Sequence = 0, long FirstIncomplete = 1);
 
 /// <summary>Answers a query from the shard that owns the key: <see cref="QueryResult"/> or <see cref="RequestRejected"/>.</summary>
-/// <param name="Kind"><see cref="RequestKind.Read"/> (linearizable) or <see cref="RequestKind.StaleRead"/>.</param>
+/// <param name="Kind">
+/// <see cref="RequestKind.Read"/> (linearizable), <see cref="RequestKind.FollowerRead"/> (as linearizable, from the nearest
+/// replica), <see cref="RequestKind.BoundedRead"/> or <see cref="RequestKind.StaleRead"/>.
+/// </param>
+/// <param name="MaxStalenessMillis">For a bounded read: how old its state may be, ms, from 0.</param>
 public sealed record Query(
-    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Payload, RequestKind Kind = RequestKind.Read, int? TimeoutMillis = null);
+    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Payload, RequestKind Kind = RequestKind.Read, int? TimeoutMillis = null, int MaxStalenessMillis = 0);
 
 /// <summary>The command is applied and durable on a majority.</summary>
 public sealed record Executed(ReadOnlyMemory<byte> Result);

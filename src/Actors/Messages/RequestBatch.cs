@@ -5,8 +5,14 @@ namespace ActorRepl.Actors.Messages;
 /// <summary>A request on its way from a router to a replica. The id is the router's; the deadline travels as what remains of it.</summary>
 public readonly record struct RoutedRequest(long Id, RequestKind Kind, int RemainingMillis, ReadOnlyMemory<byte> Payload)
 {
-    /// <summary>Bytes on the wire beside the payload.</summary>
+    /// <summary>Bytes on the wire beside the payload, at least.</summary>
     public const int Overhead = sizeof(long) + sizeof(byte) + 2 * sizeof(int);
+
+    /// <summary>For a bounded read, and only there on the wire: how old its state may be, ms.</summary>
+    public int MaxStalenessMillis { get; init; }
+
+    /// <summary>Bytes on the wire.</summary>
+    public int Size => Overhead + (Kind == RequestKind.BoundedRead ? sizeof(int) : 0) + Payload.Length;
 }
 
 /// <summary>Requests that waited together, from a router to the supervisor of a replica. Numbered by the router, from 1.</summary>

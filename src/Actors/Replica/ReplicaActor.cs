@@ -184,7 +184,10 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         foreach (ref readonly RoutedRequest request in batch.Requests.AsSpan())
         {
             long id = _requests.Add(origin, request.Id);
-            driver.Enqueue(new ClientRequest(id, request.Kind, request.Payload, now + request.RemainingMillis * Instant.Millisecond));
+            driver.Enqueue(new ClientRequest(id, request.Kind, request.Payload, now + request.RemainingMillis * Instant.Millisecond)
+            {
+                MaxStaleness = Math.Max(0, request.MaxStalenessMillis) * Instant.Millisecond,
+            });
         }
     }
 

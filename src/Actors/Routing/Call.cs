@@ -14,6 +14,15 @@ internal abstract class Call
     public ReadOnlyMemory<byte> Payload { get; protected set; }
     public int TimeoutMillis { get; protected set; }
 
+    /// <summary>For a bounded read.</summary>
+    public int MaxStalenessMillis { get; set; }
+
+    /// <summary>No replica but the leader may answer it, or none other would.</summary>
+    public bool ForLeader { get; set; }
+
+    /// <summary>Any replica may answer it that holds the state.</summary>
+    public bool IsForAny => !ForLeader && Kind is (RequestKind.StaleRead or RequestKind.FollowerRead or RequestKind.BoundedRead);
+
     /// <summary>The router's name for it; 0 while no router has it. Ids follow the order of arrival.</summary>
     public long Id { get; set; }
 

@@ -66,11 +66,14 @@ internal sealed class GroupRouter : UntypedActor
             case Execute execute:
                 Refuse($"sequence {execute.Sequence} with {execute.FirstIncomplete} as the first incomplete; both are from 1, and the first incomplete is not above the sequence");
                 break;
-            case Query query when query.Kind is RequestKind.Read or RequestKind.StaleRead:
-                Route(query.Key, new AskedCall(query.Kind, query.Payload, Timeout(query.TimeoutMillis), Sender, Self));
+            case Query query when !Reads.IsRead(query.Kind):
+                Refuse(Reads.NoRead(query.Kind));
+                break;
+            case Query { MaxStalenessMillis: < 0 } query:
+                Refuse($"a read of bounded staleness allows 0 ms or more, not {query.MaxStalenessMillis}");
                 break;
             case Query query:
-                Refuse($"a query is of kind {RequestKind.Read} or {RequestKind.StaleRead}, not {query.Kind}");
+                Route(query.Key, new AskedCall(query.Kind, query.Payload, Timeout(query.TimeoutMillis), Sender, Self) { MaxStalenessMillis = query.MaxStalenessMillis });
                 break;
             case RequestBatch or ReplyBatch or PeerEnvelope or HandOverLeadership:
                 Unhandled(message);

@@ -41,6 +41,8 @@ internal sealed partial class ShardRouter
             return;
         }
 
+        // It has no leader to ask, or no state: the leader itself needs neither.
+        call.ForLeader |= why.Reason == RejectReason.NotLeader && call.IsForAny;
         Return(call, why);
         if (why.Reason == RejectReason.NotLeader)
             OnNotLeader(target, why.Leader);
@@ -96,8 +98,8 @@ internal sealed partial class ShardRouter
             return;
         Call[] back = [.. _returned.Where(IsWaiting)];
         _returned.Clear();
-        _stale = new Queue<Call>(back.Where(call => call.Kind == RequestKind.StaleRead).Concat(_stale));
-        _waiting = new Queue<Call>(back.Where(call => call.Kind != RequestKind.StaleRead).Concat(_waiting.Where(IsWaiting)).OrderBy(call => call.Id));
+        _forAny = new Queue<Call>(back.Where(call => call.IsForAny).Concat(_forAny));
+        _waiting = new Queue<Call>(back.Where(call => !call.IsForAny).Concat(_waiting.Where(IsWaiting)).OrderBy(call => call.Id));
     }
 
     private void ScheduleDeadlineCheck()

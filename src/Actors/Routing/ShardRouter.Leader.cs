@@ -45,7 +45,7 @@ internal sealed partial class ShardRouter
 
         if (_targets.Values.All(target => target.StorageFailed))
             RefuseWaiting(report);
-        if (_waiting.Count > 0 || _returned.Count > 0 || _stale.Count > 0)
+        if (_waiting.Count > 0 || _returned.Count > 0 || _forAny.Count > 0)
             ScheduleFlushOrLook();
     }
 
@@ -90,7 +90,7 @@ internal sealed partial class ShardRouter
     {
         foreach (Call call in _calls.Values)
         {
-            if (call.Kind == RequestKind.Read && !call.SentTo.IsNone && call.SentTo != leader.Node)
+            if ((call.Kind == RequestKind.Read || call.ForLeader) && !call.SentTo.IsNone && call.SentTo != leader.Node)
                 Return(call, new Rejection(RejectReason.NotLeader));
         }
     }
@@ -112,7 +112,7 @@ internal sealed partial class ShardRouter
 
     private void ScheduleFlushOrLook()
     {
-        if (_leader is not null || _returned.Any(call => call.Kind == RequestKind.StaleRead))
+        if (_leader is not null || _returned.Any(call => call.IsForAny))
             ScheduleFlush();
         if (_leader is null)
             ScheduleLook();

@@ -25,7 +25,7 @@ internal sealed partial class ShardRouter : UntypedActor
     private readonly IActorRef _self;
 
     private Queue<Call> _waiting = new();
-    private Queue<Call> _stale = new();
+    private Queue<Call> _forAny = new();
     private long _bytes;
     private long _lastId;
     private long _lastBatch;
@@ -119,9 +119,10 @@ internal sealed partial class ShardRouter : UntypedActor
         call.Deadline = Environment.TickCount64 + call.TimeoutMillis;
         call.SentTo = ReplicaId.None;
         call.LastRejection = null;
+        call.ForLeader = false;
         _bytes += call.Payload.Length;
         _calls.Add(call.Id, call);
-        (call.Kind == RequestKind.StaleRead ? _stale : _waiting).Enqueue(call);
+        (call.IsForAny ? _forAny : _waiting).Enqueue(call);
         ScheduleFlush();
         ScheduleDeadlineCheck();
     }
@@ -139,8 +140,8 @@ internal sealed partial class ShardRouter : UntypedActor
     private void Flush()
     {
         TakeBackReturned();
-        if (_stale.Count > 0 && NearestTarget() is { } nearest)
-            Send(_stale, nearest);
+        if (_forAny.Count > 0 && NearestTarget() is { } nearest)
+            Send(_forAny, nearest);
         if (_waiting.Count == 0)
             return;
         if (_leader is { } leader)
@@ -180,7 +181,7 @@ internal sealed partial class ShardRouter : UntypedActor
             call.SentTo = target.Node;
             call.Batch = _lastBatch;
             int remaining = (int)Math.Max(1, call.Deadline - now);
-            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload));
+            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload) { MaxStalenessMillis = call.MaxStalenessMillis });
         }
 
         return [.. requests];

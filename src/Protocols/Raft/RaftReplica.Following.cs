@@ -135,5 +135,6 @@ public sealed partial class RaftReplica
     {
         Invariant.That(index >= _applied && index <= _applying, "entries are applied in order, and only committed ones");
         _applied = index;
+        ContinueHandOver();
     }
 }

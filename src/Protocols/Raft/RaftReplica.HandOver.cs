@@ -101,7 +101,8 @@ public sealed partial class RaftReplica
         if (_handOver is not { Asked: false } handOver || FindPeer(handOver.To) is not { } target)
             return;
         handOver.HoldsCommands |= target.Mode == PeerMode.Replicate && target.Next > _log.LastIndex;
-        if (!handOver.HoldsCommands || target.Match < _log.LastIndex)
+        // Who waits here is answered first: the node may stop as soon as another leads.
+        if (!handOver.HoldsCommands || target.Match < _log.LastIndex || _applied < _log.LastIndex)
             return;
         handOver.Asked = true;
         GiveUpLease();

@@ -30,14 +30,16 @@ internal sealed class NodeMemory
         _state = changed;
     }
 
-    // Settings say best where a node of theirs is. A group that is new here begins as all groups do when a cluster is founded.
+    // Settings say best where a node of theirs is. A group that is new here begins as all groups do when a cluster is founded;
+    // on a node that joins, no replica does: a founder that comes back with an empty disk had votes there that it has forgotten.
     private static NodeState Started(NodeState state, ReplicationSettings settings)
     {
         IReadOnlyList<ReplicaId> founders = state.Founders.Count > 0 ? state.Founders : settings.FoundingNodes;
         ReplicationSettings founded = settings with { Founders = founders };
+        bool joins = state.Disk == Guid.Empty && state.Founders.Count > 0;
         GroupDefinition[] added = [.. settings.Groups.Where(group => !state.Groups.Contains(group.Name))];
         IEnumerable<HostedShard> first = added.SelectMany(group => Enumerable.Range(0, group.Shards)
-            .Where(shard => founded.FirstReplicasOf(group, shard).Contains(settings.Self))
+            .Where(shard => !joins && founded.FirstReplicasOf(group, shard).Contains(settings.Self))
             .Select(shard => new HostedShard(group.Name, shard, Generation: 0)));
         return state with
         {

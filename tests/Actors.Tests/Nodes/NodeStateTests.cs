@@ -59,6 +59,18 @@ public sealed class NodeStateTests
         Assert.Equal(4, second.State.Hosted.Count(hosted => hosted.Group == "carts"));
     }
 
+    [Fact]
+    public void A_founder_that_joins_again_with_an_empty_disk_founds_nothing()
+    {
+        var store = new MemoryNodeStateStore();
+        ReplicationSettings settings = Settings(store, Group("kv"));
+        store.Save(new NodeState { Founders = settings.FoundingNodes, Nodes = settings.Nodes }.Encode());
+        NodeState joined = new NodeMemory(settings).State;
+        Assert.Empty(joined.Hosted);
+        Assert.NotEqual(Guid.Empty, joined.Disk);
+        Assert.Empty(new NodeMemory(settings).State.Hosted);
+    }
+
     private static ReplicationSettings Settings(INodeStateStore store, params GroupDefinition[] groups) =>
         new() { Cluster = "test", Self = new(1), Nodes = Infos, Groups = groups, NodeState = store };
 

@@ -99,6 +99,22 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public void A_replica_is_not_released_on_the_word_of_a_leader_alone()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(1, 2, 4)));
+        Up(1, 2, 3, 4);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100), (4, 100));
+        ImmutableSortedDictionary<ReplicaId, ReplicaReport> before = _seen.Reports[First];
+        Report(First, leader: 1, Voters(1, 2, 4), (2, 100), (4, 100));
+        ImmutableSortedDictionary<ReplicaId, ReplicaReport> after = _seen.Reports[First];
+        _seen = _seen with { Reports = _seen.Reports.SetItem(First, before.SetItem(N(1), after[N(1)])) };
+        Assert.Empty(Next(cluster));
+        _seen = _seen with { Reports = _seen.Reports.SetItem(First, after) };
+        Assert.Single(Next(cluster));
+    }
+
+    [Fact]
     public void A_retired_replica_is_not_counted_on()
     {
         Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);

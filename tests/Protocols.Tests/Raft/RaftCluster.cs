@@ -146,7 +146,7 @@ internal sealed class RaftCluster
         node.Sent.Clear();
         foreach ((ReplicaId to, RaftMessage message) in sent)
         {
-            if (_cut.Contains((node.Id.Value, to.Value)) || _down.Contains(to.Value))
+            if (_cut.Contains((node.Id.Value, to.Value)) || _down.Contains(to.Value) || !_nodes.ContainsKey(to.Value))
                 continue;
             RaftNode target = _nodes[to.Value];
             target.Now = Math.Max(target.Now, Now);

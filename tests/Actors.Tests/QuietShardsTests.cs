@@ -16,8 +16,12 @@ public sealed class QuietShardsTests : IDisposable
 {
     private const int Shards = 100;
 
-    private static readonly TestClusterOptions Options = new()
+    // What a node has said it keeps must be there when it comes back.
+    private readonly DiskData _data = new();
+
+    private TestClusterOptions Options => new()
     {
+        Config = _data.Config,
         Group = new TestClusterOptions().Group with
         {
             Shards = Shards,
@@ -41,7 +45,11 @@ public sealed class QuietShardsTests : IDisposable
         _listener.Start();
     }
 
-    public void Dispose() => _listener.Dispose();
+    public void Dispose()
+    {
+        _listener.Dispose();
+        _data.Dispose();
+    }
 
     [Fact]
     public async Task Idle_shards_go_quiet_wake_on_a_request_and_fail_over_though_they_were_quiet()

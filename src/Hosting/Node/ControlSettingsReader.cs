@@ -26,7 +26,7 @@ internal static class ControlSettingsReader
             TransferCoolDown = Micros(config, "actorrepl.control.transfer-cool-down"),
             MaxMovesPerNode = config.Int("actorrepl.control.max-moves-per-node", 1, 1024),
             CatchUpEntries = config.Bytes("actorrepl.control.catch-up-entries", 0, 1L << 40),
-            Rebalance = config.GetBoolean("actorrepl.control.rebalance"),
+            Rebalance = config.Flag("actorrepl.control.rebalance"),
         },
     };
 

@@ -10,7 +10,10 @@ internal static class RaftSettings
     private static readonly TimeSpan Milli = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    /// <exception cref="UserErrorException">Two of the settings contradict each other.</exception>
+    // Beyond half, no lease is left of any election timeout.
+    private const int MaxDriftPpm = 500_000;
+
+    /// <exception cref="UserErrorException">A setting is out of its bounds, or two contradict each other.</exception>
     public static RaftOptions Read(Config config)
     {
         var options = new RaftOptions
@@ -19,6 +22,8 @@ internal static class RaftSettings
             ElectionMinMicros = Micros(config, "actorrepl.raft.election-min"),
             ElectionMaxMicros = Micros(config, "actorrepl.raft.election-max"),
             HintDelayMicros = Micros(config, "actorrepl.raft.hint-delay"),
+            LeaseReads = config.Flag("actorrepl.raft.lease-reads"),
+            MaxClockDriftPpm = config.Int("actorrepl.raft.max-clock-drift", 0, MaxDriftPpm),
             FirstReplicaLeadsFirst = true,
             QuietAfterMicros = (long)config.Time("actorrepl.raft.quiet-after", TimeSpan.Zero, Hour).TotalMicroseconds,
             MaxBatchBytes = config.Int("actorrepl.raft.max-batch-bytes", 1024, 1 << 30),

@@ -24,6 +24,9 @@ internal static class ConfigReading
         return time;
     }
 
+    public static bool Flag(this Config config, string path) =>
+        Parse<bool>(() => config.GetBoolean(path)) ?? throw new UserErrorException($"{path} is '{config.GetString(path)}'; it must be on or off");
+
     public static T Choice<T>(this Config config, string path, IReadOnlyDictionary<string, T> choices)
     {
         string text = config.GetString(path) ?? "";
@@ -39,7 +42,7 @@ internal static class ConfigReading
         {
             return read();
         }
-        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException)
+        catch (Exception wrong) when (wrong is FormatException or ConfigurationException or OverflowException or ArgumentException or NotSupportedException)
         {
             return null;
         }

@@ -23,7 +23,10 @@ public sealed record MemberPlan(IReadOnlyList<ControlCommand.SetMembers> Command
 /// </summary>
 public static class MemberRequests
 {
-    /// <summary>One more member. A node that is a member in another role changes its role: a learner is promoted so.</summary>
+    /// <summary>
+    /// One more member. A learner that is added as a voter is promoted; no other member changes its role so: a voter that is to
+    /// be less would take its vote from the shard, and a witness has no state to be more.
+    /// </summary>
     public static MemberPlan Add(ControlState state, string group, ReplicaId node, MemberRole role = MemberRole.Voter, int? shard = null)
     {
         if (CannotTake(state, node) is { } reason)
@@ -32,9 +35,9 @@ public static class MemberRequests
         {
             if (members.RoleOf(node) is null && members.Members.Count >= Membership.MaxMembers)
                 return (null, $"{key} has {members.Members.Count} members; that is the most there can be");
-            return role != MemberRole.Voter && members.Voters.Count == 1 && members.Voters[0] == node
-                ? (null, $"{state.Nodes[node]} is the only voter of {key} with its state; it must stay one")
-                : (members.With(node, role), null);
+            if (members.RoleOf(node) is { } now && now != role && (now, role) != (MemberRole.Learner, MemberRole.Voter))
+                return (null, $"{node} is a {Name(now)} of {key} and adding it does not make it a {Name(role)}; remove it first");
+            return (members.With(node, role), null);
         });
     }
 
@@ -91,6 +94,8 @@ public static class MemberRequests
         members.Voters.Count == 1 && members.Voters[0] == node
             ? (null, $"{node} is the only voter of {key} with its state; add another first")
             : (members.Without(node), null);
+
+    private static string Name(MemberRole role) => role.ToString().ToLowerInvariant();
 
     private static string? CannotTake(ControlState state, ReplicaId id) => state.Node(id) switch
     {

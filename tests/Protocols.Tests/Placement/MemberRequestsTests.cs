@@ -46,6 +46,22 @@ public sealed class MemberRequestsTests
         Assert.Equal(Voters(1, 2, 3, 4), cluster.Shard("kv", 0).Members);
     }
 
+    [Theory]
+    [InlineData(MemberRole.Voter, MemberRole.Learner)]
+    [InlineData(MemberRole.Voter, MemberRole.Witness)]
+    [InlineData(MemberRole.Learner, MemberRole.Witness)]
+    [InlineData(MemberRole.Witness, MemberRole.Voter)]
+    [InlineData(MemberRole.Witness, MemberRole.Learner)]
+    public void Adding_a_member_again_takes_no_role_from_it(MemberRole has, MemberRole asked)
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
+        cluster.Accept(MemberRequests.Add(cluster.State, "kv", N(4), has));
+        MemberPlan plan = MemberRequests.Add(cluster.State, "kv", N(4), asked);
+        Assert.Empty(plan.Commands);
+        Assert.Equal($"n4 is a {has} of kv/0 and adding it does not make it a {asked}; remove it first", plan.Refusal, ignoreCase: true);
+        Assert.Empty(MemberRequests.Add(cluster.State, "kv", N(4), has).Commands);
+    }
+
     [Fact]
     public void Only_the_shard_that_is_named_changes()
     {
@@ -85,7 +101,7 @@ public sealed class MemberRequestsTests
         Refused("no member", MemberRequests.Remove(cluster.State, "kv", N(4)));
         Refused("no member", MemberRequests.Promote(cluster.State, "kv", N(4)));
         Refused("already", MemberRequests.Replace(cluster.State, "kv", N(1), N(2)));
-        Refused("only voter", MemberRequests.Add(cluster.State, "one", N(1), MemberRole.Learner));
+        Refused("is a voter of one/0", MemberRequests.Add(cluster.State, "one", cluster.Shard("one", 0).Members.Voters[0], MemberRole.Learner));
         Refused("on every node", MemberRequests.Add(cluster.State, ControlGroup.Own, N(4)));
 
         cluster.Accept(new ControlCommand.SetNodeStatus(N(4), NodeStatus.Up, NodeStatus.Lost));

@@ -18,7 +18,7 @@ internal static class Report
         }
 
         Console.WriteLine();
-        Console.WriteLine($"{options.Protocol.Name}: {result.Seeds:N0} seeds, {result.Steps:N0} steps in {result.Elapsed.TotalSeconds:N1} s on {result.Workers} threads: "
+        Console.WriteLine($"{options.Protocol.Name}: {result.Seeds:N0} seeds, {result.Steps:N0} steps, trace {result.Hash:x16}, in {result.Elapsed.TotalSeconds:N1} s on {result.Workers} threads: "
             + $"{result.SeedsPerSecond:N0} seeds/s, {result.StepsPerSecond:N0} steps/s ({result.StepsPerSecond / result.Workers:N0} a thread)");
         Console.WriteLine(result.Failures.Count > 0 ? $"{result.Failures.Count} failed" : missed.Count > 0 ? "all rules held, but coverage is not what it must be" : "all rules held");
     }
@@ -28,6 +28,7 @@ internal static class Report
         Protocol = options.Protocol.Name,
         result.Seeds,
         result.Steps,
+        Hash = $"{result.Hash:x16}",
         Seconds = Math.Round(result.Elapsed.TotalSeconds, 3),
         StepsPerSecond = Math.Round(result.StepsPerSecond),
         Coverage = Coverage.Items.ToDictionary(item => item.ToString(), item => result.Coverage[item]),

@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace ActorRepl.Simulation.Run;
 
-/// <summary>What a number of seeds came to.</summary>
-internal sealed record RunResult(long Seeds, long Steps, TimeSpan Elapsed, int Workers, Coverage Coverage, IReadOnlyList<SeedResult> Failures)
+/// <summary>What a number of seeds came to; <see cref="Hash"/> is the sum of theirs, the same however many threads ran them.</summary>
+internal sealed record RunResult(long Seeds, long Steps, ulong Hash, TimeSpan Elapsed, int Workers, Coverage Coverage, IReadOnlyList<SeedResult> Failures)
 {
     public double StepsPerSecond => Steps / Elapsed.TotalSeconds;
     public double SeedsPerSecond => Seeds / Elapsed.TotalSeconds;
@@ -18,6 +18,7 @@ internal sealed class Runner(RunOptions options)
     private long _nextSeed;
     private long _seeds;
     private long _steps;
+    private ulong _hash;
     private volatile bool _stop;
 
     /// <summary>Seeds that are done; may be read while running.</summary>
@@ -35,7 +36,7 @@ internal sealed class Runner(RunOptions options)
         foreach (Thread thread in running)
             thread.Join();
         _failures.Sort((left, right) => left.Seed.CompareTo(right.Seed));
-        return new RunResult(_seeds, _steps, watch.Elapsed, threads, _coverage, _failures);
+        return new RunResult(_seeds, _steps, _hash, watch.Elapsed, threads, _coverage, _failures);
     }
 
     private void Work(long end, int maxFailures)
@@ -50,6 +51,7 @@ internal sealed class Runner(RunOptions options)
             {
                 _coverage.Add(result.Coverage);
                 _steps += result.Steps;
+                _hash += result.Hash;
                 _seeds++;
                 if (result.Rule is null)
                     continue;

@@ -142,6 +142,28 @@ public sealed class SegmentTornTests : IDisposable
         await _log.AssertWhole("a", 1, 3);
     }
 
+    /// <summary>The segment that the failed write was for and the one made ready behind it are both empty, and too small for the last group.</summary>
+    [Fact]
+    public async Task A_large_last_group_is_written_anew_where_two_smaller_segments_were_ready()
+    {
+        await using SegmentWal wal = _log.Open();
+        await wal.WriteRow("a", 1);
+        await wal.WriteRow("a", 2, 3 * SegmentLog.Size);
+        int failures = 1;
+        wal.Faults.BeforeWrite = () =>
+        {
+            if (failures-- != 1)
+                return;
+            Assert.True(SpinWait.SpinUntil(() => _log.Files.Length == 4, TimeSpan.FromSeconds(30)), "the next segment is made ready");
+            throw new IOException("injected");
+        };
+        await Assert.ThrowsAsync<StorageFailedException>(() => wal.WriteRow("a", 3));
+        Assert.Equal(2, await wal.HighestAsync("a", 0, exact: true));
+        await wal.WriteRow("a", 3);
+        await wal.DisposeAsync();
+        await _log.AssertWhole("a", 1, 3);
+    }
+
     [Fact]
     public async Task A_lost_tail_that_was_never_synced_is_not_missed()
     {

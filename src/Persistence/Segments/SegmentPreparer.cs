@@ -1,5 +1,4 @@
 using System.Numerics;
-using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Persistence.Segments;
 
@@ -150,7 +149,7 @@ internal sealed class SegmentPreparer : IDisposable
         {
             SegmentHeader header;
             string? file;
-            SegmentFile? small;
+            SegmentFile[] small;
             lock (_gate)
             {
                 while (!_closed && !TakeBack() && !NeedsOne())
@@ -159,10 +158,11 @@ internal sealed class SegmentPreparer : IDisposable
                     return;
                 if (!NeedsOne())
                     continue;
-                // Empty, and the newest: its number is used again, by a larger one.
-                Invariant.That(_ready.Count <= 1, "one segment is made ahead");
-                if (_ready.TryDequeue(out small))
-                    _next = small.Number;
+                // Empty, and the newest: their numbers are used again, by larger ones. After a write that failed there are two.
+                small = [.. _ready];
+                _ready.Clear();
+                if (small.Length > 0)
+                    _next = small[0].Number;
                 (header, file) = Plan();
             }
 
@@ -191,14 +191,15 @@ internal sealed class SegmentPreparer : IDisposable
     private int Grown() => (int)Math.Clamp(
         (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, _inLog)) / 4, _options.FirstSegmentBytes, _options.SegmentBytes);
 
-    private void Make(SegmentHeader header, string? file, SegmentFile? inPlaceOf)
+    private void Make(SegmentHeader header, string? file, SegmentFile[] inPlaceOf)
     {
         SegmentFile? made = null;
         StorageException? failure = null;
         try
         {
-            if (inPlaceOf is not null)
-                Drop(inPlaceOf);
+            // The newest first: there is never a gap.
+            for (int i = inPlaceOf.Length - 1; i >= 0; i--)
+                Drop(inPlaceOf[i]);
             if (file is null && MaxBytes > 0 && Volatile.Read(ref _inLog) + FreeBytes + header.Size > MaxBytes)
                 throw new StorageFullException($"no space: the log has its limit of {MaxBytes} bytes");
             made = _folder.Create(header, file);

@@ -80,12 +80,14 @@ internal sealed class DedicatedThreads
         try
         {
             self.Owner?.RunLent(self);
-            RunDeferred(self);
         }
         finally
         {
+            // From here on nothing is kept: nobody would take it up.
             _worker = null;
         }
+
+        RunDeferred(self);
     }
 
     /// <summary>The threads end when the queue is empty.</summary>
@@ -163,7 +165,12 @@ internal sealed class DedicatedThreads
         while (true)
         {
             IRunnable work = self.TakeKept();
-            if (work is not null || _queue.TryDequeue(out work) || Search(ref patience, out work))
+            if (work is null && !_queue.TryDequeue(out work) && self.Deferred.Count > 0)
+            {
+                // Others took what was there when the last run ended.
+                RunDeferred(self);
+            }
+            else if (work is not null || Search(ref patience, out work))
             {
                 Execute(work);
                 if (self.IsDeferredDue(_queue.IsEmpty)) RunDeferred(self);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using ActorRepl.Benchmarks;
+using ActorRepl.Benchmarks.Failover;
 using ActorRepl.Benchmarks.InProcess;
 
 var endpoints = new Option<string>("--endpoints") { Description = "Comma-separated client addresses of the etcd members.", DefaultValueFactory = _ => "http://127.0.0.1:2379" };
@@ -75,4 +76,8 @@ var journals = new Command("journals", "The journals on SQLite and in segments, 
 journals.SetAction(parse => JournalBenchmark.RunAsync([.. parse.GetValue(writerCounts)!.Split(',').Select(int.Parse)], parse.GetValue(rounds),
     parse.GetValue(size), parse.GetValue(seconds), Path.GetFullPath(parse.GetValue(data)!)));
 
-return new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals }.Parse(args).Invoke();
+var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals };
+foreach (Command command in FailoverCommands.All)
+    root.Add(command);
+// On Ctrl-C a run ends its nodes before it goes.
+return root.Parse(args).Invoke(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(20) });

@@ -35,13 +35,16 @@ internal sealed class ProcessCluster : IAsyncDisposable
     /// <summary>All that were ever started.</summary>
     public IReadOnlyList<int> Ids => _ids;
 
+    public int ProcessIdOf(int id) => _processes[id].Id;
+
     public IPEndPoint Redis(int id) => new NodePorts(BasePort, id).RedisAddress;
 
     /// <param name="nodes">That found it; others may join.</param>
     /// <param name="settings">HOCON that replaces defaults.</param>
-    public static async Task<ProcessCluster> StartAsync(int nodes = 3, string? settings = null)
+    /// <param name="basePort">Null: where nobody listens.</param>
+    public static async Task<ProcessCluster> StartAsync(int nodes = 3, string? settings = null, int? basePort = null)
     {
-        var cluster = new ProcessCluster(nodes, FreeBasePort(NodePorts.MaxNodes), settings);
+        var cluster = new ProcessCluster(nodes, basePort ?? FreeBasePort(NodePorts.MaxNodes), settings);
         foreach (int id in cluster.Ids)
             cluster.Start(id);
         await cluster.WhenReadyAsync();
@@ -114,15 +117,20 @@ internal sealed class ProcessCluster : IAsyncDisposable
     }
 
     /// <summary>The node that leads a shard, by the word of the leader itself; null while there is none.</summary>
-    public async Task<int?> LeaderOfAsync(int shard)
+    public async Task<int?> LeaderOfAsync(int shard) => (await LeadersAsync()).TryGetValue(shard, out (int Node, long Term) leader) ? leader.Node : null;
+
+    /// <summary>The shards that a node leads, by its word.</summary>
+    public async Task<int[]> LedByAsync(int node) => [.. (await LeadersAsync()).Where(shard => shard.Value.Node == node).Select(shard => shard.Key).Order()];
+
+    /// <summary>Who leads each shard that has a leader, and in which term, by the word of the leaders.</summary>
+    public async Task<IReadOnlyDictionary<int, (int Node, long Term)>> LeadersAsync()
     {
         NodeReport[] reports = await Task.WhenAll(Ids.Select(id => _status.ReportAsync(new NodePorts(BasePort, id), default)));
         return reports
             .SelectMany(report => (report.Status?.Groups ?? []).Where(group => group.Name == "kv").SelectMany(group => group.Local), (report, replica) => (report.Id, Replica: replica))
-            .Where(item => item.Replica.Shard == shard && item.Replica.Role == "leader")
-            .OrderByDescending(item => item.Replica.Term)
-            .Select(item => (int?)item.Id)
-            .FirstOrDefault();
+            .Where(item => item.Replica.Role == "leader")
+            .GroupBy(item => item.Replica.Shard)
+            .ToDictionary(shard => shard.Key, shard => shard.Select(item => (Node: item.Id, item.Replica.Term)).MaxBy(item => item.Term));
     }
 
     public async ValueTask DisposeAsync()

@@ -24,7 +24,7 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
 
     private readonly ConcurrentDictionary<string, string> _attempted = new();
     private readonly ConcurrentDictionary<string, string> _acknowledged = new();
-    private readonly ConcurrentQueue<long>[] _acknowledgedAt = [.. Enumerable.Range(0, Shards).Select(_ => new ConcurrentQueue<long>())];
+    private readonly AcknowledgedTimes _times = new(Shards);
     private readonly HistoryRecorder _history = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly long _started = Stopwatch.GetTimestamp();
@@ -50,18 +50,8 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
     }
 
     /// <summary>The longest time between two acknowledged writes of a shard from a moment on, within a window.</summary>
-    public TimeSpan LongestGap(int shard, long from, TimeSpan window)
-    {
-        long to = from + (long)(window.TotalSeconds * Stopwatch.Frequency);
-        long last = from, longest = 0;
-        foreach (long at in _acknowledgedAt[shard].Order().Where(at => at >= from && at <= to).Append(to))
-        {
-            longest = Math.Max(longest, at - last);
-            last = at;
-        }
-
-        return Stopwatch.GetElapsedTime(0, longest);
-    }
+    public TimeSpan LongestGap(int shard, long from, TimeSpan window) =>
+        _times.LongestGap(shard, from, from + (long)(window.TotalSeconds * Stopwatch.Frequency));
 
     /// <summary>Reads every key back through one node: what was acknowledged is there, what was not is whole or absent.</summary>
     public async Task<IReadOnlyList<string>> MissingThroughAsync(int node)
@@ -104,7 +94,7 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
             if (outcome == Outcome.Acknowledged)
             {
                 _acknowledged[key] = value;
-                _acknowledgedAt[shard].Enqueue(Stopwatch.GetTimestamp());
+                _times.Add(shard);
             }
             else if (outcome == Outcome.Refused)
             {

@@ -68,10 +68,12 @@ public sealed partial class RaftReplica
             return;
         _leader = ReplicaId.None;
         RejectReadsWithoutLeader();
-        if (MayCampaign)
+        if (!MayCampaign)
+            WakeOthers();
+        else if (_options.PreVote)
             AskForPreVotes();
         else
-            WakeOthers();
+            Campaign(handOver: false);
     }
 
     private void AskForPreVotes()
@@ -232,7 +234,9 @@ public sealed partial class RaftReplica
         Invariant.That(!_quiet, "whoever changes its role is awake");
         _role = RaftRole.Follower;
         _leader = leader;
-        PostponeElection();
+        // Figure 2: a leader heard or a vote given postpones an election; a later term alone does not.
+        if (led || !leader.IsNone)
+            PostponeElection();
         if (led)
             LoseLeadership();
     }

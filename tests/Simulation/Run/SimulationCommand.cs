@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using ActorRepl.Simulation.Faults;
+using ActorRepl.Simulation.Figure16;
 using ActorRepl.Simulation.Invariants;
 
 namespace ActorRepl.Simulation.Run;
@@ -27,13 +28,14 @@ internal static class SimulationCommand
         var trace = new Option<bool>("--trace") { Description = "with --seed: print all that happens" };
         var json = new Option<bool>("--json") { Description = "print the result as JSON" };
         var floors = new Option<bool>("--no-floors") { Description = "do not fail where coverage is below its floor" };
+        var figure16 = new Option<bool>("--figure-16") { Description = "instead: downtime after a leader crash by election timeouts, as in figure 16 of the Raft paper; --seed changes the seed" };
         Within(seeds, 1, 1_000_000_000);
         Within(from, 0, long.MaxValue / 2);
         Within(steps, 1, 100_000_000);
         Within(nodes, 1, 9);
         var command = new RootCommand("Runs a protocol through seeded histories of faults and checks it after every step.")
         {
-            protocol, seeds, from, seed, steps, nodes, profile, failures, trace, json, floors,
+            protocol, seeds, from, seed, steps, nodes, profile, failures, trace, json, floors, figure16,
         };
         command.Validators.Add(result =>
         {
@@ -42,6 +44,8 @@ internal static class SimulationCommand
         });
         command.SetAction(result =>
         {
+            if (result.GetValue(figure16))
+                return Downtimes.Print(Console.Out, (ulong)(result.GetValue(seed) ?? 1));
             var options = new RunOptions
             {
                 Protocol = FindProtocol(result.GetValue(protocol)!)!,

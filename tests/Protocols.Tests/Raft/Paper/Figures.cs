@@ -55,6 +55,34 @@ public class Figures
         Assert.Equal([1L, 2, 3, 4], follower.Applied.Select(entry => entry.Index));
     }
 
+    // Figure 2, rules for followers: "without receiving AppendEntries RPC from current leader or granting vote to candidate"
+    [Fact]
+    public void Figure_2_only_append_entries_from_the_current_leader_or_granting_a_vote_to_a_candidate_postpone_an_election()
+    {
+        foreach (bool upToDate in (bool[])[false, true])
+        {
+            RaftNode follower = Desk.Follower(1, 1, 1);
+            for (int term = 2; term <= 5; term++)
+            {
+                follower.Pass(Desk.MinTimeout / 2);
+                follower.Receive(3, upToDate ? Given.Vote(term, 2, 1) : Given.Vote(term, 1, 1));
+            }
+
+            Assert.Equal(!upToDate, follower.Take<VoteRequest>().Count > 0);
+        }
+    }
+
+    [Fact]
+    public void Figure_2_without_pre_vote_a_follower_whose_election_timeout_elapses_converts_to_candidate_at_once()
+    {
+        RaftNode node = new RaftNode(1, 3, RaftOptions.Default with { PreVote = false }).Start();
+        node.Pass(Desk.MaxTimeout);
+        Assert.Equal(("candidate", 1L), (node.Status.Role, node.Status.Term));
+        Assert.All(node.Take<VoteRequest>(), sent => Assert.False(sent.Message.Pre));
+        node.Receive(2, new VoteReply(1, granted: true, pre: false));
+        Assert.True(node.IsLeader);
+    }
+
     // Figure 4: followers only become candidates, candidates all three, leaders only followers again.
     [Fact]
     public void Figure_4_server_states_a_leader_or_candidate_that_discovers_a_server_with_higher_term_is_a_follower_again()

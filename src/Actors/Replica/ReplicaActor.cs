@@ -166,7 +166,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             Report($"storage is damaged: {damage}");
         Span<byte> seed = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(seed);
-        IProtocol protocol = _context.Group.Protocol.Create(_context.Self, _context.FirstReplicas, BitConverter.ToUInt64(seed));
+        IProtocol protocol = _context.Group.Protocol.Create(_context.Self, _context.FirstReplicas, BitConverter.ToUInt64(seed), _context.Hosted.Joined);
         _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions);
         _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
         _lastLsn = recovered.LastLsn;

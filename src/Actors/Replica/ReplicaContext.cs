@@ -16,18 +16,13 @@ internal sealed record ReplicaContext(
 
     public string PersistenceId => PersistenceIds.Replica(Settings.Cluster, Self, Group.Name, Shard, Hosted.Generation);
 
-    /// <summary>The shard's first voters, the one that is to lead first in front; without this one if it joins, whatever held the shard here before.</summary>
+    /// <summary>The shard's first voters, the one that is to lead first in front; this one too if it was one, even if it joins anew.</summary>
     public IReadOnlyList<ReplicaId> FirstReplicas
     {
         get
         {
-            IReadOnlyList<ReplicaId> first = Settings.FirstReplicasOf(Group, Shard);
             ReplicaId leader = Settings.FirstLeaderOf(Shard);
-            if (!Hosted.Joined)
-                return [leader, .. first.Where(id => id != leader)];
-            ReplicaId[] others = [.. first.Where(id => id != Self)];
-            // It was the only one: whoever is named in its place, the log will tell.
-            return others.Length > 0 ? others : [Locator.Nodes.Nodes.First(node => node.Id != Self).Id];
+            return [leader, .. Settings.FirstReplicasOf(Group, Shard).Where(id => id != leader)];
         }
     }
 

@@ -25,10 +25,11 @@ public interface IProtocolFactory
     string Name { get; }
 
     /// <summary>
-    /// <paramref name="replicas"/> are the shard's first voters; who is to lead first, where that can be chosen, comes first. A replica that is not among them joins: it takes what a
-    /// leader sends, and neither votes nor campaigns before the log makes it a member.
+    /// <paramref name="replicas"/> are the shard's first voters; who is to lead first, where that can be chosen, comes first.
+    /// A replica that is not among them joins, and so does one that is if <paramref name="joins"/> says that another was
+    /// here before it: it takes what a leader sends, and neither votes nor campaigns before the log says that it may.
     /// </summary>
-    IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed);
+    IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, bool joins = false);
 }
 
 /// <summary>A replica's place and progress. Indexes are log indexes, 0 before the first entry.</summary>

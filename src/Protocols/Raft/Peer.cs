@@ -36,6 +36,7 @@ internal sealed class Peer(ReplicaId id)
     private readonly Queue<(long LastIndex, long Bytes)> _inFlight = new();
     private long _checkedAt;
     private long _lossSeenAt;
+    private long _pardonedLoss;
 
     public ReplicaId Id { get; } = id;
 
@@ -108,7 +109,8 @@ internal sealed class Peer(ReplicaId id)
         HeardAt = now;
         HasAnswered = true;
         Hollow = standing.Hollow;
-        if (!standing.NonVoter || (NonVoter && Loss == standing.Loss))
+        bool isLate = standing.Loss != 0 && standing.Loss == _pardonedLoss;
+        if (!standing.NonVoter || (NonVoter && Loss == standing.Loss) || isLate)
             return;
         // Whatever it acknowledged before its loss is worth nothing.
         NonVoter = true;
@@ -130,6 +132,7 @@ internal sealed class Peer(ReplicaId id)
         if (!NonVoter || standing.NonVoter || index <= _lossSeenAt)
             return;
         NonVoter = false;
+        _pardonedLoss = Loss;
         Loss = 0;
     }
 

@@ -61,7 +61,7 @@ internal sealed class RaftConfiguration
     public ReplicaId[] OldCounted { get; }
     public ReplicaId[] Members { get; }
 
-    /// <summary>Replicas that lost something they had promised and are counted all the same; kept while they are.</summary>
+    /// <summary>Replicas that may promise again after a loss; kept while they are members.</summary>
     public Pardon[] Pardons { get; }
 
     public bool IsJoint => OldCounted.Length > 0;
@@ -91,7 +91,7 @@ internal sealed class RaftConfiguration
         Invariant.That(!IsJoint, "one change of members at a time");
         var alone = new RaftConfiguration(next);
         bool sameCount = alone.Voters.SequenceEqual(Voters) && alone.Witnesses.SequenceEqual(Witnesses);
-        Pardon[] all = [.. pardons, .. Pardons.Where(old => Array.IndexOf(alone.Counted, old.Id) >= 0 && !Array.Exists(pardons, pardon => pardon.Id == old.Id))];
+        Pardon[] all = [.. pardons, .. Pardons.Where(old => (alone.IsMember(old.Id) || Array.IndexOf(coming, old.Id) >= 0) && !Array.Exists(pardons, pardon => pardon.Id == old.Id))];
         return sameCount ? new RaftConfiguration(next, [], [], coming, all) : new RaftConfiguration(next, Voters, Witnesses, coming, all);
     }
 

@@ -13,5 +13,6 @@ public sealed class RaftFactory(RaftOptions options) : IProtocolFactory
 
     public string Name => "raft";
 
-    public IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed) => new RaftReplica(self, replicas, seed, _options);
+    public IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, bool joins = false) =>
+        new RaftReplica(self, replicas, seed, _options, joins);
 }

@@ -93,7 +93,7 @@ public sealed partial class RaftReplica
 
     private bool IsNew(ReplicaId id) => !_configuration.IsMember(id);
 
-    // One that is to be pardoned votes only once it has the pardon, and if the leader fails before it never will.
+    // One that is to be pardoned votes only once it has the pardon.
     private bool Answers(ReplicaId id) => FindPeer(id) is { HasAnswered: true, NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
 
     /// <summary>Only who is not counted can be pardoned: see docs/raft.md.</summary>
@@ -137,7 +137,7 @@ public sealed partial class RaftReplica
             }
         }
 
-        if (!AreReady(change))
+        if (!AreReady(change) || !HavePromises(change))
             return;
         if (WhyNoQuorum(change.Target, whoComesCounts: false) is { } why)
         {
@@ -145,11 +145,23 @@ public sealed partial class RaftReplica
             return;
         }
 
-        Pardon[] pardons = [.. _peers.Where(peer => MayBePardoned(peer) && IsCountedIn(change.Target, peer.Id)).Select(peer => new Pardon(peer.Id, peer.Loss))];
-        if (current.Equals(change.Target) && pardons.Length == 0 && _configuration.Coming.Length == 0)
+        if (current.Equals(change.Target) && _configuration.Coming.Length == 0)
             EndChange(null);
         else
-            change.InLog(ProposeConfiguration(_configuration.Toward(change.Target, pardons)));
+            change.InLog(ProposeConfiguration(_configuration.Toward(change.Target, [])));
+    }
+
+    /// <summary>
+    /// Whether all who are to be counted may promise. Those who may not are pardoned while they are not counted yet: were
+    /// the pardon in the entry that counts them, and the leader gone with it, nobody could be elected to send it on.
+    /// </summary>
+    private bool HavePromises(MemberChange change)
+    {
+        Peer[] lost = [.. _peers.Where(peer => MayBePardoned(peer) && IsCountedIn(change.Target, peer.Id))];
+        Pardon[] pardons = [.. lost.Select(peer => new Pardon(peer.Id, peer.Loss)).Except(_configuration.Pardons)];
+        if (pardons.Length > 0)
+            ProposeConfiguration(_configuration.Toward(_configuration.Membership, pardons, _configuration.Coming));
+        return lost.Length == 0;
     }
 
     /// <summary>
@@ -262,7 +274,7 @@ public sealed partial class RaftReplica
             return NotArmed;
         }
 
-        ReplicaId[] late = [.. Newcomers(change.Target).Where(id => !change.CatchUpOf(id).IsDone)];
+        ReplicaId[] late = [.. Newcomers(change.Target).Where(id => !change.CatchUpOf(id).IsDone || FindPeer(id) is { NonVoter: true })];
         EndChange(new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: late.Length > 0
             ? $"{string.Join(", ", late)} did not answer or catch up in time; who was to come stays a learner"
             : "the step before it was not committed in time"));

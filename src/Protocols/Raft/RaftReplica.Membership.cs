@@ -126,11 +126,22 @@ public sealed partial class RaftReplica
 
     // ---- promises that were lost ----
 
+    /// <summary>Null: as far as this replica can tell, it has all that it ever promised.</summary>
+    private string? WhyNoVote(RecoveredState recovered)
+    {
+        if (recovered.Damage is not null)
+            return recovered.Damage;
+        // It may have been here before, on a disk that is gone: the log will show it memberships that counted it then.
+        if (_joins && recovered.Configuration.IsEmpty)
+            return "it joins with an empty disk";
+        return _nonVoter && _loss == 0 ? "the loss of an earlier start has no name yet" : null;
+    }
+
     // Kernel rule 8: what was promised may be forgotten, so nothing is promised again before a pardon that is later than the loss.
-    private void BecomeNonVoter(string damage)
+    private void BecomeNonVoter(string why)
     {
         if (!_nonVoter)
-            Report($"gave up its vote, until the membership is changed: {damage}");
+            Report($"has no vote until a change of members gives it one: {why}");
         _nonVoter = true;
         _loss = 1 + _random.Next(long.MaxValue - 1);
         _term = Math.Max(_term, _log.LastTerm);
@@ -142,7 +153,7 @@ public sealed partial class RaftReplica
     {
         if (!_nonVoter || Array.IndexOf(_configuration.Pardons, new Pardon(Self, _loss)) < 0)
             return;
-        Report("has its vote back");
+        Report("has a vote from now on");
         _nonVoter = false;
         _loss = 0;
         // The vote of this term may be one of those that were lost.

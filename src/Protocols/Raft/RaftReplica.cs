@@ -24,6 +24,7 @@ public sealed partial class RaftReplica : IProtocol
     private readonly DurableLog _durable = new();
     private readonly StepRecord _record = new();
     private readonly List<(ReplicaId To, RaftMessage Message, bool WhenDurable)> _outbox = [];
+    private readonly bool _joins;
     private RaftConfiguration _configuration;
     private Peer[] _peers = [];
 
@@ -44,7 +45,7 @@ public sealed partial class RaftReplica : IProtocol
     private Instant _now;
     private Effects _effects = new();
 
-    internal RaftReplica(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, RaftOptions options)
+    internal RaftReplica(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, RaftOptions options, bool joins = false)
     {
         Self = self;
         _options = options;
@@ -55,6 +56,7 @@ public sealed partial class RaftReplica : IProtocol
         _question = _random.Next(1L << 48);
         _configuration = new RaftConfiguration(replicas);
         _leadsFirst = replicas[0] == self;
+        _joins = joins || !_configuration.IsMember(self);
         _configurations = new ConfigurationHistory(_configuration);
         _matchOf = MatchOf;
         _roundOf = id => id == Self ? _round : FindPeer(id) is { NonVoter: false } peer ? peer.Round : 0;
@@ -279,8 +281,8 @@ public sealed partial class RaftReplica : IProtocol
         RecoverConfiguration(recovered);
         _durable.Reset(_log.LastIndex);
         _commit = _applying = _applied = _verified = _checkpointIndex;
-        if (recovered.Damage is not null || (_nonVoter && _loss == 0))
-            BecomeNonVoter(recovered.Damage ?? "the loss of an earlier start has no name yet");
+        if (WhyNoVote(recovered) is { } why)
+            BecomeNonVoter(why);
         Invariant.That(_term >= _log.LastTerm, "the term is no older than the log");
 
         PromiseAsBefore();

@@ -125,6 +125,68 @@ public class ChangeTests
     }
 
     [Fact]
+    public void A_voter_whose_disk_was_replaced_learns_until_a_change_names_it_again()
+    {
+        var cluster = new RaftCluster(3);
+        RaftNode leader = cluster.ElectLeader();
+        leader.Command("a");
+        cluster.Settle();
+        int victim = leader.Id.Value % 3 + 1, other = Enumerable.Range(1, 3).First(id => id != victim && id != leader.Id.Value);
+        RaftNode again = cluster.Replace(victim);
+        cluster.Run(Instant.Second);
+        Assert.Equal(leader.Applied, again.Applied);
+        Assert.True(again.Standing.NonVoter);
+        Assert.False(again.Status.Voter);
+
+        // Its acknowledgements are worth nothing, and it elects nobody, after a restart neither.
+        cluster.Kill(other);
+        long alone = leader.Command("b", leader.Now + 2 * Instant.Second);
+        cluster.Run(3 * Instant.Second);
+        Assert.Equal(RejectReason.NoQuorum, leader.Rejections[alone].Reason);
+        again = cluster.Restart(victim);
+        cluster.Run(3 * Instant.Second);
+        Assert.Null(cluster.Leader);
+
+        cluster.Restart(other);
+        Assert.Equal("", cluster.Change(Voters(1, 2, 3)));
+        cluster.Run(Instant.Second);
+        Assert.True(again.Status.Voter);
+        Assert.False(again.Standing.NonVoter);
+    }
+
+    [Fact]
+    public void Two_of_three_with_replaced_disks_elect_nobody()
+    {
+        var cluster = new RaftCluster(3);
+        RaftNode leader = cluster.ElectLeader();
+        leader.Command("a");
+        cluster.Settle();
+        cluster.Kill(leader.Id.Value);
+        foreach (int id in Enumerable.Range(1, 3).Where(id => id != leader.Id.Value))
+            cluster.Replace(id);
+        cluster.Run(10 * Instant.Second);
+        Assert.Null(cluster.Leader);
+        Assert.DoesNotContain(cluster.Running, node => node.Status.Term > 0);
+    }
+
+    [Fact]
+    public void One_replaces_the_only_one_and_has_its_vote_before_it_is_counted()
+    {
+        var cluster = new RaftCluster(1);
+        RaftNode leader = cluster.ElectLeader();
+        leader.Command("a");
+        RaftNode joining = cluster.Join(4);
+        Assert.Equal("", cluster.Change(Voters(4)));
+        cluster.Run(3 * Instant.Second);
+        Assert.Same(joining, cluster.Leader);
+        Assert.Equal(["a"], joining.Applied.Select(applied => applied.Command).Where(command => command == "a"));
+        RaftConfiguration[] steps = [.. joining.Recover().Log.Where(batch => batch.Kind == EntryKind.Configuration)
+            .SelectMany(Configurations)];
+        int pardoned = Array.FindIndex(steps, step => step.Pardons.Length > 0), counted = Array.FindIndex(steps, step => step.IsVoter(joining.Id));
+        Assert.InRange(pardoned, 0, counted - 1);
+    }
+
+    [Fact]
     public void Leadership_goes_to_the_voter_that_is_named()
     {
         var cluster = new RaftCluster(3);
@@ -133,5 +195,13 @@ public class ChangeTests
         long id = leader.Transfer(to);
         cluster.Until(() => leader.Replies.ContainsKey(id), Instant.Second);
         Assert.Equal(to, cluster.Leader!.Id.Value);
+    }
+
+    private static IEnumerable<RaftConfiguration> Configurations(EntryBatch batch)
+    {
+        var found = new List<RaftConfiguration>();
+        foreach (ReadOnlyMemory<byte> payload in batch)
+            found.Add(RaftConfiguration.Decode(payload));
+        return found;
     }
 }

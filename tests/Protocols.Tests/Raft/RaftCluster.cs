@@ -65,6 +65,14 @@ internal sealed class RaftCluster
 
     public void Kill(int id) => _down.Add(id);
 
+    /// <summary>A replica of this number joins with an empty disk, in place of the one that had it.</summary>
+    public RaftNode Replace(int id)
+    {
+        _down.Remove(id);
+        _nodes[id] = new RaftNode(id, _size, _options, seed: ++_seed, now: Now, joins: true);
+        return _nodes[id].Start();
+    }
+
     /// <summary>Starts a replica again with what its disk holds, or with what the test says.</summary>
     public RaftNode Restart(int id, RecoveredState? recovered = null)
     {

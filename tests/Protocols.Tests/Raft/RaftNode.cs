@@ -18,14 +18,14 @@ internal sealed class RaftNode
     private readonly Queue<Input> _raised = new();
     private bool _stepping;
 
-    public RaftNode(int id, int of, RaftOptions? options = null, RecoveredState? recovered = null, ulong seed = 1, long now = 0)
+    public RaftNode(int id, int of, RaftOptions? options = null, RecoveredState? recovered = null, ulong seed = 1, long now = 0, bool joins = false)
     {
         Id = new ReplicaId(id);
         Now = now;
         Recovered = recovered ?? RecoveredState.Empty;
         DurableLsn = Recovered.LastLsn;
         Saved = Recovered.Checkpoint;
-        Raft = new RaftReplica(Id, [.. Enumerable.Range(1, of).Select(number => new ReplicaId(number))], seed, (options ?? RaftOptions.Default).Validate());
+        Raft = new RaftReplica(Id, [.. Enumerable.Range(1, of).Select(number => new ReplicaId(number))], seed, (options ?? RaftOptions.Default).Validate(), joins);
         _effects.StartAfter(Recovered.LastLsn);
         if (Recovered is { LastLsn: 1, Checkpoint: null })
             Written.Add(new WalEntry(1, new WalRecord { HardState = Recovered.HardState, Entries = Recovered.Log }));

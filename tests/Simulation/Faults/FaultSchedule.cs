@@ -27,6 +27,7 @@ internal sealed class FaultSchedule
             (profile.WriteFailure, () => Any().Disk.FailNextSync = true),
             (profile.CheckpointFailure, () => Any().FailNextCheckpoint = true),
             (profile.Damage, Damage),
+            (profile.ReplaceDisk, ReplaceDisk),
             (profile.Pause, Pause),
             (profile.WallJump, JumpWall),
             (profile.HandOver, HandOver),
@@ -151,6 +152,21 @@ internal sealed class FaultSchedule
         {
             _world.Trace?.Write(_world.Time, replica.Id.ToString(), "a bit turns over on its disk");
             _world.Coverage.Count(CoverageItem.Damages);
+            _world.Invariants.Lost(replica);
+        }
+    }
+
+    // The replica that comes back has its predecessor's number and nothing of what that one had promised.
+    private void ReplaceDisk()
+    {
+        SimulatedReplica replica = Any();
+        if (!_world.Invariants.MayLose(replica))
+            return;
+        Crash(replica);
+        if (!replica.IsUp && replica.Disk.Replace())
+        {
+            _world.Trace?.Write(_world.Time, replica.Id.ToString(), "its disk is replaced by an empty one");
+            _world.Coverage.Count(CoverageItem.DisksReplaced);
             _world.Invariants.Lost(replica);
         }
     }

@@ -31,6 +31,9 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
     /// <summary>Records landed late that the running incarnation has not read: the journal refuses what it writes next.</summary>
     public bool HasUnreadRecords { get; private set; }
 
+    /// <summary>How many disks the replica had before this one.</summary>
+    public int Predecessors { get; private set; }
+
     private long LastLsn => Math.Max(_records.Count > 0 ? _records[^1].Lsn : 0, _checkpoint?.Lsn ?? 0);
 
     public void Write(WalEntry entry) => _waiting.Add(new StoredRecord(entry.Lsn, RecordCodec.Encode(entry)));
@@ -92,6 +95,17 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
         // What the checkpoint holds goes at once or some time later.
         if (random.Chance(1, 2))
             _records.RemoveAll(record => record.Lsn <= checkpoint.Lsn);
+    }
+
+    /// <summary>An empty disk takes its place. False: there was nothing on it either.</summary>
+    public bool Replace()
+    {
+        bool hadData = _records.Count > 0 || _checkpoint is not null;
+        _records.Clear();
+        _checkpoint = null;
+        _isDamaged = HasUnreadRecords = false;
+        Predecessors++;
+        return hadData;
     }
 
     /// <summary>Turns a bit over in something durable; false: there is nothing yet.</summary>

@@ -61,7 +61,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Coverage.Count(CoverageItem.RecoveriesFromCheckpoint, recovered.Checkpoint is not null ? 1 : 0);
         _world.Trace?.Write(_world.Time, Id.ToString(), Trace.Describe(new Input.Start(recovered)));
 
-        Protocol = _world.Factory.Create(Id, _world.FirstIds, _world.Random.NextUInt64());
+        Protocol = _world.Factory.Create(Id, _world.FirstIds, _world.Random.NextUInt64(), joins: Disk.Predecessors > 0);
         _machine = new SessionMachine(new KeyValueMachine(hashSeed: 1), _world.Sessions);
         _repeatsCounted = 0;
         _driver = new ReplicaDriver(Protocol, _world.Agreement.Observe(this, _machine), this, _world.DriverOptions);
@@ -301,8 +301,13 @@ internal sealed class SimulatedReplica : IReplicaHost
         EndSavingByCrash();
         End();
         StoredCheckpoint? checkpoint = Disk.Checkpoint;
+        int disk = Disk.Predecessors;
         if (rest.Count > 0 && _world.Random.Chance(2, 3))
-            _world.After(1 + _world.Random.Next(60 * Instant.Millisecond), () => LandLate(rest, checkpoint));
+            _world.After(1 + _world.Random.Next(60 * Instant.Millisecond), () =>
+            {
+                if (Disk.Predecessors == disk)
+                    LandLate(rest, checkpoint);
+            });
         StartLater(1 + _world.Random.Next(100 * Instant.Millisecond));
     }
 

@@ -132,7 +132,7 @@ public sealed partial class RaftReplica
         if (recovered.Damage is not null)
             return recovered.Damage;
         // It may have been here before, on a disk that is gone: the log will show it memberships that counted it then.
-        if (_joins && recovered.Configuration.IsEmpty)
+        if (_joins && recovered.LastLsn == 0)
             return "it joins with an empty disk";
         return _nonVoter && _loss == 0 ? "the loss of an earlier start has no name yet" : null;
     }

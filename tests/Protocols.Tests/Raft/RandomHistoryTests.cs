@@ -14,7 +14,7 @@ public class RandomHistoryTests
     [Theory]
     [InlineData(3, 1, 40)]
     [InlineData(5, 1001, 15)]
-    [InlineData(4, 2001, 15)]
+    [InlineData(4, 2001, 25)]
     public void Whatever_happens_the_safety_properties_hold_and_a_healed_group_goes_on(int size, int firstSeed, int seeds)
     {
         var totals = new History.Coverage();

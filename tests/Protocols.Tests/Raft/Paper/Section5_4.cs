@@ -6,7 +6,7 @@ namespace ActorRepl.Protocols.Tests.Raft.Paper;
 /// <summary>Section 5.4, safety: what <see cref="ElectionTests"/>, <see cref="ReplicationTests"/> and <see cref="FigureTests"/> do not say yet.</summary>
 public class Section5_4
 {
-    /// <summary>Whichever majority has an entry, a candidate without it is refused by one of every majority.</summary>
+    /// <summary>Whichever majority has an entry, a candidate without it gets no vote of it.</summary>
     [Fact]
     public void Raft_prevents_a_candidate_from_winning_an_election_unless_its_log_contains_all_committed_entries()
     {

@@ -81,6 +81,9 @@ public abstract class EventStore : IAsyncDisposable
     /// <summary>Completes once everything that waits now has its outcome; opens the store if it is not open.</summary>
     internal abstract Task BarrierAsync();
 
+    /// <summary>For <see cref="DiskFaults.FlipBitAsync"/>, which says what it does.</summary>
+    internal abstract Task<string> FlipBitAsync(string replica, int newest);
+
     internal abstract Task<EventExtent> ExtentAsync(string persistenceId);
 
     /// <summary>Leaves a mark at <paramref name="seq"/> if this store has lost what it held and does not know the persistence id.</summary>

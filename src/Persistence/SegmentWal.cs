@@ -70,6 +70,8 @@ public sealed class SegmentWal : EventStore
 
     internal override Task BarrierAsync() => _writer.BarrierAsync();
 
+    internal override async Task<string> FlipBitAsync(string replica, int newest) => BitFlip.InRecord((await LogAsync().ConfigureAwait(false)).Index, replica, newest);
+
     internal override async Task<EventExtent> ExtentAsync(string persistenceId)
     {
         OpenLog log = await LogAsync().ConfigureAwait(false);

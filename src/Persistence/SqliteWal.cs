@@ -57,6 +57,8 @@ public sealed class SqliteWal : EventStore
 
     internal override Task BarrierAsync() => _store.Writer.BarrierAsync();
 
+    internal override Task<string> FlipBitAsync(string replica, int newest) => _store.WriteAsync(0, table => table.FlipBit(replica, newest));
+
     internal override Task<EventExtent> ExtentAsync(string persistenceId) => _store.ReadAsync(reader => reader.Extent(persistenceId));
 
     internal override Task<bool> MarkIfLostAsync(string persistenceId, long seq) =>

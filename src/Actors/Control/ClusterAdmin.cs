@@ -127,7 +127,7 @@ public sealed class ClusterAdmin
 
     private async Task<ReplicaReport?> ReportAsync(ReplicaId node, string group, int shard, CancellationToken cancellation)
     {
-        if (_locator.Supervisor(node, group, shard) is not { } supervisor)
+        if (_locator.DirectSupervisor(node, group, shard) is not { } supervisor)
             return null;
         try
         {

@@ -44,7 +44,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     {
         _context = context;
         _clock = new ReplicaClock(context.Settings.Replica.WallClockError);
-        _requests = new RequestTable(context.Group.Name, context.Shard, context.Self, context.Settings.Limits);
+        _requests = new RequestTable(context.Group.Name, context.Shard, context.Self, context.Settings.Limits, context.Locator);
         _self = Self;
         _supervisor = Context.Parent;
         _events = Context.System.EventStream;

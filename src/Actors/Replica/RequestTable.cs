@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
@@ -10,7 +11,7 @@ namespace ActorRepl.Actors.Replica;
 /// Who waits for which request of a replica, and the answers that go back at the end of a turn: one message a router, as
 /// far as the limits allow.
 /// </summary>
-internal sealed class RequestTable(string group, int shard, ReplicaId self, WireLimits limits)
+internal sealed class RequestTable(string group, int shard, ReplicaId self, WireLimits limits, NodeLocator locator)
 {
     // What a reply that travels alone has around its result, at most.
     private const int ReplyOverhead = 1024;
@@ -27,7 +28,7 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
     public Origin From(IActorRef router)
     {
         if (!_origins.TryGetValue(router, out Origin? origin))
-            _origins.Add(router, origin = new Origin(router));
+            _origins.Add(router, origin = new Origin(router, locator.Back(router)));
         return origin;
     }
 
@@ -94,7 +95,7 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
     }
 
     private void Send(Origin origin, int start, int end, IActorRef sender) =>
-        origin.Router.Tell(new ReplyBatch(group, shard, self, ReplicaDown: false, CollectionsMarshal.AsSpan(origin.Replies)[start..end].ToArray()), sender);
+        origin.Back.Tell(new ReplyBatch(group, shard, self, ReplicaDown: false, CollectionsMarshal.AsSpan(origin.Replies)[start..end].ToArray()), sender);
 
     private void Answer(long id, ReadOnlyMemory<byte> result, Rejection? why)
     {
@@ -110,9 +111,13 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
     private readonly record struct Pending(Origin Origin, long RouterId);
 
     /// <summary>A router that has sent requests.</summary>
-    internal sealed class Origin(IActorRef router)
+    internal sealed class Origin(IActorRef router, ICanTell back)
     {
         public IActorRef Router => router;
+
+        /// <summary>How it is answered.</summary>
+        public ICanTell Back => back;
+
         public List<RoutedReply> Replies { get; } = [];
         public int Waiting { get; set; }
     }

@@ -18,17 +18,30 @@ internal sealed class NodeLocator(ReplicationSettings settings, NodeDirectory no
     public NodeDirectory Nodes => nodes;
 
     /// <summary>Null: the node is not known.</summary>
-    public ICanTell? Supervisor(ReplicaId node, string group, int shard) =>
+    public ICanTell? Supervisor(ReplicaId node, string group, int shard) => Link(node, DirectSupervisor(node, group, shard));
+
+    /// <summary>Likewise, for questions of a person who runs the cluster: no fault put on the link is in their way.</summary>
+    public ICanTell? DirectSupervisor(ReplicaId node, string group, int shard) =>
         nodes.Find(node) is { } known ? Find(settings.RootPath(known) / group / Names.Shard(shard)) : null;
 
     /// <summary>Null: the node is not known.</summary>
-    public ICanTell? Controller(ReplicaId node) => nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Controller) : null;
+    public ICanTell? Controller(ReplicaId node) =>
+        Link(node, nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Controller) : null);
 
     /// <summary>The multiplexer of a node; null: the node is not known.</summary>
-    public ICanTell? Multiplexer(ReplicaId node) => nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Multiplexer) : null;
+    public ICanTell? Multiplexer(ReplicaId node) =>
+        Link(node, nodes.Find(node) is { } known ? Find(settings.RootPath(known) / Names.Multiplexer) : null);
+
+    /// <summary>The way back to who sent something.</summary>
+    public ICanTell Back(IActorRef sender) => settings.Links is null || sender.Path.Address.HasLocalScope
+        ? sender
+        : nodes.At(sender.Path.Address).FirstOrDefault() is { } known ? Link(known.Id, sender)! : sender;
 
     /// <summary>The multiplexer of this node, once its runtime starts.</summary>
     public IActorRef OwnMultiplexer { get; set; } = ActorRefs.Nobody;
+
+    private ICanTell? Link(ReplicaId node, ICanTell? actor) =>
+        settings.Links is { } links && actor is not null && node != settings.Self ? links.Over(node, actor) : actor;
 
     private ICanTell Find(ActorPath path) => path.Address.Equals(_provider.DefaultAddress) || path.Address.HasLocalScope
         ? system.ActorSelection("/" + string.Join('/', path.Elements))

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Faults;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
@@ -44,6 +45,9 @@ public sealed record ReplicationSettings
     public RouterSettings Router { get; init; } = new();
     public ReplicaSettings Replica { get; init; } = new();
     public MultiplexerOptions Multiplexer { get; init; } = new();
+
+    /// <summary>Faults of what this node sends to others; null: none can be put there.</summary>
+    public LinkFaults? Links { get; init; }
 
     /// <summary>The name of the runtime's top actor under /user of a node; the same everywhere unless nodes share a system.</summary>
     public Func<NodeInfo, string> RootName { get; init; } = _ => "actorrepl";

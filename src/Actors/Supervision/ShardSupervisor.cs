@@ -184,7 +184,7 @@ internal sealed class ShardSupervisor : UntypedActor
             ? new Rejection(RejectReason.StorageUnavailable, Detail: failure.Reason)
             : new Rejection(RejectReason.Unavailable, Detail: WhyDown);
         RoutedReply[] replies = Array.ConvertAll(batch.Requests, request => new RoutedReply(request.Id, default, why));
-        Sender.Tell(new ReplyBatch(_group.Name, _shard, _settings.Self, ReplicaDown: true, replies), Self);
+        _locator.Back(Sender).Tell(new ReplyBatch(_group.Name, _shard, _settings.Self, ReplicaDown: true, replies), Self);
     }
 
     private ReplicaReport DownReport()

@@ -48,7 +48,7 @@ public static class CommandTree
 
     private static RootCommand Build() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
     {
-        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(),
+        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), FaultTree.Build(Where, FindAsync),
     };
 
     private static Command Up()
@@ -60,9 +60,10 @@ public static class CommandTree
         var detach = new Option<bool>("--detach") { Description = "Return once every node is ready, and leave the nodes running." };
         Option<string?> config = Config();
         Option<string> cluster = ClusterName();
-        return new Command("up", "Start a cluster of node processes on 127.0.0.1 and show how it is. Ctrl-C stops it.") { nodes, data, basePort, detach, config, cluster }
+        Option<bool> faults = Faults();
+        return new Command("up", "Start a cluster of node processes on 127.0.0.1 and show how it is. Ctrl-C stops it.") { nodes, data, basePort, detach, config, cluster, faults }
             .Runs((line, _) => new UpCommand(new UpOptions(line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                line.GetValue(detach), FullPath(line.GetValue(config)), line.GetValue(cluster)!)).RunAsync());
+                line.GetValue(detach), FullPath(line.GetValue(config)), line.GetValue(cluster)!, line.GetValue(faults))).RunAsync());
     }
 
     private static Command Node()
@@ -75,13 +76,14 @@ public static class CommandTree
         Option<string?> config = Config();
         Option<string> cluster = ClusterName();
         var join = new Option<string?>("--join") { Description = "Join the running cluster of the node that listens for other nodes there.", HelpName = "HOST:PORT" };
+        Option<bool> faults = Faults();
         var logFile = new Option<bool>("--log-file") { Description = "Log to node.log in the node's directory, not to the terminal." };
         var detached = new Option<bool>("--detached") { Description = "Leave the terminal's session.", Hidden = true };
-        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, logFile, detached, NodeAdd() }
+        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, logFile, detached, NodeAdd() }
             .Runs((line, _) =>
             {
                 var launch = new NodeLaunch(line.GetValue(id), line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join) };
+                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join), Faults = line.GetValue(faults) };
                 return new NodeCommand(launch, line.GetValue(logFile), line.GetValue(detached)).RunAsync();
             });
     }
@@ -290,6 +292,8 @@ public static class CommandTree
         new("--data") { Description = "The directory of the cluster's data.", HelpName = "DIR", DefaultValueFactory = _ => "./data" };
 
     private static Option<bool> Json() => new("--json") { Description = "Print JSON." };
+
+    private static Option<bool> Faults() => new("--faults") { Description = "Let 'actorrepl fault' put faults on links and disks, for tests." };
 
     private static Option<string?> Config() =>
         new("--config") { Description = "A HOCON file whose settings replace the defaults of hocon/reference.conf.", HelpName = "FILE" };

@@ -8,7 +8,7 @@ using Spectre.Console;
 namespace ActorRepl.Hosting.Cli;
 
 /// <param name="Data">Absolute, as is <paramref name="Config"/>.</param>
-internal sealed record UpOptions(int Nodes, string Data, int BasePort, bool Detach, string? Config, string Cluster);
+internal sealed record UpOptions(int Nodes, string Data, int BasePort, bool Detach, string? Config, string Cluster, bool Faults = false);
 
 /// <summary><c>actorrepl up</c>: starts the nodes, shows the cluster forming, then waits for the end.</summary>
 internal sealed class UpCommand(UpOptions options)
@@ -67,7 +67,7 @@ internal sealed class UpCommand(UpOptions options)
             Directory.CreateDirectory(options.Data);
             int founders = before?.Founders ?? before?.Nodes.Count ?? options.Nodes;
             var file = new ClusterFile(
-                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders);
+                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders, options.Faults);
             file.Write(options.Data);
             return new LocalCluster(options.Data, file);
         }

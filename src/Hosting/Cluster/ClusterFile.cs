@@ -13,7 +13,8 @@ public sealed record ClusterNode(int Id, int Pid);
 /// last started. Written by <c>up</c> and <c>restart</c>, read by every other command.
 /// </summary>
 /// <param name="Founders">How many nodes, from 1, the cluster was founded by; null: all of them.</param>
-public sealed record ClusterFile(string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null)
+/// <param name="Faults">Its nodes let faults be put on them.</param>
+public sealed record ClusterFile(string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null, bool Faults = false)
 {
     public const string Name = "cluster.json";
 

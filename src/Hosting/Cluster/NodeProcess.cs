@@ -11,6 +11,9 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
     /// <summary>Where another node of a running cluster listens for nodes, <c>host:port</c>; null: this one is a founder.</summary>
     public string? Join { get; init; }
 
+    /// <summary>Faults can be put on it: <c>actorrepl.faults.enabled</c>.</summary>
+    public bool Faults { get; init; }
+
     /// <summary>The node's own directory.</summary>
     public string Directory => Path.Combine(Data, $"node-{Id}");
 
@@ -22,6 +25,7 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
     [
         "node", "--id", $"{Id}", "--nodes", $"{Nodes}", "--data", Data, "--base-port", $"{BasePort}", "--cluster", Cluster,
         "--log-file", "--detached", .. Config is null ? [] : (string[])["--config", Config], .. Join is null ? [] : (string[])["--join", Join],
+        .. Faults ? (string[])["--faults"] : [],
     ];
 }
 

@@ -23,7 +23,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             "/status" => StatusAsync(context),
             "/health/live" => WriteAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
             "/health/ready" => ReadyAsync(context),
-            _ => WriteAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes and /transfer"])),
+            _ => WriteAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes, /transfer and /faults"])),
         };
     }
 

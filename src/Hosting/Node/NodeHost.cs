@@ -46,7 +46,9 @@ internal static class NodeHost
         WebApplication app = builder.Build();
         var endpoints = new StatusEndpoints(app.Services.GetRequiredService<NodeService>(), launch);
         var admin = new AdminEndpoints(app.Services.GetRequiredService<NodeService>());
-        app.Run(context => AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context) : endpoints.HandleAsync(context));
+        var faults = new FaultEndpoints(app.Services.GetRequiredService<NodeService>());
+        app.Run(context => AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context)
+            : FaultEndpoints.Handles(context.Request.Path) ? faults.HandleAsync(context) : endpoints.HandleAsync(context));
         return app;
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using ActorRepl.Actors.Faults;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Settings;
@@ -59,6 +60,7 @@ internal sealed record NodePlan
                 Control = ControlSettingsReader.Read(settings, new RaftFactory(RaftSettings.Read(settings))),
                 JournalPlugin = Journal(user, settings, directory),
                 SnapshotPlugin = Plugin(settings, "actorrepl.snapshot-store.plugin"),
+                Links = settings.GetBoolean("actorrepl.faults.enabled") ? new LinkFaults() : null,
             }.WithConfig(settings);
             replication.Validate();
             return new NodePlan

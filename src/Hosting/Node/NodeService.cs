@@ -1,6 +1,7 @@
 using ActorRepl.Actors;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
+using ActorRepl.Hosting.Faults;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Persistence;
 using ActorRepl.Protocols.Control;
@@ -30,6 +31,9 @@ internal sealed class NodeService(
     /// <summary>Null until it has started.</summary>
     public ReplicationRuntime? Runtime { get; private set; }
 
+    /// <summary>Null: no faults can be put here.</summary>
+    public NodeFaults? Faults { get; private set; }
+
     /// <summary>The node's own directory; empty until it has started.</summary>
     public string Directory => _directory?.Path ?? "";
 
@@ -52,6 +56,7 @@ internal sealed class NodeService(
         _log.LogInformation("Node {Node} of {Nodes} in cluster {Cluster}, on {Engine}, data in {Directory}",
             options.Node, plan.Replication.FoundingNodes.Count, options.Cluster, Engine.Description, plan.Directory);
         _system = ActorSystem.Create(plan.Replication.Cluster, ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(plan.Config), new LoggerFactorySetup(loggers)));
+        DiskFaults? disk = plan.Replication.Links is null ? null : DiskFaults.Allow(_system);
         _system.ActorOf(Props.Create(() => new EventLog(loggers)), "actorrepl-events");
         if (joins)
         {
@@ -61,6 +66,8 @@ internal sealed class NodeService(
         }
 
         Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = state }).ConfigureAwait(false);
+        if (disk is not null && plan.Replication.Links is { } links)
+            Faults = new NodeFaults(plan.Replication.Self, plan.Replication.Cluster, links, disk, node => Runtime.Nodes.Find(node) is not null);
         CoordinatedShutdown shutdown = CoordinatedShutdown.Get(_system);
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "hand-over", () => HandOverAsync(plan.HandOverTimeout));
         shutdown.AddTask(CoordinatedShutdown.PhaseServiceStop, "stop-replicas", StopReplicasAsync);

@@ -65,7 +65,7 @@ public sealed record NodeSettings
         options.Data = Launch.Data;
         options.BasePort = Launch.BasePort;
         options.Join = Launch.Join;
-        options.Config = Launch.Config is { } file ? File.ReadAllText(file) : "";
+        options.Config = (Launch.Config is { } file ? File.ReadAllText(file) : "") + (Launch.Faults ? "\nactorrepl.faults.enabled = on" : "");
         foreach (GroupSettings group in Groups)
             options.AddGroup(group.Name, declared => declared.Raft(group.Replicas, group.Shards));
     }

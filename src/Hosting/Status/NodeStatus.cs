@@ -61,6 +61,7 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(MembersReport))]
 [JsonSerializable(typeof(NodesReport))]
 [JsonSerializable(typeof(OrderTaken))]
+[JsonSerializable(typeof(FaultsReport))]
 internal sealed partial class StatusJson : JsonSerializerContext;
 
 /// <summary>What <c>actorrepl status --json</c> prints.</summary>

@@ -11,11 +11,22 @@ internal sealed class OwnStores : IExtension
     private readonly SharedStores<EventStore> _segments = new();
     private readonly SharedStores<SqliteSnapshots> _snapshots = new();
 
-    public SharedStores<EventStore>.Lease Events(StoreOptions options, Action<string> report) =>
-        _sqlite.Lend(options.Directory, () => new SqliteWal(options, report));
+    /// <summary>Faults of the disk under the events; null: none can be put there.</summary>
+    public DiskFaults? Faults { get; set; }
 
-    public SharedStores<EventStore>.Lease Events(SegmentOptions options, Action<string> report) =>
-        _segments.Lend(options.Directory, () => new SegmentWal(options, report));
+    public SharedStores<EventStore>.Lease Events(StoreOptions options, Action<string> report) => _sqlite.Lend(options.Directory, () =>
+    {
+        var wal = new SqliteWal(options, report);
+        Faults?.PutUnder(wal);
+        return wal;
+    });
+
+    public SharedStores<EventStore>.Lease Events(SegmentOptions options, Action<string> report) => _segments.Lend(options.Directory, () =>
+    {
+        var wal = new SegmentWal(options, report);
+        Faults?.PutUnder(wal);
+        return wal;
+    });
 
     public SharedStores<SqliteSnapshots>.Lease Snapshots(StoreOptions options, Action<string> report) =>
         _snapshots.Lend(options.Directory, () => new SqliteSnapshots(options, report));

@@ -1,6 +1,6 @@
 namespace ActorRepl.Persistence.Segments;
 
-/// <summary>Where tests let the disk fail: what is thrown here is what the call that follows would have thrown.</summary>
+/// <summary>Where the disk is made to fail on purpose: what is thrown here is what the call that follows would have thrown.</summary>
 internal sealed class LogFaults
 {
     /// <summary>Nothing of the group is written yet.</summary>
@@ -8,4 +8,7 @@ internal sealed class LogFaults
 
     /// <summary>The group is written, and not synced.</summary>
     public Action? BeforeSync { get; set; }
+
+    /// <summary>Asked before events are added: why there is no space for them; null: there is.</summary>
+    public Func<StorageFullException?>? NoSpace { get; set; }
 }

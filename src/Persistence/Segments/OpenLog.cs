@@ -54,7 +54,7 @@ internal sealed class OpenLog : IDisposable
         }
     }
 
-    /// <summary>For tests: what fails, and when.</summary>
+    /// <summary>What is made to fail on purpose, and when.</summary>
     public required LogFaults Faults { get; init; }
 
     /// <exception cref="StorageDamagedException">Something that was durable is missing.</exception>

@@ -179,6 +179,8 @@ internal sealed class SegmentWriter : IAsyncDisposable
     {
         if (!_group.Exists(work => work.NeedsSpace))
             return null;
+        if (log.Faults.NoSpace?.Invoke() is { } none)
+            return none;
         int length = log.Buffer.Length, reserve = Math.Min(MaxReserve, log.CurrentSize / 8);
         if (Limit > 0 && log.UsedBytes + length > Limit)
             return new StorageFullException($"no space: the log has its limit of {Limit} bytes");

@@ -46,6 +46,9 @@ internal sealed class EventNames : IDisposable
 
     public EventName? Find(string name) => _known.GetValueOrDefault(name);
 
+    /// <summary>The newest persistence id of a replica's place; null: there is none.</summary>
+    public EventName? LastOf(string replica) => _known.Values.Where(name => DiskFaults.IsReplica(name.Name, replica)).MaxBy(name => name.Number);
+
     public EventName FindOrAdd(string name) => Find(name) ?? Add(new EventName(_known.Count + 1, name, 0));
 
     public void DeletedTo(EventName name, long seq)

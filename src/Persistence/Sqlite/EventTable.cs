@@ -58,6 +58,20 @@ internal sealed class EventTable : ITable
         return true;
     }
 
+    /// <summary>Damages an event, counted from the newest, of a replica, in the place where it is; see <see cref="DiskFaults.FlipBitAsync"/>.</summary>
+    public string FlipBit(string replica, int newest)
+    {
+        EventName name = _names.LastOf(replica) ?? throw new InvalidOperationException($"the journal holds nothing of {replica}");
+        using Statement select = _database.Prepare("SELECT id, seq, payload FROM event WHERE name = ? AND length(payload) > 0 ORDER BY seq DESC LIMIT 1 OFFSET ?");
+        if (!select.Bind(1, name.Number).Bind(2, newest - 1).Step())
+            throw new InvalidOperationException($"{name.Name} has fewer than {newest} durable records");
+        (long id, long seq, byte[] payload) = (select.Int64(0), select.Int64(1), select.Bytes(2));
+        payload[payload.Length / 2] ^= 1;
+        using Statement update = _database.Prepare("UPDATE event SET payload = ? WHERE id = ?");
+        update.Bind(1, (ReadOnlySpan<byte>)payload).Bind(2, id).Run();
+        return $"record {seq} of {name.Name} in {_database.Path}";
+    }
+
     /// <summary>
     /// Deletes up to and with <paramref name="seq"/>, at most <paramref name="maxRows"/> rows at a time; all of them are
     /// out of sight at once.

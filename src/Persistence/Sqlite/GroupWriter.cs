@@ -31,7 +31,7 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
     /// <summary>Transactions committed so far.</summary>
     public long Transactions => Interlocked.Read(ref _transactions);
 
-    /// <summary>For tests: called before each COMMIT; what it throws is what COMMIT would have thrown.</summary>
+    /// <summary>Where the disk is made to fail on purpose: called before each COMMIT; what it throws is what COMMIT would have thrown.</summary>
     internal Action? BeforeCommit { get; set; }
 
     /// <summary>For tests, inside <see cref="BeforeCommit"/>: the commit succeeds, and then something fails.</summary>

@@ -20,6 +20,16 @@ public sealed class UsageTests : IDisposable
     [InlineData("get", "Required argument missing for command: 'get'")]
     [InlineData("put key", "Required argument missing for command: 'put'")]
     [InlineData("kill one", "Cannot parse argument 'one'")]
+    [InlineData("fault", "Required")]
+    [InlineData("fault 1 smoke", "Unrecognized command or argument 'smoke'")]
+    [InlineData("fault 1 delay", "Required argument missing for command: 'delay'")]
+    [InlineData("fault 1 delay soon", "the time is 'soon'; it must be such as 100ms or 2s")]
+    [InlineData("fault 1 delay 10ms --jitter 20ms", "--jitter is '20ms'; it must be a time such as 20ms, at most the delay")]
+    [InlineData("fault 1 drop 120%", "the probability is '120%'; it must be above 0 and at most 1, or 100%")]
+    [InlineData("fault 1 cut --for 2", "--for is '2'; it must be a time such as 10s or 500ms, at most 24h")]
+    [InlineData("fault 1 cut --to 0", "--to is 0; it must be a node's number, from 1")]
+    [InlineData("fault 1 slow-fsync 2m", "the time is '2m'; it must be such as 100ms or 2s, above 0 and at most 60s")]
+    [InlineData("fault 1 bit-flip kv", "the shard is 'kv'; it must be GROUP/SHARD, such as kv/0")]
     public async Task A_wrong_command_line_ends_with_2(string arguments, string message)
     {
         CommandResult result = await CommandLine.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -46,6 +56,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("del key")]
     [InlineData("kill 1")]
     [InlineData("restart 1")]
+    [InlineData("fault 1 cut")]
     [InlineData("down")]
     public async Task Without_a_cluster_a_command_says_where_it_looked(string arguments) =>
         await FailsAsync($"no cluster in {_directory.Path}: it has no cluster.json", [.. arguments.Split(' '), "--data", _directory.Path]);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ActorRepl.Protocols.Checking;
 using Xunit.Abstractions;
 
 namespace ActorRepl.MultiNode.Tests;
@@ -80,13 +79,5 @@ public class KillTests(ITestOutputHelper output)
         Assert.Equal("1", (await client.CallAsync("GET", "before")).Reply.Text);
     }
 
-    private async Task AssertNothingLostAsync(ProcessCluster cluster, Workload workload)
-    {
-        output.WriteLine($"{workload.Acknowledged} writes acknowledged, {workload.History.Count} shared operations recorded");
-        Assert.True(workload.Acknowledged > 100, "the clients got something done");
-        foreach (int id in cluster.Ids)
-            Assert.Empty(await workload.MissingThroughAsync(id));
-        CheckResult result = LinearizabilityChecker.Check(workload.History, new CheckerLimits { Timeout = TimeSpan.FromSeconds(60) });
-        Assert.True(result.Verdict == Linearizability.Linearizable, $"{result.Verdict}: {result.Explanation}");
-    }
+    private Task AssertNothingLostAsync(ProcessCluster cluster, Workload workload) => Verdict.NothingIsLostAsync(cluster, workload, output);
 }

@@ -71,6 +71,27 @@ internal sealed class ProcessCluster : IAsyncDisposable
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
+    /// <summary>Puts a fault on a node, by <c>/faults</c>.</summary>
+    public async Task FaultAsync(int id, string order)
+    {
+        (HttpStatusCode code, string body) = await OrderAsync(id, "/faults?" + order);
+        Assert.True(code == HttpStatusCode.OK, $"{order}: {body}");
+    }
+
+    /// <summary>The faults of a node; null while it does not say.</summary>
+    public Task<FaultsReport?> FaultsAsync(int id) => TryAsync(() => _http.GetFromJsonAsync<FaultsReport>(Uri(id, "/faults"), JsonSerializerOptions.Web));
+
+    /// <summary>A node's replica of a shard, by its own word; null while it does not say.</summary>
+    public async Task<ShardReplicaStatus?> ReplicaAsync(int id, int shard) =>
+        (await _status.ReportAsync(new NodePorts(BasePort, id), default)).Status?.Groups.Single(group => group.Name == "kv").Local.SingleOrDefault(replica => replica.Shard == shard);
+
+    /// <summary>What a node has logged.</summary>
+    public string Log(int id)
+    {
+        using var reader = new StreamReader(new FileStream(Launch(id).LogFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        return reader.ReadToEnd();
+    }
+
     /// <summary>Waits until every shard's members are these, by the word of their leaders.</summary>
     public Task WhenHeldByAsync(int asked, params int[] nodes) => UntilAsync(
         async () => await TryAsync(() => _http.GetFromJsonAsync<MembersReport>(Uri(asked, "/members?group=kv"), JsonSerializerOptions.Web)) is { } report

@@ -32,6 +32,9 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
 
     public int Acknowledged => _acknowledged.Count;
 
+    /// <summary>Acknowledged writes of a shard by the clients that have keys of their own.</summary>
+    public int AcknowledgedOf(int shard) => _acknowledgedAt[shard].Count;
+
     /// <summary>What was answered to writes that were not acknowledged.</summary>
     public ConcurrentQueue<string> Failures { get; } = new();
     public IReadOnlyList<RecordedOperation> History => _history.Operations;

@@ -10,6 +10,8 @@ internal sealed class AcknowledgedTimes(int shards)
 
     public int Count => _times.Sum(times => times.Count);
 
+    public int CountOf(int shard) => _times[shard].Count;
+
     /// <summary>A write of this shard was acknowledged now.</summary>
     public void Add(int shard) => _times[shard].Enqueue(Stopwatch.GetTimestamp());
 

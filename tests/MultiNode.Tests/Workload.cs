@@ -33,7 +33,7 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
     public int Acknowledged => _acknowledged.Count;
 
     /// <summary>Acknowledged writes of a shard by the clients that have keys of their own.</summary>
-    public int AcknowledgedOf(int shard) => _acknowledgedAt[shard].Count;
+    public int AcknowledgedOf(int shard) => _times.CountOf(shard);
 
     /// <summary>What was answered to writes that were not acknowledged.</summary>
     public ConcurrentQueue<string> Failures { get; } = new();

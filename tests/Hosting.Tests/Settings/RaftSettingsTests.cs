@@ -7,11 +7,15 @@ namespace ActorRepl.Hosting.Tests.Settings;
 
 public sealed class RaftSettingsTests
 {
-    /// <summary>Not for an operator: limits of the build, and who leads, which the control group decides (<c>actorrepl transfer</c>).</summary>
+    /// <summary>
+    /// Not for an operator: limits of the build, who leads, which the control group decides (<c>actorrepl transfer</c>), and
+    /// doing without pre-votes, which is for measurements against the paper.
+    /// </summary>
     private static readonly string[] NotSettings =
     [
         nameof(RaftOptions.FirstReplicaLeadsFirst), nameof(RaftOptions.DeadlineResolutionMicros), nameof(RaftOptions.MaxCommandBytes),
         nameof(RaftOptions.CheckpointRetryMicros), nameof(RaftOptions.Priorities), nameof(RaftOptions.PriorityPatienceMicros),
+        nameof(RaftOptions.PreVote),
     ];
 
     public static TheoryData<string, string, string, object> Settings => new()

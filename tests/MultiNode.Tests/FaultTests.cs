@@ -87,7 +87,7 @@ public class FaultTests(ITestOutputHelper output)
             await cluster.FaultAsync(damaged, $"kind=bit-flip&shard=kv/{Shard}&record=20");
             await cluster.KillAsync(damaged);
             cluster.Start(damaged);
-            await ProcessCluster.UntilAsync(() => Task.FromResult(cluster.Log(damaged).Contains("gave up its vote", StringComparison.Ordinal)), "the damaged replica gives up its vote");
+            await ProcessCluster.UntilAsync(() => Task.FromResult(cluster.Log(damaged).Contains("has no vote until a change of members", StringComparison.Ordinal)), "the damaged replica gives up its vote");
             Assert.Contains("storage is damaged", cluster.Log(damaged), StringComparison.Ordinal);
         },
         journal);

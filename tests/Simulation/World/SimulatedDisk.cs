@@ -97,15 +97,16 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
             _records.RemoveAll(record => record.Lsn <= checkpoint.Lsn);
     }
 
-    /// <summary>An empty disk takes its place. False: there was nothing on it either.</summary>
+    /// <summary>An empty disk takes its place. False: there was nothing on it either, so it is still the first one.</summary>
     public bool Replace()
     {
-        bool hadData = _records.Count > 0 || _checkpoint is not null;
+        if (_records.Count == 0 && _checkpoint is null)
+            return false;
         _records.Clear();
         _checkpoint = null;
         _isDamaged = HasUnreadRecords = false;
         Predecessors++;
-        return hadData;
+        return true;
     }
 
     /// <summary>Turns a bit over in something durable; false: there is nothing yet.</summary>

@@ -17,6 +17,8 @@ internal static class Explain
             RejectReason.SessionExpired => "session expired",
             RejectReason.Invalid => "invalid request",
             RejectReason.Unavailable => "unavailable",
+            RejectReason.TooStale => "too stale",
+            RejectReason.HistoryLost => "history lost",
             _ => why.Reason.ToString(),
         };
         string detail = why.Detail is { Length: > 0 } text ? $": {text}" : "";

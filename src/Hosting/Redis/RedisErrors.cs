@@ -44,6 +44,8 @@ internal static class RedisErrors
         RejectReason.NoQuorum => "NOQUORUM",
         RejectReason.StorageUnavailable => "STORAGE",
         RejectReason.Overloaded => "BUSY",
+        RejectReason.TooStale => "TOOSTALE",
+        RejectReason.HistoryLost => "HISTORYLOST",
         RejectReason.NotLeader or RejectReason.Dropped or RejectReason.Unavailable => "TRYAGAIN",
         _ => "ERR",
     };

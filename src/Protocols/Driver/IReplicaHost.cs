@@ -46,6 +46,12 @@ public interface IReplicaHost
     /// <summary>Reads log entries back from the WAL. Answered by <see cref="ReplicaDriver.RangeLoaded"/>.</summary>
     void ReadRange(long first, long last, int maxBytes);
 
+    /// <summary>Asks the control group for a view; whatever view is in force then comes as <see cref="Input.ViewChanged"/>.</summary>
+    void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view);
+
+    /// <summary>Keeps entries that are about to be lost, for an operator; they are on disk when it returns, before anything persisted after it.</summary>
+    void SetAside(IReadOnlyList<EntryBatch> lost, string why);
+
     /// <summary>Something an operator wants to know, once.</summary>
     void Report(string what);
 }

@@ -207,6 +207,12 @@ public sealed partial class ReplicaDriver
             case Effect.Abandon:
                 AbandonFetch();
                 break;
+            case Effect.ProposeView propose:
+                _host.ProposeView(propose.ExpectedEpoch, propose.View);
+                break;
+            case Effect.SetAside aside:
+                _host.SetAside(aside.Lost, aside.Why);
+                break;
             case Effect.Report report:
                 _host.Report(report.Event);
                 break;

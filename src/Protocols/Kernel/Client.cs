@@ -22,6 +22,9 @@ public enum RequestKind : byte
 
     /// <summary>Gives leadership to the replica whose number (4 bytes, 0: whoever is best) is the payload; answered once it is given.</summary>
     Transfer = 7,
+
+    /// <summary>Answered by the replica it reaches, once that has applied <see cref="ClientRequest.AtLeast"/>: what the session has seen.</summary>
+    SessionRead = 8,
 }
 
 /// <summary>
@@ -32,6 +35,12 @@ public readonly record struct ClientRequest(long Id, RequestKind Kind, ReadOnlyM
 {
     /// <summary>How old, in µs, the state may be that a <see cref="RequestKind.BoundedRead"/> is answered from.</summary>
     public long MaxStaleness { get; init; }
+
+    /// <summary>What a <see cref="RequestKind.SessionRead"/> must see.</summary>
+    public LogPosition AtLeast { get; init; }
+
+    /// <summary>When a <see cref="RequestKind.Command"/> counts as done.</summary>
+    public WriteConcern Concern { get; init; }
 }
 
 public enum RejectReason : byte
@@ -59,6 +68,12 @@ public enum RejectReason : byte
 
     /// <summary>The replica is stopping or starting; nothing was done.</summary>
     Unavailable = 8,
+
+    /// <summary>The replica is further behind than the read allows; nothing was done, another replica may serve.</summary>
+    TooStale = 9,
+
+    /// <summary>What the session had seen is no longer in the shard's history: a failover lost it.</summary>
+    HistoryLost = 10,
 }
 
 /// <summary>

@@ -54,6 +54,18 @@ public abstract record Effect
     /// <summary>Throw away the checkpoint that is ready or on its way.</summary>
     public sealed record Abandon : Effect;
 
+    /// <summary>
+    /// Ask the control group to install a view in the epoch after <paramref name="ExpectedEpoch"/>. It is installed as a whole or
+    /// not at all; <see cref="Input.ViewChanged"/> tells of whatever view is in force then. No answer: ask again.
+    /// </summary>
+    public sealed record ProposeView(long ExpectedEpoch, ReadOnlyMemory<byte> View) : Effect;
+
+    /// <summary>
+    /// Keep entries that the record or installation after this one takes out of the log in a file of their own, for an operator; durable
+    /// before that.
+    /// </summary>
+    public sealed record SetAside(IReadOnlyList<EntryBatch> Lost, string Why) : Effect;
+
     /// <summary>Something an operator wants to know, once.</summary>
     public sealed record Report(string Event) : Effect;
 }

@@ -52,6 +52,15 @@ public sealed record ReplicaStatus(
     /// <summary>While one membership takes the other's place: who was counted before, and still is. Empty otherwise.</summary>
     public IReadOnlyList<ReplicaId> LeavingVoters { get; init; } = [];
 
+    /// <summary>Where the protocol has modes.</summary>
+    public ReplicaMode Mode { get; init; }
+
+    /// <summary>Those whose acknowledgements count and of whom one may take over; empty: the protocol has no such set.</summary>
+    public IReadOnlyList<ReplicaId> SyncSet { get; init; } = [];
+
+    /// <summary>How far each follower has got (a leader that measures it).</summary>
+    public IReadOnlyList<FollowerProgress> Progress { get; init; } = [];
+
     /// <summary>Entries that are committed as far as this replica knows and not applied here.</summary>
     public long Lag => CommitIndex - AppliedIndex;
 }

@@ -56,6 +56,10 @@ internal sealed class RecordingHost : IReplicaHost
     public void Reject(long requestId, Rejection why) => Rejections.Add((requestId, why));
     public void LoadSegment(CheckpointManifest manifest, int number, SegmentTicket ticket) => Loads.Add((number, ticket));
     public void ReadRange(long first, long last, int maxBytes) => throw new NotSupportedException();
+    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view) => throw new NotSupportedException("no protocol here has views");
+
+    public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("no protocol here loses entries");
+
     public void Report(string what) => throw new NotSupportedException();
 
     public void SaveCheckpoint(CheckpointManifest manifest, ICheckpointView view)

@@ -419,6 +419,10 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Answer(new SimulatedAnswer(requestId, why, default));
     }
 
+    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view) => throw new NotSupportedException("no protocol here has views");
+
+    public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("no protocol here loses entries");
+
     public void Report(string what) => _world.Trace?.Write(_world.Time, Id.ToString(), $"   reports: {what}");
 
     private void Schedule(EventKind kind, long delay, long a = 0, long b = 0, object? payload = null) => _world.Schedule(new Event

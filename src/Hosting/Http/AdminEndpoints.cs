@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Control;
 using ActorRepl.Hosting.Node;
@@ -28,37 +25,36 @@ internal sealed class AdminEndpoints(NodeService node)
         }
         catch (UserErrorException wrong)
         {
-            await RefuseAsync(context, StatusCodes.Status400BadRequest, wrong.Message).ConfigureAwait(false);
+            await context.RefuseAsync(StatusCodes.Status400BadRequest, wrong.Message).ConfigureAwait(false);
         }
         catch (ReplicationException refused)
         {
             int code = refused.Rejection.Reason == RejectReason.Invalid ? StatusCodes.Status409Conflict : StatusCodes.Status503ServiceUnavailable;
-            await RefuseAsync(context, code, refused.Message).ConfigureAwait(false);
+            await context.RefuseAsync(code, refused.Message).ConfigureAwait(false);
         }
     }
 
     private static Task RouteAsync(HttpContext context, ClusterAdmin admin)
     {
         bool posts = HttpMethods.IsPost(context.Request.Method);
-        // A page in somebody's browser is nobody who may give orders.
-        if (posts && context.Request.Headers.Origin.Count > 0)
-            return RefuseAsync(context, StatusCodes.Status403Forbidden, "orders are not taken from web pages");
+        if (posts && context.IsFromWebPage())
+            return context.RefuseAsync(StatusCodes.Status403Forbidden, "orders are not taken from web pages");
         return (context.Request.Path.Value, posts) switch
         {
             ("/members", true) => OrderAsync(context, admin),
             ("/transfer", true) => TransferAsync(context, admin),
             ("/members", false) => MembersAsync(context, admin),
             ("/nodes", false) => NodesAsync(context, admin),
-            _ => RefuseAsync(context, StatusCodes.Status405MethodNotAllowed, "/members takes GET and POST, /nodes GET, /transfer POST"),
+            _ => context.RefuseAsync(StatusCodes.Status405MethodNotAllowed, "/members takes GET and POST, /nodes GET, /transfer POST"),
         };
     }
 
     private static async Task MembersAsync(HttpContext context, ClusterAdmin admin)
     {
-        string group = Required(context, "group");
+        string group = context.Request.Query.Required("group");
         ControlState state = await admin.StateAsync(context.RequestAborted).ConfigureAwait(false);
         IReadOnlyList<ShardMembers> shards = await admin.MembersAsync(state, group, context.RequestAborted).ConfigureAwait(false);
-        await WriteAsync(context, new MembersReport(group, [.. shards.Select(Describe)]), StatusJson.Default.MembersReport).ConfigureAwait(false);
+        await context.AnswerAsync(new MembersReport(group, [.. shards.Select(Describe)]), StatusJson.Default.MembersReport).ConfigureAwait(false);
     }
 
     private static async Task NodesAsync(HttpContext context, ClusterAdmin admin)
@@ -72,68 +68,45 @@ internal sealed class AdminEndpoints(NodeService node)
             known.Id.Value, known.Name, known.Address, known.Region, known.Rack, known.Status.ToString().ToLowerInvariant(),
             control?.RoleOf(known.Id)?.ToString().ToLowerInvariant() ?? "none",
             shards.Count(shard => shard.Wanted?.Members.Contains(known.Id) == true), shards.Count(shard => shard.Leader == known.Id)));
-        await WriteAsync(context, new NodesReport([.. nodes]), StatusJson.Default.NodesReport).ConfigureAwait(false);
+        await context.AnswerAsync(new NodesReport([.. nodes]), StatusJson.Default.NodesReport).ConfigureAwait(false);
     }
 
     private static async Task OrderAsync(HttpContext context, ClusterAdmin admin)
     {
-        string group = Required(context, "group");
-        int? shard = Number(context, "shard");
-        ReplicaId target = new(Number(context, "node") ?? throw new UserErrorException("node is missing"));
-        MemberRole role = context.Request.Query["role"].ToString() switch
+        IQueryCollection query = context.Request.Query;
+        string group = query.Required("group");
+        int? shard = query.Number("shard");
+        ReplicaId target = new(query.RequiredNumber("node"));
+        MemberRole role = query.Text("role") switch
         {
-            "" or "voter" => MemberRole.Voter,
+            null or "voter" => MemberRole.Voter,
             "learner" => MemberRole.Learner,
             "witness" => MemberRole.Witness,
             var other => throw new UserErrorException($"role is '{other}'; it must be voter, learner or witness"),
         };
-        Func<ControlState, MemberPlan> plan = context.Request.Query["do"].ToString() switch
+        Func<ControlState, MemberPlan> plan = query.Text("do") switch
         {
             "add" => state => MemberRequests.Add(state, group, target, role, shard),
-            "remove" => state => MemberRequests.Remove(state, group, target, shard, context.Request.Query["fewer"] == "true"),
+            "remove" => state => MemberRequests.Remove(state, group, target, shard, query.Text("fewer") == "true"),
             "promote" => state => MemberRequests.Promote(state, group, target, shard),
-            "replace" => state => MemberRequests.Replace(state, group, target, new ReplicaId(Number(context, "by") ?? throw new UserErrorException("by is missing")), shard),
+            "replace" => state => MemberRequests.Replace(state, group, target, new ReplicaId(query.RequiredNumber("by")), shard),
             var other => throw new UserErrorException($"do is '{other}'; it must be add, remove, promote or replace"),
         };
         int shards = await admin.OrderAsync(plan, context.RequestAborted).ConfigureAwait(false);
-        await WriteAsync(context, new OrderTaken(shards), StatusJson.Default.OrderTaken).ConfigureAwait(false);
+        await context.AnswerAsync(new OrderTaken(shards), StatusJson.Default.OrderTaken).ConfigureAwait(false);
     }
 
     private static async Task TransferAsync(HttpContext context, ClusterAdmin admin)
     {
-        string group = Required(context, "group");
-        int shard = Number(context, "shard") ?? throw new UserErrorException("shard is missing");
-        await admin.TransferAsync(group, shard, new ReplicaId(Number(context, "node") ?? 0), context.RequestAborted).ConfigureAwait(false);
-        await WriteAsync(context, new OrderTaken(1), StatusJson.Default.OrderTaken).ConfigureAwait(false);
+        IQueryCollection query = context.Request.Query;
+        string group = query.Required("group");
+        int shard = query.RequiredNumber("shard");
+        await admin.TransferAsync(group, shard, new ReplicaId(query.Number("node") ?? 0), context.RequestAborted).ConfigureAwait(false);
+        await context.AnswerAsync(new OrderTaken(1), StatusJson.Default.OrderTaken).ConfigureAwait(false);
     }
 
     private static ShardMembersStatus Describe(ShardMembers shard) => new(
         shard.Shard, MemberSet.Of(shard.Wanted), MemberSet.Of(shard.Actual), MemberSet.Numbers(shard.Status?.LeavingVoters ?? []), shard.Leader.Value,
         shard.Status?.Term ?? 0, shard.Status?.CommitIndex ?? 0, shard.IsSettled,
         (shard.Wanted?.Members ?? []).Where(id => shard.Missing(id) is not null).ToDictionary(id => $"{id.Value}", id => shard.Missing(id)!.Value));
-
-    private static string Required(HttpContext context, string name) =>
-        context.Request.Query[name].ToString() is { Length: > 0 } given ? given : throw new UserErrorException($"{name} is missing");
-
-    private static int? Number(HttpContext context, string name)
-    {
-        string given = context.Request.Query[name].ToString();
-        if (given.Length == 0)
-            return null;
-        return int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : throw new UserErrorException($"{name} is '{given}'; it must be a number");
-    }
-
-    private static Task RefuseAsync(HttpContext context, int code, string reason)
-    {
-        context.Response.StatusCode = code;
-        return WriteAsync(context, new HealthStatus("refused", [reason]), StatusJson.Default.HealthStatus);
-    }
-
-    private static async Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
-    {
-        byte[] body = JsonSerializer.SerializeToUtf8Bytes(value, type);
-        context.Response.ContentType = "application/json; charset=utf-8";
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
-    }
 }

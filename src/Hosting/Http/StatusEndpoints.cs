@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
@@ -17,13 +15,13 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
     public Task HandleAsync(HttpContext context)
     {
         if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
-            return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, new HealthStatus("method not allowed", ["only GET"]));
+            return SayAsync(context, StatusCodes.Status405MethodNotAllowed, new HealthStatus("method not allowed", ["only GET"]));
         return context.Request.Path.Value switch
         {
             "/status" => StatusAsync(context),
-            "/health/live" => WriteAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
+            "/health/live" => SayAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
             "/health/ready" => ReadyAsync(context),
-            _ => WriteAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes, /transfer and /faults"])),
+            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes, /transfer and /faults"])),
         };
     }
 
@@ -31,7 +29,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
     {
         if (node.Runtime is null)
         {
-            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, new HealthStatus("starting", ["the node is starting"]));
+            await SayAsync(context, StatusCodes.Status503ServiceUnavailable, new HealthStatus("starting", ["the node is starting"]));
             return;
         }
 
@@ -41,7 +39,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             (long)Stopwatch.GetElapsedTime(_started).TotalSeconds, launch.Ports.Redis, launch.Ports.Http, launch.Ports.Peers);
         IEnumerable<GroupStatus> groups = node.Runtime.Settings.Groups.Select(group => new GroupStatus(group.Name, group.Protocol.Name, group.Shards, group.Replicas,
             [.. replicas.Where(replica => replica.Group == group.Name).Select(Describe)]));
-        await WriteAsync(context, StatusCodes.Status200OK,
+        await context.AnswerAsync(
             new NodeStatus(identity, new EngineStatus(Engine.Name, Engine.Version), missing.Count == 0, missing, node.Members(), [.. groups]),
             StatusJson.Default.NodeStatus);
     }
@@ -50,7 +48,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
     {
         IReadOnlyList<string> missing = node.Runtime is null ? ["the node is starting"]
             : NodeService.Missing(await node.Runtime.LocalReplicasAsync(context.RequestAborted));
-        await WriteAsync(context, missing.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
+        await SayAsync(context, missing.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
             new HealthStatus(missing.Count == 0 ? "ready" : "not ready", missing));
     }
 
@@ -73,15 +71,5 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             };
     }
 
-    private static Task WriteAsync(HttpContext context, int code, HealthStatus health) => WriteAsync(context, code, health, StatusJson.Default.HealthStatus);
-
-    private static async Task WriteAsync<T>(HttpContext context, int code, T value, JsonTypeInfo<T> type)
-    {
-        byte[] body = JsonSerializer.SerializeToUtf8Bytes(value, type);
-        context.Response.StatusCode = code;
-        context.Response.ContentType = "application/json; charset=utf-8";
-        context.Response.ContentLength = body.Length;
-        if (!HttpMethods.IsHead(context.Request.Method))
-            await context.Response.Body.WriteAsync(body, context.RequestAborted);
-    }
+    private static Task SayAsync(HttpContext context, int code, HealthStatus health) => context.AnswerAsync(health, StatusJson.Default.HealthStatus, code);
 }

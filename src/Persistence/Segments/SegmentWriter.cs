@@ -3,11 +3,8 @@ using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Persistence.Segments;
 
-/// <summary>
-/// The one thread that writes the log. It takes everything that waits into one group: one write, one sync, and then says of
-/// each piece of work what became of it, in order. What comes meanwhile is the next group.
-/// </summary>
-internal sealed class SegmentWriter : IAsyncDisposable
+/// <summary>Writes the log: a group is one write and one sync.</summary>
+internal sealed class SegmentWriter : GroupCommit<OpenLog>
 {
     /// <summary>Room at a segment's end that events leave to what deletes, so that a full disk can be emptied.</summary>
     private const int MaxReserve = 1 << 20;
@@ -16,105 +13,30 @@ internal sealed class SegmentWriter : IAsyncDisposable
     private const int NamesAGroup = 1_024;
 
     private readonly Func<bool, OpenLog> _open;
-    private readonly WorkQueue<OpenLog> _queue;
-    private readonly SegmentOptions _options;
     private readonly Action<string> _report;
     private readonly SegmentCompactor _compactor;
-    private readonly Thread _thread;
-    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<StoreWork<OpenLog>> _group = [];
     private volatile OpenLog? _log;
     private bool _openedBefore;
-    private long _transactions;
 
     /// <param name="open">Opens the log; true: it was open before in this process, and failed.</param>
     /// <param name="options">The limits.</param>
     /// <param name="report">Gets what an operator should know.</param>
     public SegmentWriter(Func<bool, OpenLog> open, SegmentOptions options, Action<string> report)
+        : base(options.MaxWaitingWrites, options.MaxTransactionBytes, "write wal")
     {
         _open = open;
-        _options = options;
         _report = report;
-        _queue = new WorkQueue<OpenLog>(options.MaxWaitingWrites);
         _compactor = new SegmentCompactor(this, options.CompactAboveBytes, report);
-        _thread = new Thread(Run) { IsBackground = true, Name = "write wal" };
-        _thread.Start();
+        Start();
     }
 
     /// <summary>The log as it is open now; null: it is not, the next piece of work opens it.</summary>
     public OpenLog? Log => _log;
 
-    /// <summary>Groups committed so far.</summary>
-    public long Transactions => Interlocked.Read(ref _transactions);
-
     /// <summary>For tests: what there is of space for the segments in use; 0: no limit.</summary>
     internal long Limit { get; set; }
 
-    /// <summary>Does something in the next group.</summary>
-    /// <exception cref="StorageFullException">No space; certainly not written.</exception>
-    /// <exception cref="StorageFailedException">The outcome is unknown.</exception>
-    public Task<TResult> RunAsync<TResult>(int bytes, bool needsSpace, Func<OpenLog, TResult> execute, bool inline = false)
-    {
-        var work = new StoreWork<OpenLog, TResult>(execute, inline) { Bytes = bytes, NeedsSpace = needsSpace };
-        ValueTask added = _queue.AddAsync(work);
-        return added.IsCompletedSuccessfully ? work.Task : Later(added, work);
-
-        static async Task<TResult> Later(ValueTask added, StoreWork<OpenLog, TResult> work)
-        {
-            await added.ConfigureAwait(false);
-            return await work.Task.ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Completes once everything that waits now has its outcome; opens the log if it is not open.</summary>
-    public async Task BarrierAsync()
-    {
-        var barrier = new Barrier<OpenLog> { Bytes = 0 };
-        await _queue.AddAsync(barrier).ConfigureAwait(false);
-        await barrier.Task.ConfigureAwait(false);
-    }
-
-    /// <summary>Writes what waits, then closes the log.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _queue.Close();
-        await _stopped.Task.ConfigureAwait(false);
-    }
-
-    private void Run()
-    {
-        var taken = new List<StoreWork<OpenLog>>();
-        while (_queue.TakeAll(ref taken))
-        {
-            for (int next = 0; next < taken.Count;)
-            {
-                next = FillGroup(taken, next);
-                CommitGroup();
-                _group.Clear();
-            }
-
-            taken.Clear();
-            if (_queue.IsEmpty)
-                Idle();
-        }
-
-        Close();
-        _stopped.SetResult();
-    }
-
-    private int FillGroup(List<StoreWork<OpenLog>> taken, int next)
-    {
-        long bytes = 0;
-        do
-        {
-            bytes += taken[next].Bytes;
-            _group.Add(taken[next++]);
-        }
-        while (next < taken.Count && bytes + taken[next].Bytes <= _options.MaxTransactionBytes);
-        return next;
-    }
-
-    private void CommitGroup()
+    protected override void CommitGroup()
     {
         try
         {
@@ -126,13 +48,13 @@ internal sealed class SegmentWriter : IAsyncDisposable
             {
                 Write(log);
             }
-            catch (StorageFullException none) when (_group.Exists(work => work.NeedsSpace))
+            catch (StorageFullException none) when (Group.Exists(work => work.NeedsSpace))
             {
                 Refuse(log, none);
                 Write(log);
             }
 
-            _group.ForEach(work => work.Complete());
+            Group.ForEach(work => work.Complete());
             _compactor.StartIfWorthwhile(log);
         }
         catch (StorageFullException e)
@@ -157,19 +79,19 @@ internal sealed class SegmentWriter : IAsyncDisposable
     /// <summary>Fills the buffer; what is at fault itself fails alone.</summary>
     private void Execute(OpenLog log)
     {
-        for (int i = 0; i < _group.Count;)
+        for (int i = 0; i < Group.Count;)
         {
             GroupBuffer.Mark before = log.Buffer.Here();
             try
             {
-                _group[i].Execute(log);
+                Group[i].Execute(log);
                 i++;
             }
             catch (Exception e) when (e is not StorageException and not IOException)
             {
                 log.Buffer.Back(before);
-                _group[i].Fail(e);
-                _group.RemoveAt(i);
+                Group[i].Fail(e);
+                Group.RemoveAt(i);
             }
         }
     }
@@ -177,7 +99,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
     /// <summary>Why what adds to the log is refused; null: there is space.</summary>
     private StorageFullException? IsFull(OpenLog log)
     {
-        if (!_group.Exists(work => work.NeedsSpace))
+        if (!Group.Exists(work => work.NeedsSpace))
             return null;
         if (log.Faults.NoSpace?.Invoke() is { } none)
             return none;
@@ -199,13 +121,13 @@ internal sealed class SegmentWriter : IAsyncDisposable
     /// <summary>Refuses what adds to the log, and does the rest without it.</summary>
     private void Refuse(OpenLog log, StorageFullException full)
     {
-        foreach (StoreWork<OpenLog> work in _group)
+        foreach (StoreWork<OpenLog> work in Group)
         {
             if (work.NeedsSpace)
                 work.Fail(full);
         }
 
-        _group.RemoveAll(work => work.NeedsSpace);
+        Group.RemoveAll(work => work.NeedsSpace);
         log.Buffer.Clear();
         Execute(log);
     }
@@ -220,7 +142,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         if (log.Buffer.IsEmpty)
             return;
         log.Commit();
-        Interlocked.Increment(ref _transactions);
+        CountCommit();
     }
 
     /// <summary>
@@ -265,19 +187,21 @@ internal sealed class SegmentWriter : IAsyncDisposable
     }
 
     /// <summary>Nothing waits: segments leave without waiting for the next write, and the last group is sealed.</summary>
-    private void Idle()
+    protected override void AfterGroup(bool idle)
     {
+        if (!idle)
+            return;
         try
         {
             if (_log is not { } log)
                 return;
-            for (FreeSegments(log); !log.Buffer.IsEmpty && _queue.IsEmpty; FreeSegments(log))
+            for (FreeSegments(log); !log.Buffer.IsEmpty && NothingWaits; FreeSegments(log))
             {
                 log.Commit();
-                Interlocked.Increment(ref _transactions);
+                CountCommit();
             }
 
-            Invariant.That(log.Buffer.IsEmpty || !_queue.IsEmpty, "what was begun is written, or left to the next group");
+            Invariant.That(log.Buffer.IsEmpty || !NothingWaits, "what was begun is written, or left to the next group");
             log.Buffer.Clear();
             log.Seal();
         }
@@ -308,7 +232,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         log?.Dispose();
     }
 
-    private void Close()
+    protected override void Close()
     {
         if (_log is not { } log)
             return;
@@ -323,6 +247,4 @@ internal sealed class SegmentWriter : IAsyncDisposable
 
         CloseAfterFailure();
     }
-
-    private void FailAll(StorageException e) => _group.ForEach(work => work.Fail(e));
 }

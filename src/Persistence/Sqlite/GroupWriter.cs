@@ -2,34 +2,20 @@ using ActorRepl.Persistence.Commit;
 
 namespace ActorRepl.Persistence.Sqlite;
 
-/// <summary>
-/// The one thread that writes a database file. It takes everything that waits into one transaction (group commit), and
-/// says of each piece of work what became of it, in order: written, certainly not written, or unknown.
-/// </summary>
-internal sealed class GroupWriter<TTable> : IAsyncDisposable
+/// <summary>Writes a database file: a group is one transaction, that is written, certainly not written, or unknown.</summary>
+internal sealed class GroupWriter<TTable> : GroupCommit<TTable>
     where TTable : class, ITable
 {
     private readonly StoreFile<TTable> _file;
-    private readonly WorkQueue<TTable> _queue;
     private readonly CheckpointPolicy _checkpoints;
-    private readonly int _maxTransactionBytes;
-    private readonly Thread _thread;
-    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<StoreWork<TTable>> _transaction = [];
-    private long _transactions;
 
     public GroupWriter(StoreFile<TTable> file, CheckpointPolicy checkpoints, int maxWaiting, int maxTransactionBytes, string name)
+        : base(maxWaiting, maxTransactionBytes, name)
     {
         _file = file;
-        _queue = new WorkQueue<TTable>(maxWaiting);
         _checkpoints = checkpoints;
-        _maxTransactionBytes = maxTransactionBytes;
-        _thread = new Thread(Run) { IsBackground = true, Name = name };
-        _thread.Start();
+        Start();
     }
-
-    /// <summary>Transactions committed so far.</summary>
-    public long Transactions => Interlocked.Read(ref _transactions);
 
     /// <summary>Where the disk is made to fail on purpose: called before each COMMIT; what it throws is what COMMIT would have thrown.</summary>
     internal Action? BeforeCommit { get; set; }
@@ -37,102 +23,19 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
     /// <summary>For tests, inside <see cref="BeforeCommit"/>: the commit succeeds, and then something fails.</summary>
     internal void CommitNow() => _file.Database!.Commit();
 
-    /// <summary>Runs inside the next transaction.</summary>
-    /// <exception cref="StorageFullException">No space; certainly not written.</exception>
-    /// <exception cref="StorageFailedException">The outcome is unknown.</exception>
-    public async Task<TResult> RunAsync<TResult>(int bytes, Func<TTable, TResult> execute)
-    {
-        var work = new StoreWork<TTable, TResult>(execute) { Bytes = bytes };
-        await _queue.AddAsync(work).ConfigureAwait(false);
-        return await work.Task.ConfigureAwait(false);
-    }
-
-    /// <summary>Completes once everything that waits now has its outcome; opens the file if it is not open.</summary>
-    /// <exception cref="StorageFailedException">It cannot be opened.</exception>
-    public async Task BarrierAsync()
-    {
-        var barrier = new Barrier<TTable> { Bytes = 0 };
-        await _queue.AddAsync(barrier).ConfigureAwait(false);
-        await barrier.Task.ConfigureAwait(false);
-    }
-
-    /// <summary>Writes what waits, then closes the file.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _queue.Close();
-        await _stopped.Task.ConfigureAwait(false);
-    }
-
-    private void Run()
-    {
-        var taken = new List<StoreWork<TTable>>();
-        while (_queue.TakeAll(ref taken))
-        {
-            for (int next = 0; next < taken.Count;)
-            {
-                next = FillTransaction(taken, next);
-                CommitTransaction();
-                _transaction.Clear();
-                Checkpoint(idle: next == taken.Count && _queue.IsEmpty);
-            }
-
-            taken.Clear();
-        }
-
-        _file.Dispose();
-        _stopped.SetResult();
-    }
-
-    private void Checkpoint(bool idle)
-    {
-        try
-        {
-            _checkpoints.AfterCommit(_file.Database, idle);
-        }
-        catch (SqliteException e)
-        {
-            _file.CloseAfterFailure(e.IsDamage ? e.Message : null);
-        }
-    }
-
-    private bool TryMakeRoom()
-    {
-        try
-        {
-            return _checkpoints.TryNow(_file.Database!);
-        }
-        catch (SqliteException e)
-        {
-            _file.CloseAfterFailure(e.IsDamage ? e.Message : null);
-            return false;
-        }
-    }
-
-    private int FillTransaction(List<StoreWork<TTable>> taken, int next)
-    {
-        long bytes = 0;
-        do
-        {
-            bytes += taken[next].Bytes;
-            _transaction.Add(taken[next++]);
-        }
-        while (next < taken.Count && bytes + taken[next].Bytes <= _maxTransactionBytes);
-        return next;
-    }
-
-    private void CommitTransaction()
+    protected override void CommitGroup()
     {
         bool madeRoom = false;
-        while (_transaction.Count > 0)
+        while (Group.Count > 0)
         {
             StoreWork<TTable>? current = null;
             try
             {
                 TTable table = _file.Open();
-                if (_transaction.Exists(work => work is not Barrier<TTable>))
+                if (Group.Exists(work => work is not Barrier<TTable>))
                 {
                     _file.Database!.Begin();
-                    foreach (StoreWork<TTable> work in _transaction)
+                    foreach (StoreWork<TTable> work in Group)
                     {
                         current = work;
                         work.Execute(table);
@@ -141,10 +44,10 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
                     current = null;
                     BeforeCommit?.Invoke();
                     _file.Database.Commit();
-                    Interlocked.Increment(ref _transactions);
+                    CountCommit();
                 }
 
-                _transaction.ForEach(work => work.Complete());
+                Group.ForEach(work => work.Complete());
                 return;
             }
             catch (StorageException e)
@@ -165,7 +68,7 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
             catch (Exception e) when (current is not null && (e is not SqliteException s || s.IsCallersFault) && TryRollBack())
             {
                 // One is at fault itself: the others are done again without it.
-                _transaction.Remove(current);
+                Group.Remove(current);
                 current.Fail(e);
             }
             catch (SqliteException e)
@@ -175,6 +78,33 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
                 FailAll(new StorageFailedException($"the store failed, what became of this write is unknown: {e.Message}", e));
                 return;
             }
+        }
+    }
+
+    protected override void AfterGroup(bool idle)
+    {
+        try
+        {
+            _checkpoints.AfterCommit(_file.Database, idle);
+        }
+        catch (SqliteException e)
+        {
+            _file.CloseAfterFailure(e.IsDamage ? e.Message : null);
+        }
+    }
+
+    protected override void Close() => _file.Dispose();
+
+    private bool TryMakeRoom()
+    {
+        try
+        {
+            return _checkpoints.TryNow(_file.Database!);
+        }
+        catch (SqliteException e)
+        {
+            _file.CloseAfterFailure(e.IsDamage ? e.Message : null);
+            return false;
         }
     }
 
@@ -194,6 +124,4 @@ internal sealed class GroupWriter<TTable> : IAsyncDisposable
             return false;
         }
     }
-
-    private void FailAll(StorageException e) => _transaction.ForEach(work => work.Fail(e));
 }

@@ -23,7 +23,7 @@ internal sealed class Store<TTable, TReader> : IAsyncDisposable
     /// <summary>Opens the file, now rather than at the first write.</summary>
     public Task StartAsync() => _writer.BarrierAsync();
 
-    public Task<TResult> WriteAsync<TResult>(int bytes, Func<TTable, TResult> write) => _writer.RunAsync(bytes, write);
+    public Task<TResult> WriteAsync<TResult>(int bytes, Func<TTable, TResult> write) => _writer.RunAsync(bytes, needsSpace: true, write);
 
     /// <summary>
     /// Reads beside the writer. Never before the writer has opened the file: only then is what is found there durable.
@@ -36,7 +36,7 @@ internal sealed class Store<TTable, TReader> : IAsyncDisposable
     }
 
     /// <summary>For tests: what there is of space changes.</summary>
-    internal Task LimitToAsync(long bytes) => _writer.RunAsync(0, _ =>
+    internal Task LimitToAsync(long bytes) => _writer.RunAsync(0, needsSpace: false, _ =>
     {
         _file.LimitTo(bytes);
         return true;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 
 namespace ActorRepl.Protocols.Raft;
 

@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 
 namespace ActorRepl.Protocols.Raft;
 
@@ -20,9 +21,11 @@ public sealed partial class RaftReplica : IProtocol
 
     private readonly RaftOptions _options;
     private readonly DeterministicRandom _random;
-    private readonly RaftLog _log = new();
+    private readonly EntryLog _log = new();
     private readonly DurableLog _durable = new();
     private readonly StepRecord _record = new();
+    private readonly Func<ReadOnlyMemory<byte>> _encodeHardState;
+    private readonly Func<ReadOnlyMemory<byte>> _encodeFirstConfiguration;
     private readonly List<(ReplicaId To, RaftMessage Message, bool WhenDurable)> _outbox = [];
     private readonly bool _joins;
     private RaftConfiguration _configuration;
@@ -66,6 +69,9 @@ public sealed partial class RaftReplica : IProtocol
         _rejectLost = RejectLost;
         _rejectPassedOver = RejectPassedOver;
         _rejectExpired = RejectExpired;
+        _encodeHardState = () => HardState.Encode();
+        // Later ones are entries of the log.
+        _encodeFirstConfiguration = () => _configurations.At(_checkpointIndex).Encode();
     }
 
     public ReplicaId Self { get; }
@@ -232,7 +238,7 @@ public sealed partial class RaftReplica : IProtocol
         if (_record.IsEmpty)
             return;
         bool changesLog = _record.ChangesLog;
-        long lsn = _effects.Append(_record.Seal(HardState, _configurations.At(_checkpointIndex)));
+        long lsn = _effects.Append(_record.Seal(_encodeHardState, _encodeFirstConfiguration));
         if (changesLog)
             _durable.Appended(lsn, _log.LastIndex);
         if (_ownVoteLsn == NotWritten)

@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 using ActorRepl.Protocols.Raft;
 
 namespace ActorRepl.Protocols.Tests.Raft;
@@ -39,7 +40,7 @@ public class LogTests
         for (ulong seed = 1; seed <= 200; seed++)
         {
             var random = new DeterministicRandom(seed);
-            var log = new RaftLog();
+            var log = new EntryLog();
             var model = new List<long> { 0 };
             for (int step = 0; step < 60; step++)
             {
@@ -68,7 +69,7 @@ public class LogTests
         }
     }
 
-    private static void Check(RaftLog log, List<long> model, DeterministicRandom random, ulong seed)
+    private static void Check(EntryLog log, List<long> model, DeterministicRandom random, ulong seed)
     {
         Assert.True(log.LastIndex == model.Count - 1 && log.LastTerm == model[^1], $"seed {seed}");
         for (long index = log.BaseIndex; index <= log.LastIndex; index++)

@@ -1,12 +1,12 @@
 using ActorRepl.Protocols.Kernel;
 
-namespace ActorRepl.Protocols.Raft;
+namespace ActorRepl.Protocols.Log;
 
 /// <summary>
 /// The log in memory: batches without a gap above <see cref="BaseIndex"/>, the last entry that is gone. There is no
 /// object per entry; a lookup is a binary search over the batches.
 /// </summary>
-internal sealed class RaftLog
+internal sealed class EntryLog
 {
     private readonly List<EntryBatch> _batches = [];
 

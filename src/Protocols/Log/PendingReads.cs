@@ -1,12 +1,12 @@
 using ActorRepl.Protocols.Kernel;
 
-namespace ActorRepl.Protocols.Raft;
+namespace ActorRepl.Protocols.Log;
 
-/// <summary>Another replica's question how far it must have applied (thesis 6.4). The token names it and is only echoed.</summary>
+/// <summary>Another replica's question how far it must have applied (ReadIndex, Ongaro's thesis 6.4). The token names it and is only echoed.</summary>
 internal readonly record struct IndexQuestion(ReplicaId From, long Token);
 
 /// <summary>
-/// Linearizable reads on their way (thesis 6.4), in three stages. They gather; they travel, all that gathered together,
+/// Linearizable reads on their way (ReadIndex), in three stages. They gather; they travel, all that gathered together,
 /// until their read index is confirmed: at a leader with a round of heartbeats, elsewhere with a question to the leader;
 /// then they wait for the machine to apply that index. Questions of other replicas travel along.
 /// </summary>

@@ -1,6 +1,6 @@
 using ActorRepl.Protocols.Kernel;
 
-namespace ActorRepl.Protocols.Raft;
+namespace ActorRepl.Protocols.Log;
 
 /// <summary>Gathers what one step has to make durable, so that it is one record.</summary>
 internal sealed class StepRecord
@@ -9,7 +9,8 @@ internal sealed class StepRecord
     private long _truncateFrom;
 
     public bool HardStateChanged { get; set; }
-    /// <summary>The configuration the replica was made with is not on disk yet; later ones are entries of the log.</summary>
+
+    /// <summary>The configuration on disk is not the one that belongs there.</summary>
     public bool ConfigurationChanged { get; set; }
 
     public bool ChangesLog => _truncateFrom > 0 || _entries.Count > 0;
@@ -23,13 +24,13 @@ internal sealed class StepRecord
 
     public void Append(EntryBatch batch) => _entries.Add(batch);
 
-    /// <summary>The record; empty again after it.</summary>
-    public WalRecord Seal(in HardState hardState, RaftConfiguration first)
+    /// <summary>The record; empty again after it. Hard state and configuration are asked for only if they changed.</summary>
+    public WalRecord Seal(Func<ReadOnlyMemory<byte>> hardState, Func<ReadOnlyMemory<byte>> configuration)
     {
         var record = new WalRecord
         {
-            HardState = HardStateChanged ? hardState.Encode() : default(ReadOnlyMemory<byte>),
-            Configuration = ConfigurationChanged ? first.Encode() : default(ReadOnlyMemory<byte>),
+            HardState = HardStateChanged ? hardState() : default,
+            Configuration = ConfigurationChanged ? configuration() : default,
             TruncateFrom = _truncateFrom,
             Entries = _entries.Count > 0 ? [.. _entries] : [],
         };

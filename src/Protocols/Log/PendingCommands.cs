@@ -1,6 +1,6 @@
 using ActorRepl.Protocols.Kernel;
 
-namespace ActorRepl.Protocols.Raft;
+namespace ActorRepl.Protocols.Log;
 
 /// <summary>
 /// Who waits for entries this replica has packed as a leader: one item a batch, oldest term first. An item stays until the

@@ -1,6 +1,6 @@
 using ActorRepl.Protocols.Kernel;
 
-namespace ActorRepl.Protocols.Raft;
+namespace ActorRepl.Protocols.Log;
 
 /// <summary>Knows how much of the log is on this replica's own disk, from the LSNs of the records that carried it.</summary>
 internal sealed class DurableLog

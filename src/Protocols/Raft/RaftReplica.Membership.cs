@@ -43,8 +43,10 @@ public sealed partial class RaftReplica
     {
         RaftRole.Leader => "leader",
         _ when _isRemoved => "removed",
-        _ when IsWitness || _hollow => "witness",
         RaftRole.Candidate or RaftRole.PreCandidate => "candidate",
+        // Its own log says so. One that joins has no vote until the log has made it a member.
+        _ when !_nonVoter && !_configuration.IsMember(Self) => "removed",
+        _ when IsWitness || _hollow => "witness",
         _ when IsVoter => "follower",
         _ => _configuration.IsMember(Self) ? "learner" : "joining",
     };

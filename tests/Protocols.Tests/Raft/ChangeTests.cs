@@ -53,6 +53,19 @@ public class ChangeTests
     }
 
     [Fact]
+    public void A_leader_that_is_removed_says_so_when_it_has_handed_over_and_after_a_restart()
+    {
+        RaftCluster cluster = Grown(out RaftNode leader);
+        int was = leader.Id.Value;
+        leader.Change(Voters([.. Enumerable.Range(1, 5).Where(id => id != was)]));
+        cluster.Until(() => cluster.Leader is { } next && next.Id.Value != was);
+        cluster.Run(3 * Instant.Second);
+        Assert.Equal("removed", leader.Status.Role);
+        Assert.False(leader.Status.Voter);
+        Assert.Equal("removed", cluster.Restart(was, leader.Recover()).Status.Role);
+    }
+
+    [Fact]
     public void A_replica_that_joins_neither_votes_nor_campaigns_before_the_log_makes_it_a_member()
     {
         RaftNode joining = new RaftNode(4, 3).Start();

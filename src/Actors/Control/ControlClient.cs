@@ -31,6 +31,17 @@ internal sealed class ControlClient(ReplicationClient client)
             : throw new InvariantViolationException("the control group gives its state");
     }
 
+    /// <summary>A shard as of a moment between call and return; null: there is none of that name.</summary>
+    /// <exception cref="ReplicationException">The group did not answer.</exception>
+    public async Task<ControlShard?> ShardAsync(ShardKey shard, RequestOptions? options = null, CancellationToken cancellation = default)
+    {
+        ReadOnlyMemory<byte> answer = await client
+            .QueryShardAsync(ControlGroup.Own, 0, ControlCodec.Encode(new ControlQuery.Group(shard.Group)), options, cancellation).ConfigureAwait(false);
+        return ControlCodec.DecodeResult(answer) is ControlResult.Group group
+            ? group.Value is { } known && shard.Shard < known.Shards.Count ? known.Shards[shard.Shard] : null
+            : throw new InvariantViolationException("the control group gives a group");
+    }
+
     /// <summary>A command was refused by the rules of the control group; nothing was done.</summary>
     internal sealed class ControlRefusal(ControlResult.Refused refused)
         : ReplicationException(new Rejection(RejectReason.Invalid, Detail: refused.Reason), refused.Reason)

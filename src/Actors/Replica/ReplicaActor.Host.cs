@@ -55,8 +55,6 @@ internal sealed partial class ReplicaActor
 
     public void Reject(long requestId, Rejection why) => _requests.Reject(requestId, why);
 
-    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view) => throw new NotSupportedException("no protocol here has views");
-
     public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("no protocol here loses entries");
 
     public void Report(string what)

@@ -79,6 +79,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     protected override void PostStop()
     {
         _timers.CancelAll();
+        _context.Views?.Leave(ViewKey, _self);
         _requests.RejectAll(new Rejection(RejectReason.Unavailable, OutcomeUnknown: true, Detail: $"the replica on {_context.Self} stopped"));
         _requests.SendReplies(_self);
         base.PostStop();
@@ -124,6 +125,12 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
                 _atABeat = true;
                 Receive(driver, beat.From, PeerChannel.Protocol, beat.Message);
                 _atABeat = false;
+                break;
+            case ViewInForce view:
+                OnViewInForce(driver, view);
+                break;
+            case ProposalOutcome outcome:
+                OnProposalOutcome(driver, outcome);
                 break;
             case PeerChanged peer:
                 driver.Handle(new Input.PeerHint(peer.Node, peer.Up, peer.OnlySilent));
@@ -173,6 +180,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         _driver.Start(recovered, segments);
         _events.Subscribe(_self, typeof(NodeChanged));
         _supervisor.Tell(new ReplicaReady(recovered.Damage), _self);
+        _context.Views?.Follow(ViewKey, _self);
         EndTurn(_driver);
     }
 

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
@@ -7,8 +8,9 @@ using ActorRepl.Protocols.Multiplex;
 namespace ActorRepl.Actors.Replica;
 
 /// <summary>What a replica is told by its supervisor: whose replica it is, and how often it has been started.</summary>
+/// <param name="Views">Null: there is no control group.</param>
 internal sealed record ReplicaContext(
-    ReplicationSettings Settings, GroupDefinition Group, int Shard, NodeLocator Locator, HostedShard Hosted, int Start)
+    ReplicationSettings Settings, GroupDefinition Group, int Shard, NodeLocator Locator, ShardViews? Views, HostedShard Hosted, int Start)
 {
     public ReplicaId Self => Settings.Self;
 

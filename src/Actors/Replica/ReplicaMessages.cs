@@ -15,6 +15,12 @@ internal sealed record RetryWrite
     public static readonly RetryWrite Instance = new();
 }
 
+/// <summary>To a replica: the control group has this view in force for its shard, or had it not long ago.</summary>
+internal sealed record ViewInForce(long Epoch, ReadOnlyMemory<byte> View);
+
+/// <summary>To a replica: what became of the view it proposed. Nothing is in force that anybody knows of: why.</summary>
+internal sealed record ProposalOutcome(ViewInForce? InForce, string? Problem);
+
 /// <summary>To the supervisor: the replica runs.</summary>
 internal sealed record ReplicaReady(string? Detail);
 

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
@@ -11,10 +12,11 @@ namespace ActorRepl.Actors.Supervision;
 /// supervisor stays when its replica leaves: its path is how other nodes find the next one.
 /// </summary>
 internal sealed class GroupSupervisor(
-    ReplicationSettings settings, NodeLocator locator, GroupDefinition group, NodeMemory memory, RouterTable routers) : UntypedActor
+    ReplicationSettings settings, NodeLocator locator, ShardViews? views, GroupDefinition group, NodeMemory memory, RouterTable routers) : UntypedActor
 {
-    public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, NodeMemory memory, RouterTable routers) =>
-        Akka.Actor.Props.Create(() => new GroupSupervisor(settings, locator, group, memory, routers)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(
+        ReplicationSettings settings, NodeLocator locator, ShardViews? views, GroupDefinition group, NodeMemory memory, RouterTable routers) =>
+        Akka.Actor.Props.Create(() => new GroupSupervisor(settings, locator, views, group, memory, routers)).WithDispatcher(settings.Dispatcher);
 
     protected override void PreStart()
     {
@@ -42,5 +44,5 @@ internal sealed class GroupSupervisor(
 
     private IActorRef SupervisorOf(int shard) => Context.Child(Names.Shard(shard)) is { } known && !known.IsNobody()
         ? known
-        : Context.ActorOf(ShardSupervisor.Props(settings, locator, group, shard), Names.Shard(shard));
+        : Context.ActorOf(ShardSupervisor.Props(settings, locator, views, group, shard), Names.Shard(shard));
 }

@@ -20,16 +20,17 @@ internal sealed class GroupsSupervisor(
     {
         locator.OwnMultiplexer = Context.ActorOf(MultiplexerActor.Props(settings, locator), Names.Multiplexer);
         Context.ActorOf(PeerWatch.Props(settings, locator));
+        ControlClient? control = settings.Control is null ? null : new ControlClient(client);
+        ShardViews? views = control is null ? null : new ShardViews(feed, control);
         foreach (GroupDefinition group in settings.Groups)
-            Context.ActorOf(GroupSupervisor.Props(settings, locator, group, memory, routers), group.Name);
+            Context.ActorOf(GroupSupervisor.Props(settings, locator, views, group, memory, routers), group.Name);
         IActorRef hosting = Context.ActorOf(HostingActor.Props(settings, memory), Names.Hosting);
-        if (settings.Control is { } control)
-            StartControl(control, hosting);
+        if (control is not null)
+            StartControl(settings.Control!, control, hosting);
     }
 
-    private void StartControl(ControlSettings control, IActorRef hosting)
+    private void StartControl(ControlSettings control, ControlClient group, IActorRef hosting)
     {
-        var group = new ControlClient(client);
         Context.ActorOf(Controller.Props(settings, control, feed, client, group), Names.Controller);
         Context.ActorOf(ControlAgent.Props(settings, control, feed, locator, memory, routers, hosting), Names.Agent);
         Context.ActorOf(NodeReporter.Props(settings, control, locator, memory), "reporter");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Replica;
@@ -22,6 +23,7 @@ internal sealed class ShardSupervisor : UntypedActor
     private readonly GroupDefinition _group;
     private readonly int _shard;
     private readonly NodeLocator _locator;
+    private readonly ShardViews? _views;
     private readonly Backoff _backoff;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<IActorRef, long> _lastBatch = [];
@@ -37,17 +39,18 @@ internal sealed class ShardSupervisor : UntypedActor
     private ReplicaFailed? _failure;
     private bool _failureReported;
 
-    public ShardSupervisor(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard)
+    public ShardSupervisor(ReplicationSettings settings, NodeLocator locator, ShardViews? views, GroupDefinition group, int shard)
     {
         _settings = settings;
         _group = group;
         _shard = shard;
         _locator = locator;
+        _views = views;
         _backoff = new Backoff(settings.Replica.MinRestart, settings.Replica.MaxRestart);
     }
 
-    public static Props Props(ReplicationSettings settings, NodeLocator locator, GroupDefinition group, int shard) =>
-        Akka.Actor.Props.Create(() => new ShardSupervisor(settings, locator, group, shard)).WithDispatcher(settings.Dispatcher);
+    public static Props Props(ReplicationSettings settings, NodeLocator locator, ShardViews? views, GroupDefinition group, int shard) =>
+        Akka.Actor.Props.Create(() => new ShardSupervisor(settings, locator, views, group, shard)).WithDispatcher(settings.Dispatcher);
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
     {
@@ -142,7 +145,7 @@ internal sealed class ShardSupervisor : UntypedActor
     private void StartReplica()
     {
         _failureReported = false;
-        _replica = Context.ActorOf(ReplicaActor.Props(new ReplicaContext(_settings, _group, _shard, _locator, _hosted!.Value, ++_starts)), Names.Replica);
+        _replica = Context.ActorOf(ReplicaActor.Props(new ReplicaContext(_settings, _group, _shard, _locator, _views, _hosted!.Value, ++_starts)), Names.Replica);
         Context.Watch(_replica);
     }
 

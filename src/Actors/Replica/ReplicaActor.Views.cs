@@ -48,7 +48,7 @@ internal sealed partial class ReplicaActor
         _underWay = null;
         if (outcome.Problem is { } problem)
             _log.Warning("{0}: the view after epoch {1} is not known to be installed: {2}", _context, answered.ExpectedEpoch, problem);
-        // Told even if it is the one that was in force before: so it is known that the proposal came too late.
+        // Told even if the replica knew of it: so it knows that the proposal is settled.
         if (outcome.InForce is { } inForce)
             driver.Handle(new Input.ViewChanged(Newer(inForce).Epoch, _inForce.View));
         if (_underWay is null && _next is { } next)

@@ -25,7 +25,7 @@ public sealed class ViewTests : IDisposable
         await ProposeAsync(cluster[2], 1, "b");
         foreach (TestNode node in cluster.Running)
             await WhenToldAsync(node, "2:b");
-        Assert.All(cluster.Running, node => Assert.Equal(["1:a", "2:b"], _protocol.ToldTo(node.Id)));
+        Assert.All(cluster.Running, node => Assert.Equal(["1:a", "2:b"], _protocol.ToldTo(node.Id).Distinct()));
     }
 
     [Fact]

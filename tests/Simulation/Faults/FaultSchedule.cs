@@ -32,6 +32,8 @@ internal sealed class FaultSchedule
             (profile.WallJump, JumpWall),
             (profile.HandOver, HandOver),
             (profile.FalseHint, HintFalsely),
+            (profile.LongPause, PauseLong),
+            (profile.ControlOutage, () => _world.Control?.GoOut(Random.Next(profile.ControlOutageTime))),
         ];
         _totalWeight = _faults.Sum(fault => fault.Weight);
     }
@@ -104,6 +106,7 @@ internal sealed class FaultSchedule
     public void EndAll()
     {
         _world.Network.MendAll();
+        _world.Control?.EndOutage();
         foreach (SimulatedReplica replica in _world.Replicas)
         {
             // A pause ends by itself: what waits for its end must not be overtaken.
@@ -184,7 +187,16 @@ internal sealed class FaultSchedule
             }
         }
 
+        if (_world.Control is not null && Random.Chance(1, 2))
+            CutFromControl(id => ((side >> id.Value) & 1) == 0);
         MendLater();
+    }
+
+    // The control group, too, is on one side.
+    private void CutFromControl(Func<ReplicaId, bool> isCut)
+    {
+        foreach (ReplicaId id in _world.ReplicaIds.Where(isCut))
+            _world.Network.Cut(id, SimulatedControl.Id);
     }
 
     private void Isolate(SimulatedReplica replica)
@@ -196,6 +208,8 @@ internal sealed class FaultSchedule
             _world.Network.Cut(other, replica.Id);
         }
 
+        if (_world.Control is not null && Random.Chance(1, 2))
+            CutFromControl(id => id == replica.Id);
         MendLater();
     }
 
@@ -240,6 +254,14 @@ internal sealed class FaultSchedule
         _world.Trace?.Write(_world.Time, replica.Id.ToString(), "pauses");
         _world.Coverage.Count(CoverageItem.Pauses);
         replica.PausedUntil = Math.Max(replica.PausedUntil, _world.Time + Random.Next(1200 * Instant.Millisecond));
+    }
+
+    private void PauseLong()
+    {
+        SimulatedReplica replica = Random.Chance(3, 4) ? Leader() : Any();
+        _world.Trace?.Write(_world.Time, replica.Id.ToString(), "stands still");
+        _world.Coverage.Count(CoverageItem.LongPauses);
+        replica.PausedUntil = Math.Max(replica.PausedUntil, _world.Time + Random.Next(5 * Instant.Second));
     }
 
     private void JumpWall()

@@ -1,5 +1,7 @@
+using ActorRepl.Protocols.Checking;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Simulation.Faults;
+using ActorRepl.Simulation.Run;
 using ActorRepl.Simulation.World;
 
 namespace ActorRepl.Simulation.Invariants;
@@ -33,12 +35,75 @@ internal interface IInvariants
 
     /// <summary>How often a membership has come into force and been committed.</summary>
     int TimesCommitted(Membership members);
+
+    // ---- for protocols with views, whose history can be lost in part ----
+
+    /// <summary>The term of the entry that a replica has at an index, where terms tell histories apart; 0: there is one history.</summary>
+    long HistoryAt(SimulatedReplica replica, long index) => 0;
+
+    /// <summary>A replica's machine has applied the command at this index.</summary>
+    void Applied(SimulatedReplica replica, long index)
+    {
+    }
+
+    /// <summary>A client's request has reached a replica.</summary>
+    void Asked(SimulatedReplica replica, SimulatedRequest request)
+    {
+    }
+
+    /// <summary>A replica answers a request from its machine as it stands now; up to where that is.</summary>
+    LogPosition Answering(SimulatedReplica replica, long requestId) => default;
+
+    /// <summary>A client's session saw one position after the other.</summary>
+    void SessionSaw(int client, LogPosition before, LogPosition now)
+    {
+    }
+
+    /// <summary>A client was told that what its session had seen is lost.</summary>
+    void SessionLost(int client, LogPosition seen)
+    {
+    }
+
+    /// <summary>The control group has installed a view.</summary>
+    void ViewInstalled(SimulatedReplica from, long epoch, byte[] view)
+    {
+    }
+
+    /// <summary>A replica keeps entries that it is about to lose.</summary>
+    void SetAside(SimulatedReplica replica, IReadOnlyList<EntryBatch> lost)
+    {
+    }
+
+    /// <summary>This operation of the history is an answer from the state up to a position.</summary>
+    void Recorded(int operation, LogPosition seen)
+    {
+    }
+
+    /// <summary>Everything has healed and caught up; what this replica has is the shard's history.</summary>
+    void Ended(SimulatedReplica leader)
+    {
+    }
+
+    /// <summary>Of what clients did, that which is part of the history that lasted: to be judged.</summary>
+    IEnumerable<RecordedOperation> ThatLasted(IReadOnlyList<RecordedOperation> history) => history;
 }
 
 /// <summary>A protocol as the simulator runs it.</summary>
 internal interface ISimulatedProtocol
 {
     string Name { get; }
+
+    /// <summary>Its schedules of faults; the first is the plainest.</summary>
+    IReadOnlyList<Profile> Profiles { get; }
+
+    /// <summary>What a thousand seeds of the mixed schedule must have met, each at least so often. About a third of what they do meet.</summary>
+    IReadOnlyDictionary<CoverageItem, long> Floors { get; }
+
+    /// <summary>A control group installs views, clients say when a write counts as done, and history can be lost in part.</summary>
+    bool HasViews { get; }
+
+    /// <summary>Idle replicas can stop their timers.</summary>
+    bool GoesQuiet { get; }
 
     /// <summary>Small limits, so that a short history meets all of them.</summary>
     IProtocolFactory CreateFactory(Profile profile, DeterministicRandom random);

@@ -5,17 +5,17 @@ namespace ActorRepl.Simulation.Invariants;
 
 /// <summary>
 /// State machine safety: all replicas apply the same command at the same index and get the same result, and none leaves
-/// one out. Holds for every protocol that keeps a log.
+/// one out. Holds for every protocol that keeps a log; where a part of the history can be lost, for the entry of each term at
+/// an index: if these are the same, so is all that came before them.
 /// </summary>
-internal sealed class MachineAgreement
+internal sealed class MachineAgreement(IInvariants invariants)
 {
     private const string Rule = "state machine safety";
     private const ulong Unknown = 0;
     private const ulong NoCommand = 1;
 
-    // What was applied at each index, by whoever came first; results likewise.
-    private readonly List<ulong> _commands = [Unknown];
-    private readonly List<ulong> _results = [Unknown];
+    // What was applied at each index, by whoever came first; results likewise. Of each term where history can be lost.
+    private readonly Dictionary<long, (List<ulong> Commands, List<ulong> Results)> _known = [];
 
     /// <summary>The highest index at which a command was applied anywhere.</summary>
     public long LastIndex { get; private set; }
@@ -25,21 +25,31 @@ internal sealed class MachineAgreement
 
     private void Applied(SimulatedReplica replica, long previous, in AppliedCommand command, ReadOnlySpan<byte> result)
     {
-        while (_commands.Count <= command.Index)
-        {
-            _commands.Add(Unknown);
-            _results.Add(Unknown);
-        }
-
         if (previous >= 0)
         {
             for (long index = previous + 1; index < command.Index; index++)
-                Agree(replica, _commands, index, NoCommand, "left out or put in a command");
+                Agree(replica, KnownAt(replica, index).Commands, index, NoCommand, "left out or put in a command");
         }
 
-        Agree(replica, _commands, command.Index, Fingerprint(command.Payload.Span, (ulong)command.Wall), "applied another command");
-        Agree(replica, _results, command.Index, Fingerprint(result, 0), "got another result");
+        (List<ulong> commands, List<ulong> results) = KnownAt(replica, command.Index);
+        Agree(replica, commands, command.Index, Fingerprint(command.Payload.Span, (ulong)command.Wall), "applied another command");
+        Agree(replica, results, command.Index, Fingerprint(result, 0), "got another result");
         LastIndex = Math.Max(LastIndex, command.Index);
+        invariants.Applied(replica, command.Index);
+    }
+
+    private (List<ulong> Commands, List<ulong> Results) KnownAt(SimulatedReplica replica, long index)
+    {
+        long term = invariants.HistoryAt(replica, index);
+        if (!_known.TryGetValue(term, out (List<ulong> Commands, List<ulong> Results) known))
+            _known.Add(term, known = ([], []));
+        while (known.Commands.Count <= index)
+        {
+            known.Commands.Add(Unknown);
+            known.Results.Add(Unknown);
+        }
+
+        return known;
     }
 
     private static void Agree(SimulatedReplica replica, List<ulong> known, long index, ulong found, string how)

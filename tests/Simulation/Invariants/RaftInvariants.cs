@@ -11,6 +11,14 @@ internal sealed class SimulatedRaft : ISimulatedProtocol
 {
     public string Name => "raft";
 
+    public IReadOnlyList<Profile> Profiles => RaftProfiles.All;
+
+    public IReadOnlyDictionary<CoverageItem, long> Floors => RaftFloors.PerThousandSeeds;
+
+    public bool HasViews => false;
+
+    public bool GoesQuiet => true;
+
     public IProtocolFactory CreateFactory(Profile profile, DeterministicRandom random)
     {
         long heartbeat = (40 + random.Next(60)) * Instant.Millisecond;

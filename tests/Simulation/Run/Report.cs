@@ -13,7 +13,9 @@ internal static class Report
         Console.WriteLine($"{"coverage",-28}{"count",12}{"floor",12}");
         foreach (CoverageItem item in Coverage.Items)
         {
-            long floor = Coverage.Floor(item, result.Seeds);
+            long floor = Coverage.Floor(options.Protocol, item, result.Seeds);
+            if (floor == 0 && result.Coverage[item] == 0)
+                continue;
             Console.WriteLine($"{Words(item),-28}{result.Coverage[item],12:N0}{(floor > 0 ? floor.ToString("N0") : ""),12}{(missed.Contains(item) ? item == CoverageItem.HistoriesUndecided ? "  too many" : "  below its floor" : "")}");
         }
 

@@ -22,7 +22,7 @@ internal static class SeedRun
 {
     public static SeedResult Run(RunOptions options, ulong seed, Trace? trace = null)
     {
-        Profile profile = options.Profile ?? Profiles.Draw(new DeterministicRandom(~seed));
+        Profile profile = options.Profile ?? Profiles.Draw(options.Protocol.Profiles, new DeterministicRandom(~seed));
         profile = profile with { Nodes = options.Nodes ?? profile.Nodes };
         var world = new SimulatedWorld(options.Protocol, seed, profile, trace);
         string? rule = null, detail = null;

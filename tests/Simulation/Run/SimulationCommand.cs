@@ -9,6 +9,7 @@ namespace ActorRepl.Simulation.Run;
 /// <summary>The command line. Exit code 0: all held; 1: a rule was broken or something was not met; 2: usage.</summary>
 internal static class SimulationCommand
 {
+    private const string Mixed = "mixed";
     private static readonly ISimulatedProtocol[] Protocols = [new SimulatedRaft()];
 
     public static ISimulatedProtocol? FindProtocol(string name) => Array.Find(Protocols, protocol => protocol.Name == name);
@@ -22,8 +23,7 @@ internal static class SimulationCommand
         var seed = new Option<long?>("--seed") { Description = "run this one seed" };
         var steps = new Option<long>("--steps") { Description = "steps with faults in a seed, before it heals", DefaultValueFactory = _ => 2_500 };
         var nodes = new Option<int?>("--nodes") { Description = "replicas, 1 to 9; the profile's own if not given" };
-        var profile = new Option<string>("--profile") { Description = $"schedule of faults: mixed, {string.Join(", ", Profiles.All.Select(item => item.Name))}", DefaultValueFactory = _ => "mixed" };
-        profile.AcceptOnlyFromAmong(["mixed", .. Profiles.All.Select(item => item.Name)]);
+        var profile = new Option<string>("--profile") { Description = $"schedule of faults: {Mixed}, or {string.Join("; ", Protocols.Select(item => $"for {item.Name} {Names(item)}"))}", DefaultValueFactory = _ => Mixed };
         var failures = new Option<int>("--failures") { Description = "stop after so many failing seeds", DefaultValueFactory = _ => 1 };
         var trace = new Option<bool>("--trace") { Description = "with --seed: print all that happens" };
         var json = new Option<bool>("--json") { Description = "print the result as JSON" };
@@ -42,14 +42,20 @@ internal static class SimulationCommand
             if (result.GetValue(trace) && result.GetResult(seed) is null)
                 result.AddError("--trace needs --seed: it prints one seed");
         });
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(protocol) is { } name && FindProtocol(name) is { } known && result.GetValue(profile) is { } schedule && schedule != Mixed && Find(known, schedule) is null)
+                result.AddError($"--profile is {schedule}; for {known.Name} it must be {Mixed}, {Names(known)}");
+        });
         command.SetAction(result =>
         {
             if (result.GetValue(figure16))
                 return Downtimes.Print(Console.Out, (ulong)(result.GetValue(seed) ?? 1));
+            ISimulatedProtocol chosen = FindProtocol(result.GetValue(protocol)!)!;
             var options = new RunOptions
             {
-                Protocol = FindProtocol(result.GetValue(protocol)!)!,
-                Profile = Profiles.Find(result.GetValue(profile)!),
+                Protocol = chosen,
+                Profile = Find(chosen, result.GetValue(profile)!),
                 Nodes = result.GetValue(nodes),
                 Steps = result.GetValue(steps),
             };
@@ -68,6 +74,10 @@ internal static class SimulationCommand
         + (options.Nodes is { } nodes ? $" --nodes {nodes}" : "")
         + (options.Steps != new RunOptions { Protocol = options.Protocol }.Steps ? $" --steps {options.Steps}" : "")
         + $" --seed {failure.Seed} --trace";
+
+    private static Profile? Find(ISimulatedProtocol protocol, string name) => protocol.Profiles.FirstOrDefault(profile => profile.Name == name);
+
+    private static string Names(ISimulatedProtocol protocol) => string.Join(", ", protocol.Profiles.Select(profile => profile.Name));
 
     private static void Within(Option option, long least, long most) => option.Validators.Add(result =>
     {
@@ -96,7 +106,7 @@ internal static class SimulationCommand
         using (Report.ShowProgress(runner, count, enabled: !json && !Console.IsOutputRedirected))
             result = runner.Run((ulong)first, count, maxFailures);
         bool checksFloors = checkFloors && options is { Profile: null, Nodes: null } && result.Failures.Count == 0 && result.Seeds >= Coverage.LeastSeeds;
-        CoverageItem[] missed = checksFloors ? [.. result.Coverage.BelowFloor(result.Seeds)] : [];
+        CoverageItem[] missed = checksFloors ? [.. result.Coverage.BelowFloor(options.Protocol, result.Seeds)] : [];
         if (json)
             Report.Json(options, result, missed);
         else

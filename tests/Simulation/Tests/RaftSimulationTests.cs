@@ -29,7 +29,7 @@ public class RaftSimulationTests(ITestOutputHelper output)
     [Fact]
     public void The_same_seed_is_the_same_history()
     {
-        foreach (Profile profile in Profiles.All)
+        foreach (Profile profile in RaftProfiles.All)
         {
             RunOptions options = Raft with { Profile = profile };
             SeedResult first = SeedRun.Run(options, 11);
@@ -48,7 +48,7 @@ public class RaftSimulationTests(ITestOutputHelper output)
         int caught = 0;
         for (ulong seed = 1; seed <= 20; seed++)
         {
-            var world = new SimulatedWorld(Raft.Protocol, seed, Profiles.All[0], null);
+            var world = new SimulatedWorld(Raft.Protocol, seed, RaftProfiles.All[0], null);
             world.Run(2_000);
             Assert.Equal(Linearizability.Linearizable, LinearizabilityChecker.Check(world.History).Verdict);
             if (PlantStaleRead(world.History) && LinearizabilityChecker.Check(world.History).Verdict == Linearizability.NotLinearizable)
@@ -61,8 +61,8 @@ public class RaftSimulationTests(ITestOutputHelper output)
     [Fact]
     public void A_command_applied_differently_on_one_replica_is_caught()
     {
-        var world = new SimulatedWorld(Raft.Protocol, 1, Profiles.All[0], null);
-        var agreement = new MachineAgreement();
+        var world = new SimulatedWorld(Raft.Protocol, 1, RaftProfiles.All[0], null);
+        var agreement = new MachineAgreement(world.Invariants);
         IStateMachine first = agreement.Observe(world.Replicas[0], new EchoMachine());
         IStateMachine second = agreement.Observe(world.Replicas[1], new EchoMachine());
         first.Apply(new AppliedCommand(1, 5, new byte[] { 1 }));

@@ -26,6 +26,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     private byte[] _payload = [];
     private RequestKind _kind;
     private long _maxStaleness;
+    private WriteConcern _concern;
+    private LogPosition _seen;
     private bool _busy;
     private bool _maybeDone;
     private bool _wasSent;
@@ -77,6 +79,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             return;
         }
 
+        Saw(answer.Seen);
+
         ReadOnlyMemory<byte> result = answer.Result;
         if (_kind == RequestKind.Command && hasSession)
         {
@@ -88,7 +92,16 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             }
         }
 
-        Finish(result, answer.RequestId == _lastAttempt);
+        Finish(result, answer.Seen, answer.RequestId == _lastAttempt);
+    }
+
+    // Every answer but a stale read's is of what the session has seen, or later: reads and writes alike.
+    private void Saw(LogPosition now)
+    {
+        if (_kind == RequestKind.SessionRead)
+            world.Invariants.SessionSaw(number, _seen, now);
+        if (now.IsAfter(_seen))
+            _seen = now;
     }
 
     private void Begin()
@@ -142,6 +155,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             _sequence++;
         string key = world.Keys[world.Random.Next(world.Keys.Length)];
         _kind = world.Random.Chance(world.Profile.Reads, 100) ? AnyRead() : world.Random.Chance(1, 20) ? RequestKind.StaleRead : RequestKind.Command;
+        _concern = world.Protocol.HasViews && _kind == RequestKind.Command ? AnyConcern() : default;
         if (_kind != RequestKind.Command)
         {
             Read(payload, key);
@@ -155,6 +169,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
 
     private RequestKind AnyRead()
     {
+        if (world.Protocol.HasViews && world.Random.Chance(1, 4))
+            return RequestKind.SessionRead;
         _maxStaleness = world.Random.Next(world.Random.Chance(1, 2) ? 20 * Instant.Millisecond : Instant.Second);
         return world.Random.Next(5) switch
         {
@@ -163,6 +179,14 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             _ => RequestKind.Read,
         };
     }
+
+    // Half of the writes leave it to the group; the others ask for anything that there is.
+    private WriteConcern AnyConcern() => world.Random.Chance(1, 2) ? default : new WriteConcern(
+        (AckLevel)world.Random.Next(5),
+        (byte)world.Random.Next(3),
+        (AckReach)world.Random.Next(4),
+        world.Random.Chance(1, 2) ? 0 : (int)(20 + world.Random.Next(500)),
+        (OnAckTimeout)world.Random.Next(3));
 
     private void Read(KeyValuePayload payload, string key)
     {
@@ -219,8 +243,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         if (_target.IsNone || world.Random.Chance(1, 20))
             _target = AnyReplica();
         long patience = 100 * Instant.Millisecond + world.Random.Next(900 * Instant.Millisecond);
-        ReplicaId target = _kind is RequestKind.FollowerRead or RequestKind.BoundedRead ? AnyReplica() : _target;
-        _wasSent = world.SendRequest(target, new SimulatedRequest(attempt, _kind, _payload, patience, _maxStaleness));
+        ReplicaId target = _kind is RequestKind.FollowerRead or RequestKind.BoundedRead or RequestKind.SessionRead ? AnyReplica() : _target;
+        _wasSent = world.SendRequest(target, new SimulatedRequest(attempt, _kind, _payload, patience, _maxStaleness) { Concern = _concern, AtLeast = _seen });
         world.Wake(number, attempt, patience + 50 * Instant.Millisecond);
     }
 
@@ -250,10 +274,19 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             RejectReason.NoQuorum => CoverageItem.RejectedNoQuorum,
             RejectReason.StorageUnavailable => CoverageItem.RejectedStorageUnavailable,
             RejectReason.Dropped => CoverageItem.RejectedDropped,
+            RejectReason.TooStale => CoverageItem.RejectedTooStale,
+            RejectReason.HistoryLost => CoverageItem.RejectedHistoryLost,
             _ => CoverageItem.RejectedOverloaded,
         });
         _maybeDone |= why.OutcomeUnknown;
         _wasSent = false;
+        if (why.Reason == RejectReason.HistoryLost)
+        {
+            // The session goes on with what there is now.
+            world.Invariants.SessionLost(number, _seen);
+            _seen = default;
+        }
+
         bool isSafe = hasSession || _kind != RequestKind.Command || !_maybeDone;
         if (world.Time >= _giveUpAt || !isSafe)
         {
@@ -292,7 +325,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         End();
     }
 
-    private void Finish(ReadOnlyMemory<byte> result, bool answersLastAttempt)
+    private void Finish(ReadOnlyMemory<byte> result, LogPosition seen, bool answersLastAttempt)
     {
         Done++;
         world.Coverage.Count(_kind switch
@@ -301,6 +334,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             RequestKind.Read => CoverageItem.ReadsDone,
             RequestKind.FollowerRead => CoverageItem.FollowerReads,
             RequestKind.BoundedRead => CoverageItem.BoundedReads,
+            RequestKind.SessionRead => CoverageItem.SessionReads,
             _ => CoverageItem.StaleReads,
         });
         KeyValueReplyReader replies = KeyValueCodec.Replies(result);
@@ -309,12 +343,19 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             if (!replies.Next(out KeyValueReply reply))
                 throw new Invariants.RuleBrokenException("replies", $"client {number} got fewer replies than operations");
             if (_kind == RequestKind.BoundedRead)
-                world.History.Add(Returned(part, reply) with { Called = CurrentSince(answersLastAttempt ? _lastSentAt : _beganAt) });
-            else if (_kind != RequestKind.StaleRead)
-                world.History.Add(Returned(part, reply));
+                Record(Returned(part, reply) with { Called = CurrentSince(answersLastAttempt ? _lastSentAt : _beganAt) }, seen);
+            else if (_kind is not (RequestKind.StaleRead or RequestKind.SessionRead))
+                Record(Returned(part, reply), seen);
         }
 
         End();
+    }
+
+    private void Record(RecordedOperation done, LogPosition seen)
+    {
+        world.History.Add(done);
+        if (seen != default)
+            world.Invariants.Recorded(world.History.Count - 1, seen);
     }
 
     // What a bounded read returns was current at some time from so long before its call on: it is a read of that whole span.

@@ -66,6 +66,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _repeatsCounted = 0;
         _driver = new ReplicaDriver(Protocol, _world.Agreement.Observe(this, _machine), this, _world.DriverOptions);
         _world.Invariants.Starting(this, recovered);
+        _world.Control?.ReplicaStarted(this);
         _starting = true;
         _driver.Start(recovered, segments);
         _starting = false;
@@ -236,8 +237,14 @@ internal sealed class SimulatedReplica : IReplicaHost
 
     private void Enqueue(SimulatedRequest request)
     {
-        _world.Trace?.Write(_world.Time, Id.ToString(), $"request {request.Id} {request.Kind}");
-        _driver!.Enqueue(new ClientRequest(request.Id, request.Kind, request.Payload, Now.Monotonic + request.Patience) { MaxStaleness = request.MaxStaleness });
+        _world.Trace?.Write(_world.Time, Id.ToString(), $"request {request.Id} {request.Kind}{(request.Concern.IsDefault ? "" : $" {request.Concern}")}");
+        _world.Invariants.Asked(this, request);
+        _driver!.Enqueue(new ClientRequest(request.Id, request.Kind, request.Payload, Now.Monotonic + request.Patience)
+        {
+            MaxStaleness = request.MaxStaleness,
+            AtLeast = request.AtLeast,
+            Concern = request.Concern,
+        });
     }
 
     // ---- disk ----
@@ -411,7 +418,12 @@ internal sealed class SimulatedReplica : IReplicaHost
 
     public void CancelTimer(TimerId timer) => _timers[timer.Value] = 0;
 
-    public void Reply(long requestId, ReadOnlyMemory<byte> result) => _world.Answer(new SimulatedAnswer(requestId, null, result));
+    public void Reply(long requestId, ReadOnlyMemory<byte> result)
+    {
+        LogPosition seen = _world.Invariants.Answering(this, requestId);
+        _world.Trace?.Write(_world.Time, Id.ToString(), $"   answers {requestId}{(seen == default ? "" : $" at {seen}")}");
+        _world.Answer(new SimulatedAnswer(requestId, null, result) { Seen = seen });
+    }
 
     public void Reject(long requestId, Rejection why)
     {
@@ -419,9 +431,17 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Answer(new SimulatedAnswer(requestId, why, default));
     }
 
-    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view) => throw new NotSupportedException("no protocol here has views");
+    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view)
+    {
+        _world.Trace?.Write(_world.Time, Id.ToString(), $"   proposes a view after epoch {expectedEpoch}");
+        (_world.Control ?? throw new NotSupportedException("only a protocol with views proposes them")).Propose(this, expectedEpoch, view.ToArray());
+    }
 
-    public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("no protocol here loses entries");
+    public void SetAside(IReadOnlyList<EntryBatch> lost, string why)
+    {
+        _world.Trace?.Write(_world.Time, Id.ToString(), $"   sets aside {Trace.Describe(lost)}: {why}");
+        _world.Invariants.SetAside(this, lost);
+    }
 
     public void Report(string what) => _world.Trace?.Write(_world.Time, Id.ToString(), $"   reports: {what}");
 
@@ -440,6 +460,16 @@ internal sealed class SimulatedReplica : IReplicaHost
 internal sealed record SegmentRequestOnDisk(CheckpointManifest Manifest, int Number, SegmentTicket Ticket);
 
 /// <summary>A client's request on its way. <see cref="Patience"/> is its deadline, µs from arrival.</summary>
-internal sealed record SimulatedRequest(long Id, RequestKind Kind, byte[] Payload, long Patience, long MaxStaleness);
+internal sealed record SimulatedRequest(long Id, RequestKind Kind, byte[] Payload, long Patience, long MaxStaleness)
+{
+    public WriteConcern Concern { get; init; }
 
-internal sealed record SimulatedAnswer(long RequestId, Rejection? Why, ReadOnlyMemory<byte> Result);
+    /// <summary>What the client's session has seen.</summary>
+    public LogPosition AtLeast { get; init; }
+}
+
+internal sealed record SimulatedAnswer(long RequestId, Rejection? Why, ReadOnlyMemory<byte> Result)
+{
+    /// <summary>Up to where the state went that was answered from, where the protocol's history can be lost.</summary>
+    public LogPosition Seen { get; init; }
+}

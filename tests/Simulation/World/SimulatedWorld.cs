@@ -33,7 +33,7 @@ internal sealed class SimulatedWorld
         Random = new DeterministicRandom(seed);
         if (profile.Spares == 0 && Random.Chance(1, 5))
             profile = profile with { Spares = 3 };
-        if (profile.QuietAfter == 0 && Random.Chance(1, 4))
+        if (profile.QuietAfter == 0 && Random.Chance(1, 4) && protocol.GoesQuiet)
             profile = profile with { QuietAfter = 100 * Instant.Millisecond };
         Profile = profile;
         GoesQuiet = profile.QuietAfter > 0;
@@ -56,7 +56,9 @@ internal sealed class SimulatedWorld
         ReplicaIds = [.. Enumerable.Range(1, profile.Nodes + profile.Spares).Select(number => new ReplicaId(number))];
         Keys = [.. Enumerable.Range(0, profile.Keys).Select(number => $"key{number}")];
         Network = new SimulatedNetwork(this, ReplicaIds.Count);
+        Control = protocol.HasViews ? new SimulatedControl(this) : null;
         Invariants = protocol.CreateInvariants(this);
+        Agreement = new MachineAgreement(Invariants);
         _replicas = [.. ReplicaIds.Select(id => new SimulatedReplica(this, id.Value))];
         _clients = [.. Enumerable.Range(0, profile.Clients).Select(number => new SimulatedClient(this, number, hasSession: number % 3 != 0))];
         _operator = new SimulatedOperator(this);
@@ -67,8 +69,11 @@ internal sealed class SimulatedWorld
     public ISimulatedProtocol Protocol { get; }
     public IProtocolFactory Factory { get; }
     public IInvariants Invariants { get; }
-    public MachineAgreement Agreement { get; } = new();
+    public MachineAgreement Agreement { get; }
     public SimulatedNetwork Network { get; }
+
+    /// <summary>Installs views, where the protocol has them.</summary>
+    public SimulatedControl? Control { get; }
     public Coverage Coverage { get; } = new();
     public Trace? Trace { get; }
     public Profile Profile { get; private set; }
@@ -115,6 +120,7 @@ internal sealed class SimulatedWorld
             Wake(client, 0, Random.Next(500 * Instant.Millisecond));
         if (Profile.Spares > 0)
             _operator.Begin();
+        Control?.Begin();
         _faults.ScheduleNext();
         while (Steps < steps)
             Step();
@@ -318,11 +324,12 @@ internal sealed class SimulatedWorld
         Until("a change of members is completed", () => Leader() is { } leader && leader.Status.LeavingVoters.Count == 0);
         // A command that a client has given up may still commit: only replicas at the same entry can be compared.
         Until("all replicas catch up", () => Leader() is { } leader && Holders(leader).All(replica => replica.IsUp
-            && replica.Status.AppliedIndex >= Agreement.LastIndex
+            && replica.Status.AppliedIndex >= (Protocol.HasViews ? leader.Status.LastIndex : Agreement.LastIndex)
             && replica.Status.AppliedIndex == leader.Status.AppliedIndex));
         if (GoesQuiet && Profile.Spares == 0)
             FailInTheQuiet();
         CompareMachines();
+        Invariants.Ended(Leader()!);
         JudgeHistory();
         _operator.CheckRefused();
     }
@@ -395,7 +402,7 @@ internal sealed class SimulatedWorld
 
     private void JudgeHistory()
     {
-        CheckResult result = LinearizabilityChecker.Check(History, new CheckerLimits { MaxConfigurations = 500_000 });
+        CheckResult result = LinearizabilityChecker.Check(Invariants.ThatLasted(History), new CheckerLimits { MaxConfigurations = 500_000 });
         if (result.Verdict == Linearizability.NotLinearizable)
             throw new RuleBrokenException("linearizability", result.Explanation!);
         if (result.Verdict == Linearizability.Unknown)

@@ -44,8 +44,10 @@ internal static class SimulationCommand
         });
         command.Validators.Add(result =>
         {
-            if (result.GetValue(protocol) is { } name && FindProtocol(name) is { } known && result.GetValue(profile) is { } schedule && schedule != Mixed && Find(known, schedule) is null)
-                result.AddError($"--profile is {schedule}; for {known.Name} it must be {Mixed}, {Names(known)}");
+            // Values are not there yet, neither what was wrong nor what is the default.
+            string name = result.GetResult(protocol)?.Tokens is [var given] ? given.Value : Protocols[0].Name;
+            if (FindProtocol(name) is { } known && result.GetResult(profile)?.Tokens is [var schedule] && schedule.Value != Mixed && Find(known, schedule.Value) is null)
+                result.AddError($"--profile is {schedule.Value}; for {known.Name} it must be {Mixed}, {Names(known)}");
         });
         command.SetAction(result =>
         {

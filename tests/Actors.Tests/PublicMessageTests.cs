@@ -59,6 +59,11 @@ public sealed class PublicMessageTests : IAsyncLifetime
         Assert.Equal((RejectReason.Invalid, false), (sequence.Reason, sequence.OutcomeUnknown));
         var kind = Assert.IsType<RequestRejected>(await AskAsync(new Query(KeyValue.Bytes("a"), KeyValue.Get("a"), RequestKind.Command)));
         Assert.Contains("Read or StaleRead", kind.Message, StringComparison.Ordinal);
+        var concern = Assert.IsType<RequestRejected>(await AskAsync(new Execute(KeyValue.Bytes("a"), KeyValue.Set("a", "1")) { Concern = new WriteConcern(AckLevel.Async, 2) }));
+        Assert.Contains("2 backups are named for level Async", concern.Message, StringComparison.Ordinal);
+        var cannot = Assert.IsType<RequestRejected>(await AskAsync(new Execute(KeyValue.Bytes("a"), KeyValue.Set("a", "1")) { Concern = new WriteConcern(AckLevel.Async) }));
+        Assert.Contains("group 'kv': raft acknowledges", cannot.Message, StringComparison.Ordinal);
+        Assert.Null(await _cluster[1].Client.GetAsync("a"));
         var size = Assert.IsType<RequestRejected>(await AskAsync(new Execute(KeyValue.Bytes("a"), new byte[1_500_000])));
         Assert.Contains("max-request-bytes", size.Message, StringComparison.Ordinal);
     }

@@ -25,7 +25,8 @@ public sealed class SerializerTests : IAsyncLifetime
         new PeerEnvelope("kv", 3, new ReplicaId(2), PeerChannel.Transfer, Some),
         new RequestBatch("kv", 3, 77, [
             new RoutedRequest(1, RequestKind.Command, 5_000, Some), new RoutedRequest(2, RequestKind.StaleRead, 1, ReadOnlyMemory<byte>.Empty),
-            new RoutedRequest(3, RequestKind.BoundedRead, 2, Some) { MaxStalenessMillis = 150 }, new RoutedRequest(4, RequestKind.FollowerRead, 3, Some)]),
+            new RoutedRequest(3, RequestKind.BoundedRead, 2, Some) { MaxStalenessMillis = 150 }, new RoutedRequest(4, RequestKind.FollowerRead, 3, Some),
+            new RoutedRequest(5, RequestKind.Command, 9, Some) { Concern = new WriteConcern(AckLevel.SemiSync, 2, AckReach.Applied, 700, OnAckTimeout.Refuse) }]),
         new RequestBatch("größer", 0, 1, []),
         new ReplyBatch("kv", 3, new ReplicaId(1), true, [
             new RoutedReply(1, Some, null),
@@ -38,8 +39,20 @@ public sealed class SerializerTests : IAsyncLifetime
         {
             Followers = new Dictionary<ReplicaId, long> { [new ReplicaId(2)] = 9, [new ReplicaId(3)] = 4 },
         }) { StateBytes = 1 << 30 },
+        new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("primary", 5, new ReplicaId(1), 10, 9, 8, 7, true)
+        {
+            Mode = ReplicaMode.Degraded,
+            SyncSet = [new ReplicaId(1), new ReplicaId(3)],
+            Progress =
+            [
+                new FollowerProgress(new ReplicaId(2), 10, 9, 8, 7) { LagEntries = 2, LagBytes = 300, LagMicros = 4_000, MissedBeats = 12, CatchUpMicros = 0 },
+                new FollowerProgress(new ReplicaId(3), 10, 10, 10, 9) { InSync = true },
+            ],
+        }),
         new Execute(Some, new byte[10_000]),
         new Execute(Some, Some, 250, Guid.NewGuid(), 7, 3),
+        new Execute(Some, Some, 250, Guid.NewGuid(), 7, 3) { Concern = new WriteConcern(AckLevel.Sync, Reach: AckReach.Received) },
+        new Execute(Some, Some) { Concern = new WriteConcern(AckLevel.Async) },
         new Query(Some, Some, RequestKind.StaleRead, 20),
         new Query(Some, Some, RequestKind.BoundedRead, null, 70),
         new Executed(Some),
@@ -84,11 +97,13 @@ public sealed class SerializerTests : IAsyncLifetime
     private static string Describe(object message) => message switch
     {
         PeerEnvelope m => $"{m.Group} {m.Shard} {m.From} {m.Channel} {Hex(m.Bytes)}",
-        RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {Hex(r.Payload)}"))}",
+        RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {r.Concern} {Hex(r.Payload)}"))}",
         ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
         ReplicaReport m => $"{m with { Status = null }} {m.Status} {string.Join(", ", m.Status?.Followers.OrderBy(f => f.Key) ?? Enumerable.Empty<KeyValuePair<ReplicaId, long>>())}"
-            .Replace(m.Status?.Followers.ToString() ?? "-", "", StringComparison.Ordinal),
-        Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")}",
+            .Replace(m.Status?.Followers.ToString() ?? "-", "", StringComparison.Ordinal)
+            .Replace(m.Status?.SyncSet.ToString() ?? "-", "", StringComparison.Ordinal).Replace(m.Status?.Progress.ToString() ?? "-", "", StringComparison.Ordinal)
+            + $" {string.Join(' ', m.Status?.SyncSet ?? [])} {string.Join(' ', m.Status?.Progress ?? [])}",
+        Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")} {m.Concern}",
         Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis} {m.MaxStalenessMillis}",
         Executed m => Hex(m.Result),
         QueryResult m => Hex(m.Result),

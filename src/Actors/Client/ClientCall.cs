@@ -24,12 +24,13 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
     private ClientCall(Pool pool) => _pool = pool;
 
     public ValueTask<ReadOnlyMemory<byte>> Start(
-        RequestKind kind, ReadOnlyMemory<byte> payload, int timeoutMillis, int maxStalenessMillis, IActorRef router, CancellationToken cancellation)
+        RequestKind kind, ReadOnlyMemory<byte> payload, int timeoutMillis, int maxStalenessMillis, in WriteConcern concern, IActorRef router, CancellationToken cancellation)
     {
         Kind = kind;
         Payload = payload;
         TimeoutMillis = timeoutMillis;
         MaxStalenessMillis = maxStalenessMillis;
+        Concern = concern;
         Id = 0;
         Use++;
         _router = router;

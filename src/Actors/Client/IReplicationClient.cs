@@ -85,6 +85,12 @@ public sealed record RequestOptions
 
     /// <summary>For a bounded read, which needs it, and no other: how old the state may be that it is answered from; whole ms, from 0.</summary>
     public TimeSpan? MaxStaleness { get; init; }
+
+    /// <summary>
+    /// For commands: when they count as done; the default leaves that to the group. What makes no sense, or the group's protocol
+    /// cannot do, is refused before anything is sent.
+    /// </summary>
+    public WriteConcern Concern { get; init; }
 }
 
 /// <summary>Commands of one client, numbered. Thread-safe; commands that are under way together may apply in any order.</summary>

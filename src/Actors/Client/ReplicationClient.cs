@@ -104,7 +104,7 @@ internal sealed class ReplicationClient : IReplicationClient
         IActorRef router = Router(group, shard);
         if (cancellation.IsCancellationRequested)
             return ValueTask.FromCanceled<ReadOnlyMemory<byte>>(cancellation);
-        return _pool.Rent().Start(kind, payload, Millis(options), Staleness(kind, options), router, cancellation);
+        return _pool.Rent().Start(kind, payload, Millis(options), Staleness(kind, options), Concern(group, kind, options), router, cancellation);
     }
 
     private IActorRef Router(string group, int shard)
@@ -131,6 +131,15 @@ internal sealed class ReplicationClient : IReplicationClient
         return millis is >= 0 and <= int.MaxValue
             ? (int)millis
             : throw new ArgumentOutOfRangeException(nameof(options), millis, $"a read of bounded staleness allows 0 to {int.MaxValue} ms");
+    }
+
+    private WriteConcern Concern(string group, RequestKind kind, RequestOptions? options)
+    {
+        WriteConcern concern = options?.Concern ?? default;
+        if (concern.IsDefault)
+            return concern;
+        string? wrong = kind == RequestKind.Command ? Concerns.Refusal(_settings.Groups.First(one => one.Name == group), concern) : $"it is for commands, not for a {kind}";
+        return wrong is null ? concern : throw new ArgumentException($"{nameof(RequestOptions.Concern)}: {wrong}", nameof(options));
     }
 
     private ClusterAdmin Orders => Admin ?? throw new InvalidOperationException("this runtime has no control group");

@@ -37,7 +37,7 @@ internal sealed class ReplicationSession : IReplicationSession
             throw Failure(new Rejection(RejectReason.Overloaded, Detail: $"{MaxUnderWay} commands of the session are under way"));
         try
         {
-            return await ExecuteAsync(shard, number, kept, deadline, cancellation).ConfigureAwait(false);
+            return await ExecuteAsync(shard, number, kept, options?.Concern ?? default, deadline, cancellation).ConfigureAwait(false);
         }
         finally
         {
@@ -45,7 +45,8 @@ internal sealed class ReplicationSession : IReplicationSession
         }
     }
 
-    private async ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(Shard shard, int number, byte[] command, long deadline, CancellationToken cancellation)
+    private async ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
+        Shard shard, int number, byte[] command, WriteConcern concern, long deadline, CancellationToken cancellation)
     {
         while (true)
         {
@@ -54,7 +55,7 @@ internal sealed class ReplicationSession : IReplicationSession
             (ReadOnlyMemory<byte> result, Rejection? why, bool again) answer;
             try
             {
-                answer = await SendAsync(numbering, sequence, number, command, deadline, cancellation).ConfigureAwait(false);
+                answer = await SendAsync(numbering, sequence, number, command, concern, deadline, cancellation).ConfigureAwait(false);
             }
             finally
             {
@@ -75,7 +76,7 @@ internal sealed class ReplicationSession : IReplicationSession
 
     /// <summary>Sends one numbered command until its outcome is known or time is up; says whether it was sent more than once.</summary>
     private async ValueTask<(ReadOnlyMemory<byte> Result, Rejection? Why, bool Again)> SendAsync(
-        Numbering numbering, long sequence, int shard, byte[] command, long deadline, CancellationToken cancellation)
+        Numbering numbering, long sequence, int shard, byte[] command, WriteConcern concern, long deadline, CancellationToken cancellation)
     {
         bool again = false;
         while (true)
@@ -83,7 +84,7 @@ internal sealed class ReplicationSession : IReplicationSession
             byte[] payload = CommandEnvelope.Encode(numbering.Stamp(sequence), command);
             try
             {
-                var options = new RequestOptions { Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))) };
+                var options = new RequestOptions { Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))), Concern = concern };
                 ReadOnlyMemory<byte> result = await _client.Call(_group.Name, shard, RequestKind.Command, payload, options, cancellation).ConfigureAwait(false);
                 Rejection? why = SessionReply.Rejects(ref result);
                 return (result, again && why is { } rejection ? rejection with { OutcomeUnknown = true } : why, again);

@@ -17,6 +17,12 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         ExecuteManifest = "x1", QueryManifest = "q1", ExecutedManifest = "xr1", QueryResultManifest = "qr1", RejectedManifest = "rr1",
         Bundle = "m1";
 
+    // Beside the kind of a request: a write concern follows.
+    private const byte HasConcern = 0x80;
+
+    // What an Execute carries beside key and command.
+    private const byte OfClient = 1, WithConcern = 2;
+
     // Part of the wire format; Akka.NET keeps numbers below 100 for itself.
     public override int Identifier => 7301;
 
@@ -156,7 +162,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         JoinAnswer answer => answer.State.Length,
         NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
-            + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)),
+            + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)) + (execute.Concern.IsDefault ? 0 : WriteConcern.EncodedSize),
         Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + sizeof(byte) + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : 0),
         Executed executed => executed.Result.Length,
         QueryResult result => result.Result.Length,
@@ -193,11 +199,13 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         foreach (ref readonly RoutedRequest request in batch.Requests.AsSpan())
         {
             writer.Int64(request.Id);
-            writer.Byte((byte)request.Kind);
+            writer.Byte((byte)((byte)request.Kind | (request.Concern.IsDefault ? 0 : HasConcern)));
             writer.Int32(request.RemainingMillis);
             writer.Bytes(request.Payload.Span);
             if (request.Kind == RequestKind.BoundedRead)
                 writer.Int32(request.MaxStalenessMillis);
+            if (!request.Concern.IsDefault)
+                request.Concern.Encode(ref writer);
         }
     }
 
@@ -214,8 +222,12 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
 
     private static RoutedRequest ReadRequest(ref ByteReader reader)
     {
-        var request = new RoutedRequest(reader.Int64(), (RequestKind)reader.Byte(), reader.Int32(), reader.Bytes());
-        return request.Kind == RequestKind.BoundedRead ? request with { MaxStalenessMillis = reader.Int32() } : request;
+        long id = reader.Int64();
+        byte kind = reader.Byte();
+        var request = new RoutedRequest(id, (RequestKind)(kind & ~HasConcern), reader.Int32(), reader.Bytes());
+        if (request.Kind == RequestKind.BoundedRead)
+            request = request with { MaxStalenessMillis = reader.Int32() };
+        return (kind & HasConcern) != 0 ? request with { Concern = WriteConcern.Decode(ref reader) } : request;
     }
 
     internal static int SizeOf(RoutedReply reply) => RoutedReply.Overhead + (reply.Rejection is { } rejection
@@ -285,20 +297,27 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         writer.Bytes(execute.Key.Span);
         writer.Bytes(execute.Command.Span);
         writer.Int32(execute.TimeoutMillis ?? 0);
-        writer.Byte(execute.ClientId is null ? (byte)0 : (byte)1);
-        if (execute.ClientId is not { } client)
-            return;
-        writer.Raw(client.ToByteArray(bigEndian: true));
-        writer.Int64(execute.Sequence);
-        writer.Int64(execute.FirstIncomplete);
+        writer.Byte((byte)((execute.ClientId is null ? 0 : OfClient) | (execute.Concern.IsDefault ? 0 : WithConcern)));
+        if (execute.ClientId is { } client)
+        {
+            writer.Raw(client.ToByteArray(bigEndian: true));
+            writer.Int64(execute.Sequence);
+            writer.Int64(execute.FirstIncomplete);
+        }
+
+        if (!execute.Concern.IsDefault)
+            execute.Concern.Encode(ref writer);
     }
 
     private static Execute ReadExecute(ref ByteReader reader)
     {
         var execute = new Execute(reader.Bytes(), reader.Bytes(), OrNull(reader.Int32()));
-        return reader.Bool()
-            ? execute with { ClientId = new Guid(reader.Raw(16).Span, bigEndian: true), Sequence = reader.Int64(), FirstIncomplete = reader.Int64() }
-            : execute;
+        byte carries = reader.Byte();
+        if ((carries & ~(OfClient | WithConcern)) != 0)
+            throw new InvalidDataException($"an Execute carries what this build does not know ({carries})");
+        if ((carries & OfClient) != 0)
+            execute = execute with { ClientId = new Guid(reader.Raw(16).Span, bigEndian: true), Sequence = reader.Int64(), FirstIncomplete = reader.Int64() };
+        return (carries & WithConcern) != 0 ? execute with { Concern = WriteConcern.Decode(ref reader) } : execute;
     }
 
     private static Query ReadQuery(ref ByteReader reader)

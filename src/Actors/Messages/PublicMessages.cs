@@ -13,7 +13,11 @@ namespace ActorRepl.Actors.Messages;
 /// <param name="Sequence">From 1, numbered by the client per group and shard.</param>
 /// <param name="FirstIncomplete">Commands of the client below this sequence are complete and their results may be forgotten.</param>
 public sealed record Execute(
-    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Command, int? TimeoutMillis = null, Guid? ClientId = null, long Sequence = 0, long FirstIncomplete = 1);
+    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Command, int? TimeoutMillis = null, Guid? ClientId = null, long Sequence = 0, long FirstIncomplete = 1)
+{
+    /// <summary>When it counts as done; the default leaves that to the group. A protocol refuses what it cannot do.</summary>
+    public WriteConcern Concern { get; init; }
+}
 
 /// <summary>Answers a query from the shard that owns the key: <see cref="QueryResult"/> or <see cref="RequestRejected"/>.</summary>
 /// <param name="Kind">
@@ -24,7 +28,7 @@ public sealed record Execute(
 public sealed record Query(
     ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Payload, RequestKind Kind = RequestKind.Read, int? TimeoutMillis = null, int MaxStalenessMillis = 0);
 
-/// <summary>The command is applied and durable on a majority.</summary>
+/// <summary>The command is done, as far as its concern or the group asks for; without either, durable on a majority.</summary>
 public sealed record Executed(ReadOnlyMemory<byte> Result);
 
 public sealed record QueryResult(ReadOnlyMemory<byte> Result);

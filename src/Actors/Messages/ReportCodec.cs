@@ -10,6 +10,12 @@ internal static class ReportCodec
 
     private const int FollowerSize = sizeof(int) + sizeof(long);
 
+    // Id and missed beats, whether it is in sync, four positions, three lags, when it catches up.
+    private const int ProgressSize = 2 * sizeof(int) + sizeof(byte) + 8 * sizeof(long);
+
+    // Beside whether the replica votes: mode, sync set and progress follow. Protocols without them cost nothing.
+    private const byte Votes = 1, HasModes = 2;
+
     public static int SizeOf(ReplicaReport report)
     {
         int size = ActorReplSerializer.ShardSize(report.Group) + sizeof(int) + sizeof(byte)
@@ -18,7 +24,8 @@ internal static class ReportCodec
             ? size
             : size + ActorReplSerializer.TextSize(status.Role) + 5 * sizeof(long) + sizeof(int) + sizeof(byte)
                 + sizeof(int) + status.Followers.Count * FollowerSize
-                + sizeof(int) + (status.Members?.Encode().Length ?? 0) + sizeof(int) + status.LeavingVoters.Count * sizeof(int);
+                + sizeof(int) + (status.Members?.Encode().Length ?? 0) + sizeof(int) + status.LeavingVoters.Count * sizeof(int)
+                + (status.Mode == ReplicaMode.None ? 0 : sizeof(byte) + 2 * sizeof(int) + status.SyncSet.Count * sizeof(int) + status.Progress.Count * ProgressSize);
     }
 
     public static void Write(ref ByteWriter writer, ReplicaReport report)
@@ -39,7 +46,7 @@ internal static class ReportCodec
         writer.Int64(status.CommitIndex);
         writer.Int64(status.AppliedIndex);
         writer.Int64(status.CheckpointIndex);
-        writer.Byte(status.Voter ? (byte)1 : (byte)0);
+        writer.Byte((byte)((status.Voter ? Votes : 0) | (status.Mode == ReplicaMode.None ? 0 : HasModes)));
         writer.Int32(status.Followers.Count);
         foreach ((ReplicaId follower, long index) in status.Followers)
         {
@@ -51,6 +58,31 @@ internal static class ReportCodec
         writer.Int32(status.LeavingVoters.Count);
         foreach (ReplicaId leaving in status.LeavingVoters)
             writer.Int32(leaving.Value);
+        if (status.Mode != ReplicaMode.None)
+            WriteModes(ref writer, status);
+    }
+
+    private static void WriteModes(ref ByteWriter writer, ReplicaStatus status)
+    {
+        writer.Byte((byte)status.Mode);
+        writer.Int32(status.SyncSet.Count);
+        foreach (ReplicaId member in status.SyncSet)
+            writer.Int32(member.Value);
+        writer.Int32(status.Progress.Count);
+        foreach (FollowerProgress follower in status.Progress)
+        {
+            writer.Int32(follower.Id.Value);
+            writer.Int64(follower.Sent);
+            writer.Int64(follower.Received);
+            writer.Int64(follower.Durable);
+            writer.Int64(follower.Applied);
+            writer.Byte(follower.InSync ? (byte)1 : (byte)0);
+            writer.Int64(follower.LagEntries);
+            writer.Int64(follower.LagBytes);
+            writer.Int64(follower.LagMicros);
+            writer.Int32(follower.MissedBeats);
+            writer.Int64(follower.CatchUpMicros ?? -1);
+        }
     }
 
     public static ReplicaReport Read(ref ByteReader reader)
@@ -74,7 +106,10 @@ internal static class ReportCodec
     private static ReplicaStatus ReadStatus(ref ByteReader reader)
     {
         var status = new ReplicaStatus(
-            reader.Text(), reader.Int64(), new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64(), reader.Bool());
+            reader.Text(), reader.Int64(), new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64(), Voter: false);
+        byte has = reader.Byte();
+        if ((has & ~(Votes | HasModes)) != 0)
+            throw new InvalidDataException($"a status has what this build does not know ({has})");
         var followers = new Dictionary<ReplicaId, long>();
         for (int left = reader.Count(FollowerSize); left > 0; left--)
             followers[new ReplicaId(reader.Int32())] = reader.Int64();
@@ -82,11 +117,38 @@ internal static class ReportCodec
         var leaving = new ReplicaId[reader.Count(sizeof(int))];
         for (int i = 0; i < leaving.Length; i++)
             leaving[i] = new ReplicaId(reader.Int32());
-        return status with
+        status = status with
         {
+            Voter = (has & Votes) != 0,
             Followers = followers,
             Members = members.IsEmpty ? null : Membership.Decode(members),
             LeavingVoters = leaving,
         };
+        return (has & HasModes) != 0 ? ReadModes(ref reader, status) : status;
+    }
+
+    private static ReplicaStatus ReadModes(ref ByteReader reader, ReplicaStatus status)
+    {
+        var mode = (ReplicaMode)reader.Byte();
+        var syncSet = new ReplicaId[reader.Count(sizeof(int))];
+        for (int i = 0; i < syncSet.Length; i++)
+            syncSet[i] = new ReplicaId(reader.Int32());
+        var progress = new FollowerProgress[reader.Count(ProgressSize)];
+        for (int i = 0; i < progress.Length; i++)
+            progress[i] = ReadProgress(ref reader);
+        return status with { Mode = mode, SyncSet = syncSet, Progress = progress };
+    }
+
+    private static FollowerProgress ReadProgress(ref ByteReader reader)
+    {
+        var follower = new FollowerProgress(new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64())
+        {
+            InSync = reader.Bool(),
+            LagEntries = reader.Int64(),
+            LagBytes = reader.Int64(),
+            LagMicros = reader.Int64(),
+            MissedBeats = reader.Int32(),
+        };
+        return reader.Int64() is >= 0 and var micros ? follower with { CatchUpMicros = micros } : follower;
     }
 }

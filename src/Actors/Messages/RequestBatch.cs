@@ -11,8 +11,11 @@ public readonly record struct RoutedRequest(long Id, RequestKind Kind, int Remai
     /// <summary>For a bounded read, and only there on the wire: how old its state may be, ms.</summary>
     public int MaxStalenessMillis { get; init; }
 
+    /// <summary>For a command: when it counts as done. On the wire only if the group's own way is not meant.</summary>
+    public WriteConcern Concern { get; init; }
+
     /// <summary>Bytes on the wire.</summary>
-    public int Size => Overhead + (Kind == RequestKind.BoundedRead ? sizeof(int) : 0) + Payload.Length;
+    public int Size => Overhead + (Kind == RequestKind.BoundedRead ? sizeof(int) : 0) + (Concern.IsDefault ? 0 : WriteConcern.EncodedSize) + Payload.Length;
 }
 
 /// <summary>Requests that waited together, from a router to the supervisor of a replica. Numbered by the router, from 1.</summary>

@@ -195,6 +195,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             driver.Enqueue(new ClientRequest(id, request.Kind, request.Payload, now + request.RemainingMillis * Instant.Millisecond)
             {
                 MaxStaleness = Math.Max(0, request.MaxStalenessMillis) * Instant.Millisecond,
+                Concern = request.Concern,
             });
         }
     }

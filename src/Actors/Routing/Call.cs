@@ -17,6 +17,9 @@ internal abstract class Call
     /// <summary>For a bounded read.</summary>
     public int MaxStalenessMillis { get; set; }
 
+    /// <summary>For a command.</summary>
+    public WriteConcern Concern { get; set; }
+
     /// <summary>No replica but the leader may answer it, or none other would.</summary>
     public bool ForLeader { get; set; }
 

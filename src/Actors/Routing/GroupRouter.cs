@@ -53,15 +53,19 @@ internal sealed class GroupRouter : UntypedActor
                 foreach (IActorRef shard in _shards)
                     shard.Tell(message, Sender);
                 break;
+            case Execute { Concern.IsDefault: false } execute when Concerns.Refusal(_group, execute.Concern) is { } refusal:
+                Refuse(refusal);
+                break;
             case Execute execute when execute.ClientId is null:
                 Route(execute.Key, new AskedCall(
-                    RequestKind.Command, CommandEnvelope.Encode(execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self));
+                    RequestKind.Command, CommandEnvelope.Encode(execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self)
+                { Concern = execute.Concern });
                 break;
             case Execute { ClientId: { } client } execute when execute.FirstIncomplete >= 1 && execute.Sequence >= execute.FirstIncomplete:
                 var stamp = new SessionStamp(client, execute.Sequence, execute.FirstIncomplete);
                 Route(execute.Key, new AskedCall(
                     RequestKind.Command, CommandEnvelope.Encode(stamp, execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self)
-                { OfSession = true });
+                { OfSession = true, Concern = execute.Concern });
                 break;
             case Execute execute:
                 Refuse($"sequence {execute.Sequence} with {execute.FirstIncomplete} as the first incomplete; both are from 1, and the first incomplete is not above the sequence");

@@ -174,14 +174,14 @@ internal sealed partial class ShardRouter : UntypedActor
                 continue;
             }
 
-            bytes += RoutedRequest.Overhead + call.Payload.Length;
+            bytes += RoutedRequest.Overhead + WriteConcern.EncodedSize + call.Payload.Length;
             if (requests.Count > 0 && bytes > _settings.Limits.BatchBytes)
                 break;
             queue.Dequeue();
             call.SentTo = target.Node;
             call.Batch = _lastBatch;
             int remaining = (int)Math.Max(1, call.Deadline - now);
-            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload) { MaxStalenessMillis = call.MaxStalenessMillis });
+            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload) { MaxStalenessMillis = call.MaxStalenessMillis, Concern = call.Concern });
         }
 
         return [.. requests];

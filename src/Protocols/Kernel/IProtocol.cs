@@ -24,6 +24,9 @@ public interface IProtocolFactory
     /// <summary>The protocol's name in configuration and status, such as "raft".</summary>
     string Name { get; }
 
+    /// <summary>Why the protocol cannot acknowledge a command in this way; null: it can. Asked before anything is sent.</summary>
+    string? Refusal(in WriteConcern concern) => concern.IsDefault ? null : $"{Name} acknowledges every command in one way";
+
     /// <summary>
     /// <paramref name="replicas"/> are the shard's first voters; who is to lead first, where that can be chosen, comes first.
     /// A replica that is not among them joins, and so does one that is if <paramref name="joins"/> says that another was

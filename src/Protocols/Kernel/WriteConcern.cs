@@ -61,7 +61,43 @@ public readonly record struct WriteConcern(
     int TimeoutMillis = 0,
     OnAckTimeout OnTimeout = OnAckTimeout.Default)
 {
+    /// <summary>Bytes on the wire.</summary>
+    public const int EncodedSize = 4 * sizeof(byte) + sizeof(int);
+
     public bool IsDefault => this == default;
+
+    /// <summary>What makes no sense in it, whatever the protocol; null: nothing.</summary>
+    public string? Contradiction => this switch
+    {
+        { Level: < AckLevel.Default or > AckLevel.Quorum } => $"there is no acknowledgement level {(byte)Level}",
+        { Reach: < AckReach.Default or > AckReach.Applied } => $"there is no reach {(byte)Reach}",
+        { OnTimeout: < OnAckTimeout.Default or > OnAckTimeout.Refuse } => $"there is no way {(byte)OnTimeout} to end a wait",
+        { TimeoutMillis: < 0 } => $"the wait for acknowledgements is {TimeoutMillis} ms; it must be 1 or more, or 0 for the group's own",
+        { Backups: > 0, Level: not AckLevel.SemiSync } => $"{Backups} backups are named for level {Level}; only {nameof(AckLevel.SemiSync)} counts them",
+        { Level: AckLevel.Async } when Reach != AckReach.Default || TimeoutMillis > 0 || OnTimeout != OnAckTimeout.Default
+            => $"level {nameof(AckLevel.Async)} waits for no other member: it has neither reach nor timeout",
+        _ => null,
+    };
+
+    public void Encode(ref ByteWriter writer)
+    {
+        writer.Byte((byte)Level);
+        writer.Byte(Backups);
+        writer.Byte((byte)Reach);
+        writer.Byte((byte)OnTimeout);
+        writer.Int32(TimeoutMillis);
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are none, or make no sense together.</exception>
+    public static WriteConcern Decode(ref ByteReader reader)
+    {
+        var level = (AckLevel)reader.Byte();
+        byte backups = reader.Byte();
+        var reach = (AckReach)reader.Byte();
+        var onTimeout = (OnAckTimeout)reader.Byte();
+        var concern = new WriteConcern(level, backups, reach, reader.Int32(), onTimeout);
+        return concern.Contradiction is { } wrong ? throw new InvalidDataException(wrong) : concern;
+    }
 }
 
 /// <summary>

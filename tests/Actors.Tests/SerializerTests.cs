@@ -94,15 +94,15 @@ public sealed class SerializerTests : IAsyncLifetime
         Assert.Throws<InvalidDataException>(() => serializer.FromBinary(Some, "zz9"));
     }
 
+    private static readonly Dictionary<ReplicaId, long> NoFollowers = [];
+
     private static string Describe(object message) => message switch
     {
         PeerEnvelope m => $"{m.Group} {m.Shard} {m.From} {m.Channel} {Hex(m.Bytes)}",
         RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {r.Concern} {Hex(r.Payload)}"))}",
         ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
-        ReplicaReport m => $"{m with { Status = null }} {m.Status} {string.Join(", ", m.Status?.Followers.OrderBy(f => f.Key) ?? Enumerable.Empty<KeyValuePair<ReplicaId, long>>())}"
-            .Replace(m.Status?.Followers.ToString() ?? "-", "", StringComparison.Ordinal)
-            .Replace(m.Status?.SyncSet.ToString() ?? "-", "", StringComparison.Ordinal).Replace(m.Status?.Progress.ToString() ?? "-", "", StringComparison.Ordinal)
-            + $" {string.Join(' ', m.Status?.SyncSet ?? [])} {string.Join(' ', m.Status?.Progress ?? [])}",
+        ReplicaReport { Status: { } status } m => $"{m with { Status = null }} {status with { Followers = NoFollowers, LeavingVoters = [], SyncSet = [], Progress = [] }} "
+            + $"{string.Join(", ", status.Followers.OrderBy(f => f.Key))} {string.Join(' ', status.LeavingVoters)} {string.Join(' ', status.SyncSet)} {string.Join(' ', status.Progress)}",
         Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")} {m.Concern}",
         Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis} {m.MaxStalenessMillis}",
         Executed m => Hex(m.Result),

@@ -88,15 +88,15 @@ public readonly record struct WriteConcern(
         writer.Int32(TimeoutMillis);
     }
 
-    /// <exception cref="InvalidDataException">The bytes are none, or make no sense together.</exception>
+    /// <summary>What makes no sense comes through, so that whoever asked can be told.</summary>
+    /// <exception cref="InvalidDataException">The bytes are none.</exception>
     public static WriteConcern Decode(ref ByteReader reader)
     {
         var level = (AckLevel)reader.Byte();
         byte backups = reader.Byte();
         var reach = (AckReach)reader.Byte();
         var onTimeout = (OnAckTimeout)reader.Byte();
-        var concern = new WriteConcern(level, backups, reach, reader.Int32(), onTimeout);
-        return concern.Contradiction is { } wrong ? throw new InvalidDataException(wrong) : concern;
+        return new WriteConcern(level, backups, reach, reader.Int32(), onTimeout);
     }
 }
 

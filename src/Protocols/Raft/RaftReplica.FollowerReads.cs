@@ -16,7 +16,7 @@ public sealed partial class RaftReplica
     private long _freshIndex;
     private long _freshAt = Never;
 
-    private static bool IsForAnyReplica(RequestKind kind) => kind is RequestKind.FollowerRead or RequestKind.BoundedRead;
+    private static bool IsForAnyReplica(RequestKind kind) => kind is RequestKind.FollowerRead or RequestKind.BoundedRead or RequestKind.SessionRead;
 
     /// <summary>Whether what is applied here holds everything that was committed so long ago, as far as is known.</summary>
     private bool IsFresh(long maxStaleness) => _role == RaftRole.Leader
@@ -79,6 +79,7 @@ public sealed partial class RaftReplica
     /// <summary>No leader is heard of any more: another replica may know better.</summary>
     private void RejectReadsWithoutLeader()
     {
+        RejectSessionReads();
         if (_reads.IsEmpty)
             return;
         _reads.Recall();

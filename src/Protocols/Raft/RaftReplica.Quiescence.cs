@@ -101,7 +101,7 @@ public sealed partial class RaftReplica
     {
         bool isRead = true;
         for (int i = 0; i < batch.Count; i++)
-            isRead &= batch[i].Kind == RequestKind.StaleRead;
+            isRead &= batch[i].Kind is RequestKind.StaleRead or RequestKind.SessionRead && IsServedAtOnce(batch[i]);
         if (isRead)
             return;
         WakeUp();

@@ -72,13 +72,15 @@ public sealed partial class RaftReplica
 
     private void ServeReads()
     {
-        if (_hollow && _reads.Waiting > 0)
+        if (_hollow && _reads.Waiting + _sessionReads.Waiting > 0)
             RejectWithoutState();
         while (_reads.TakeReady(_applied) is { } reads)
         {
-            if (reads.Count > 0)
-                _effects.Add(new Effect.Serve(reads));
+            if (WithoutLost(reads) is { Count: > 0 } served)
+                _effects.Add(new Effect.Serve(served));
         }
+
+        ServeSessionReads();
     }
 
     /// <summary>Leadership is lost: what any replica may serve waits for the next leader.</summary>
@@ -97,11 +99,15 @@ public sealed partial class RaftReplica
     });
 
     // It has become a witness meanwhile.
-    private void RejectWithoutState() => _reads.RemoveWhere(read =>
+    private void RejectWithoutState()
     {
-        Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: _leader));
-        return true;
-    });
+        RejectSessionReads();
+        _reads.RemoveWhere(read =>
+        {
+            Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: _leader));
+            return true;
+        });
+    }
 
     /// <summary>Another is asked to campaign past every voter's promise, and nobody knows when the message arrives: no lease for the rest of the term.</summary>
     private void GiveUpLease() => _leaseGivenUp = true;

@@ -44,12 +44,16 @@ public sealed partial class RaftReplica
     }
 
     private bool IsServedAtOnce(in ClientRequest request) => request.Deadline > _now.Monotonic && !_hollow
-        && (request.Kind == RequestKind.StaleRead || (request.Kind == RequestKind.BoundedRead && IsFresh(request.MaxStaleness)));
+        && (request.Kind == RequestKind.StaleRead
+            || (request.Kind == RequestKind.BoundedRead && IsFresh(request.MaxStaleness))
+            || (request.Kind == RequestKind.SessionRead && HasSeen(request.AtLeast) == Seen.Yes));
 
     private void Expect(in ClientRequest request)
     {
         _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
-        if (request.Kind == RequestKind.Read || IsForAnyReplica(request.Kind))
+        if (request.Kind == RequestKind.SessionRead && _role != RaftRole.Leader)
+            WaitForSession(request);
+        else if (request.Kind == RequestKind.Read || IsForAnyReplica(request.Kind))
             _reads.Add(request);
         else
             Gather(request);
@@ -60,9 +64,11 @@ public sealed partial class RaftReplica
     {
         if (request.Deadline <= _now.Monotonic)
             return new Rejection(RejectReason.NoQuorum, Detail: "the deadline had passed before the request was taken");
+        if (request.Kind == RequestKind.SessionRead && !_hollow && HasSeen(request.AtLeast) == Seen.Lost)
+            return HistoryLost(request.AtLeast);
         if (_role != RaftRole.Leader && (_leader.IsNone || _hollow || !IsForAnyReplica(request.Kind)))
             return new Rejection(RejectReason.NotLeader, Leader: _leader);
-        if (_commands.Waiting + _ids.Count + _reads.Waiting >= _options.MaxPendingRequests)
+        if (_commands.Waiting + _ids.Count + _reads.Waiting + _sessionReads.Waiting >= _options.MaxPendingRequests)
             return new Rejection(RejectReason.Overloaded, Detail: $"{_options.MaxPendingRequests} requests are waiting");
         if (request.Kind == RequestKind.Read || IsForAnyReplica(request.Kind))
             return null;
@@ -107,6 +113,7 @@ public sealed partial class RaftReplica
         var ids = new HashSet<long>(requestIds);
         _commands.Cancel(ids);
         _reads.RemoveWhere(read => ids.Contains(read.Id));
+        _sessionReads.RemoveWhere(read => ids.Contains(read.Id));
         if (_change is { } change && ids.Contains(change.RequestId))
             change.RequestId = 0;
     }
@@ -128,6 +135,7 @@ public sealed partial class RaftReplica
             Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: "the read was not confirmed by a majority and applied in time"));
             return true;
         });
+        nextRead = Math.Min(nextRead, ExpireSessionReads(now));
         _earliestDeadline = Math.Min(Math.Min(ExpireChange(now), ExpireTransfer(now)), Math.Min(nextCommand, nextRead));
     }
 

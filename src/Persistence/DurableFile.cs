@@ -9,6 +9,14 @@ internal static partial class DurableFile
     /// <summary>Puts the bytes in the file's place: written beside it, synced, renamed, and the directory synced.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> bytes)
     {
+        PutInPlace(path, bytes);
+        SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>As <see cref="Replace"/>, but the directory is left to the caller: until it is synced, a crash may bring back the old one.</summary>
+    /// <exception cref="IOException">The old one is still there.</exception>
+    public static void PutInPlace(string path, ReadOnlySpan<byte> bytes)
+    {
         string beside = path + ".new";
         using (var file = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None))
         {
@@ -17,7 +25,6 @@ internal static partial class DurableFile
         }
 
         File.Move(beside, path, overwrite: true);
-        SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>Syncs a file that is there, whoever wrote it.</summary>

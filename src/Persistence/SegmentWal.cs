@@ -28,7 +28,7 @@ public sealed class SegmentWal : EventStore
         _options = options.Validated();
         _report = report ?? (_ => { });
         Directory.CreateDirectory(options.Directory);
-        _folder = new SegmentFolder(Path.GetFullPath(options.Directory));
+        _folder = new SegmentFolder(Path.GetFullPath(options.Directory), Faults);
         _readers = new SemaphoreSlim(options.Readers);
         _writer = new SegmentWriter(Open, options, _report);
     }
@@ -123,7 +123,7 @@ public sealed class SegmentWal : EventStore
         return _writer.Log ?? throw new StorageFailedException("the log has failed and is closed");
     }
 
-    private OpenLog Open(bool again)
+    private OpenLog Open()
     {
         string other = Path.Combine(_options.Directory, SqliteWal.FileName);
         if (File.Exists(other))
@@ -137,7 +137,7 @@ public sealed class SegmentWal : EventStore
                 throw new StorageDamagedException($"{_folder.Path} is missing");
             _folder.Make();
             if (_condemned is null)
-                return OpenLog.Open(_folder, _options, again, null, _report, Faults);
+                return OpenLog.Open(_folder, _options, null, _report, Faults);
         }
         catch (StorageDamagedException damage)
         {
@@ -149,7 +149,7 @@ public sealed class SegmentWal : EventStore
             // Put aside only now that all of it is closed; what follows may fail, and is then done by the next attempt.
             string kept = _folder.PutAside();
             _folder.Make();
-            OpenLog empty = OpenLog.Open(_folder, _options, again: false, _condemned, _report, Faults);
+            OpenLog empty = OpenLog.Open(_folder, _options, _condemned, _report, Faults);
             _report($"{_condemned}; what there was is kept as {kept}, and an empty log takes its place");
             _condemned = null;
             return empty;

@@ -10,14 +10,17 @@ internal sealed class OpenLog : IDisposable
 {
     private readonly GroupBuffer _buffer;
     private readonly SegmentFolder _folder;
+    private readonly int _newest;
+    private bool _markedInUse;
     private SegmentFile _current;
     private int _offset;
     private long _number;
     private uint _checksum;
 
-    private OpenLog(SegmentFolder folder, SegmentIndex index, SegmentPreparer preparer, SegmentFile current, LogEnd end)
+    private OpenLog(SegmentFolder folder, SegmentIndex index, SegmentPreparer preparer, SegmentFile current, LogEnd end, int newest)
     {
         _folder = folder;
+        _newest = newest;
         Index = index;
         Preparer = preparer;
         _buffer = new GroupBuffer(index);
@@ -59,7 +62,7 @@ internal sealed class OpenLog : IDisposable
 
     /// <exception cref="StorageDamagedException">Something that was durable is missing.</exception>
     /// <exception cref="StorageException">It cannot be opened now.</exception>
-    public static OpenLog Open(SegmentFolder folder, SegmentOptions options, bool again, string? lost, Action<string> report, LogFaults faults)
+    public static OpenLog Open(SegmentFolder folder, SegmentOptions options, string? lost, Action<string> report, LogFaults faults)
     {
         List<SegmentFile> segments = OpenSegments(folder, out List<(string Path, int Size)> free);
         SegmentPreparer? preparer = null;
@@ -76,17 +79,20 @@ internal sealed class OpenLog : IDisposable
                 segments.Add(folder.Create(new SegmentHeader(store, 1, options.FirstSegmentBytes, lost is null ? null : $"{DateTime.UtcNow:u}: {lost}"), null));
             }
 
-            bool clean = expected is { Open: false } && !again && lost is null;
+            // Nothing has been written since: a log is marked as in use before its first commit.
+            bool clean = expected is { Open: false } && lost is null;
             var scan = new SegmentScan(segments, clean ? expected!.Groups : 0);
             SegmentIndex index = scan.Read();
             LogEnd end = scan.End;
-            folder.Identity.Update(_ => new SegmentIdentity.Content(store, Open: true, segments[^1].Number, 0));
+            int newest = segments[^1].Number;
+            if (!clean)
+                folder.Identity.Update(_ => new SegmentIdentity.Content(store, Open: true, newest, 0));
             int at = segments.FindIndex(segment => segment.Number == end.Segment);
             SegmentFile[] ready = [.. segments.Skip(at + 1)];
             preparer = new SegmentPreparer(folder, options, segments[^1].Header, segments.Take(at + 1).Sum(segment => (long)segment.Size),
-                ready, segments[^1].Number + 1, free, report);
+                ready, newest + 1, free, report);
             SegmentFile current = segments[at];
-            if (!clean && end.Number > 0 && TryWriteAnew(current, end, preparer, again, report) is { } fresh)
+            if (!clean && end.Number > 0 && TryWriteAnew(current, end, preparer, report) is { } fresh)
             {
                 // Read once more, as whoever comes after a crash will: the new copy has taken the old one's place.
                 current = fresh;
@@ -100,7 +106,7 @@ internal sealed class OpenLog : IDisposable
                 index.Segments.Remove(segment.Number);
             foreach (SegmentFile segment in segments.Where(segment => segment.Number < index.Segments.Keys.First()))
                 preparer.Leave(segment);
-            return new OpenLog(folder, index, preparer, current, end) { Faults = faults };
+            return new OpenLog(folder, index, preparer, current, end, newest) { Faults = faults };
         }
         catch
         {
@@ -116,6 +122,7 @@ internal sealed class OpenLog : IDisposable
     /// <exception cref="IOException">What became of it is unknown: this log must be closed, and opened anew.</exception>
     public void Commit()
     {
+        MarkInUse();
         int length = _buffer.Length;
         if (length > Remaining)
             Advance(length);
@@ -181,6 +188,26 @@ internal sealed class OpenLog : IDisposable
         segment.Write(page, offset);
     }
 
+    /// <summary>
+    /// Notes that the log is in use, before anything is written to it and not when it is opened: a full disk must not keep a
+    /// node from reading what it has.
+    /// </summary>
+    private void MarkInUse()
+    {
+        if (_markedInUse)
+            return;
+        try
+        {
+            _folder.Identity.Update(content => content! with { Open = true, Last = Math.Max(content.Last, _newest), Groups = 0 });
+        }
+        catch (IOException e) when (NativeFile.IsNoSpace(e))
+        {
+            throw new StorageFullException($"no space to note that the log is in use: {e.Message}", e);
+        }
+
+        _markedInUse = true;
+    }
+
     private void Advance(int length)
     {
         SegmentFile next = Preparer.Take(length);
@@ -192,8 +219,9 @@ internal sealed class OpenLog : IDisposable
     /// <summary>
     /// Writes the last group into the next segment and syncs it there. Whether its old pages reached the disk is not known:
     /// a process that was killed may not have synced them, and a sync that failed may report success when asked again.
+    /// Null: there is no space for that, so it is written anew where it is, byte for byte.
     /// </summary>
-    private static SegmentFile? TryWriteAnew(SegmentFile current, LogEnd end, SegmentPreparer preparer, bool again, Action<string> report)
+    private static SegmentFile? TryWriteAnew(SegmentFile current, LogEnd end, SegmentPreparer preparer, Action<string> report)
     {
         byte[] bytes = new byte[end.Offset - end.LastOffset];
         if (current.Read(bytes, end.LastOffset) < bytes.Length || !GroupHeader.TryRead(bytes, current.Salt, end.LastOffset, out GroupHeader header))
@@ -203,11 +231,12 @@ internal sealed class OpenLog : IDisposable
         {
             fresh = preparer.Take(bytes.Length + SegmentFormat.Page);
         }
-        catch (StorageFullException e) when (!again)
+        catch (StorageFullException e)
         {
-            // A full disk must not keep a node from reading what it has.
+            // A full disk must not keep a node from reading what it has. Pages that are written anew are synced anew, too.
+            current.Write(bytes, end.LastOffset);
             current.Sync();
-            report($"{current.Path}: there is no space to write its last group anew, it stays where it is: {e.Message}");
+            report($"{current.Path}: there is no space to move its last group, it was written anew where it is: {e.Message}");
             return null;
         }
 

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ActorRepl.Persistence.Segments;
 
 /// <summary>The files of a log: <c>wal/</c> in the node's directory, a file a segment, named by its number.</summary>
-internal sealed class SegmentFolder(string directory)
+internal sealed class SegmentFolder(string directory, LogFaults faults)
 {
     /// <summary>The folder's name in the node's directory.</summary>
     public const string Name = "wal";
@@ -17,7 +17,7 @@ internal sealed class SegmentFolder(string directory)
 
     public string Path { get; } = System.IO.Path.Combine(directory, Name);
 
-    public SegmentIdentity Identity { get; } = new(directory);
+    public SegmentIdentity Identity { get; } = new(directory, faults);
 
     public bool Exists => Directory.Exists(Path);
 
@@ -47,9 +47,12 @@ internal sealed class SegmentFolder(string directory)
     /// Makes a segment that nothing has been written to: from a file that is free, or from a new one, whose space is taken
     /// and written before it is used. It is in the folder for good on return.
     /// </summary>
-    /// <exception cref="IOException">There is no space, or the disk failed; nothing is left.</exception>
+    /// <exception cref="IOException">
+    /// There is no space, or the disk failed; nothing is left but what the identity may name.
+    /// </exception>
     public SegmentFile Create(SegmentHeader header, string? free)
     {
+        string final = System.IO.Path.Combine(Path, header.Number.ToString("D8", CultureInfo.InvariantCulture) + Extension);
         string path = free ?? System.IO.Path.Combine(Path, $"{_unfinished++}{Unfinished}");
         try
         {
@@ -63,8 +66,8 @@ internal sealed class SegmentFolder(string directory)
                 NativeFile.SyncData(handle);
             }
 
-            string final = System.IO.Path.Combine(Path, header.Number.ToString("D8", CultureInfo.InvariantCulture) + Extension);
-            File.Move(path, final, overwrite: false);
+            // One that is there is empty: an attempt to make it, or to make it anew, has failed.
+            File.Move(path, final, overwrite: true);
             path = final;
             DurableFile.SyncDirectory(Path);
             return SegmentFile.Open(final, header.Number) ?? throw new IOException($"{final} is not what was written to it");
@@ -72,9 +75,19 @@ internal sealed class SegmentFolder(string directory)
         catch
         {
             // Written once, half or not at all: nothing of it is used again.
-            TryDelete(path);
+            if (path == final)
+                Discard(final, header.Number);
+            else
+                TryDelete(path);
             throw;
         }
+    }
+
+    /// <summary>Removes an empty segment that cannot be used, unless it would be missed: then it stays until another takes its place.</summary>
+    public void Discard(string path, int number)
+    {
+        if (!Identity.MayName(number))
+            TryDelete(path);
     }
 
     /// <summary>Moves the folder out of the way, for a person to look at, and says where to.</summary>

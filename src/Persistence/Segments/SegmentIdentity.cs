@@ -6,11 +6,15 @@ namespace ActorRepl.Persistence.Segments;
 /// A hidden file beside the log that remembers which log belongs here, up to which segment it goes and whether it was
 /// closed in order, so that one that is missing, a stranger's, or short of its newest segments is noticed.
 /// </summary>
-internal sealed class SegmentIdentity(string directory)
+internal sealed class SegmentIdentity(string directory, LogFaults faults)
 {
     private readonly string _path = Path.Combine(directory, ".wal.id");
     private readonly Lock _lock = new();
 
+    // The newest segment that a change named which may be in the file, or not: its sync failed. 0: there is none.
+    private int _mayName;
+
+    /// <summary>What the file certainly had last, durably.</summary>
     public Content? Current { get; private set; }
 
     /// <summary>What was written last; null: there has been no log.</summary>
@@ -34,16 +38,31 @@ internal sealed class SegmentIdentity(string directory)
         }
     }
 
+    /// <summary>
+    /// Whoever reads the file after a crash may find this segment in it, and must find it in the log.
+    /// </summary>
+    public bool MayName(int segment)
+    {
+        lock (_lock)
+            return segment <= Math.Max(_mayName, Current?.Last ?? 0);
+    }
+
     /// <summary>Writes what has changed, durable on return.</summary>
+    /// <exception cref="IOException">Not written, or written and not durable: the next change is written in any case.</exception>
     public void Update(Func<Content?, Content> change)
     {
         lock (_lock)
         {
             Content next = change(Current);
-            if (next == Current)
+            if (next == Current && _mayName == 0)
                 return;
-            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(next));
+            faults.BeforeIdentity?.Invoke();
+            DurableFile.PutInPlace(_path, JsonSerializer.SerializeToUtf8Bytes(next));
+            _mayName = Math.Max(_mayName, next.Last);
+            faults.BeforeIdentitySync?.Invoke();
+            DurableFile.SyncDirectory(directory);
             Current = next;
+            _mayName = 0;
         }
     }
 

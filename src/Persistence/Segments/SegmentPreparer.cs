@@ -213,7 +213,7 @@ internal sealed class SegmentPreparer : IDisposable
             if (made is not null)
             {
                 made.Dispose();
-                SegmentFolder.TryDelete(made.Path);
+                _folder.Discard(made.Path, header.Number);
                 made = null;
             }
         }

@@ -12,16 +12,15 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
     /// <summary>Persistence ids written anew in one group, before the segment that has their latest record goes.</summary>
     private const int NamesAGroup = 1_024;
 
-    private readonly Func<bool, OpenLog> _open;
+    private readonly Func<OpenLog> _open;
     private readonly Action<string> _report;
     private readonly SegmentCompactor _compactor;
     private volatile OpenLog? _log;
-    private bool _openedBefore;
 
-    /// <param name="open">Opens the log; true: it was open before in this process, and failed.</param>
+    /// <param name="open">Opens the log, for the first time or after it has failed.</param>
     /// <param name="options">The limits.</param>
     /// <param name="report">Gets what an operator should know.</param>
-    public SegmentWriter(Func<bool, OpenLog> open, SegmentOptions options, Action<string> report)
+    public SegmentWriter(Func<OpenLog> open, SegmentOptions options, Action<string> report)
         : base(options.MaxWaitingWrites, options.MaxTransactionBytes, "write wal")
     {
         _open = open;
@@ -215,14 +214,7 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         }
     }
 
-    private OpenLog Open()
-    {
-        if (_log is { } log)
-            return log;
-        log = _open(_openedBefore);
-        _openedBefore = true;
-        return _log = log;
-    }
+    private OpenLog Open() => _log ??= _open();
 
     /// <summary>What the log holds is found out when it is opened again.</summary>
     private void CloseAfterFailure()

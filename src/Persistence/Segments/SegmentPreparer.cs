@@ -21,6 +21,7 @@ internal sealed class SegmentPreparer : IDisposable
     private long _inLog;
     private int _wanted;
     private int _attempts;
+    private int _failedAttempt;
     private StorageException? _failure;
     private bool _closed;
 
@@ -125,14 +126,24 @@ internal sealed class SegmentPreparer : IDisposable
         }
 
         _wanted = Math.Max(_wanted, size);
-        int attempt = _attempts + 1;
+        // An attempt that is under way may be for a smaller one, and knows nothing of files that are free by now.
+        int underWay = _attempts;
         _failure = null;
         Monitor.PulseAll(_gate);
-        // An attempt that was under way may have been for a smaller one.
-        while (!(_ready.TryPeek(out ready) && ready.Size >= size) && !(_failure is not null && _attempts >= attempt))
+        while (!(_ready.TryPeek(out ready) && ready.Size >= size))
+        {
+            if (_failure is not null && _failedAttempt > underWay)
+                return;
+            if (_failure is not null)
+            {
+                _failure = null;
+                Monitor.PulseAll(_gate);
+            }
+
             Monitor.Wait(_gate);
-        if (_ready.TryPeek(out ready) && ready.Size >= size)
-            _failure = null;
+        }
+
+        _failure = null;
     }
 
     private void ThrowIfFailed()
@@ -164,6 +175,7 @@ internal sealed class SegmentPreparer : IDisposable
                 if (small.Length > 0)
                     _next = small[0].Number;
                 (header, file) = Plan();
+                _attempts++;
             }
 
             Make(header, file, small);
@@ -220,8 +232,8 @@ internal sealed class SegmentPreparer : IDisposable
 
         lock (_gate)
         {
-            _attempts++;
             _failure = failure;
+            _failedAttempt = failure is null ? _failedAttempt : _attempts;
             if (made is not null)
             {
                 _ready.Enqueue(made);

@@ -40,16 +40,14 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         try
         {
             OpenLog log = Open();
-            Execute(log);
-            if (!log.Buffer.IsEmpty && IsFull(log) is { } full)
-                Refuse(log, full);
-            try
+            StorageFullException? full = TryWrite(log);
+            // What deletions have left behind makes room, before anything is refused.
+            while (full is not null && LetGo(log))
+                full = TryWrite(log);
+            if (full is not null)
             {
-                Write(log);
-            }
-            catch (StorageFullException none) when (Group.Exists(work => work.NeedsSpace))
-            {
-                Refuse(log, none);
+                Refuse(full);
+                Execute(log);
                 Write(log);
             }
 
@@ -72,6 +70,28 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
             // The same pages are never synced a second time: a sync that failed may report success when asked again.
             CloseAfterFailure();
             FailAll(new StorageFailedException($"the log failed, what became of this write is unknown: {e.Message}", e));
+        }
+    }
+
+    /// <summary>Writes the group, all or nothing; returns why what adds to the log cannot be, and has written nothing then.</summary>
+    private StorageFullException? TryWrite(OpenLog log)
+    {
+        try
+        {
+            Execute(log);
+            if (log.Buffer.IsEmpty || IsFull(log) is not { } full)
+            {
+                Write(log);
+                return null;
+            }
+
+            log.Buffer.Clear();
+            return full;
+        }
+        catch (StorageFullException full) when (Group.Exists(work => work.NeedsSpace))
+        {
+            log.Buffer.Clear();
+            return full;
         }
     }
 
@@ -117,8 +137,8 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         }
     }
 
-    /// <summary>Refuses what adds to the log, and does the rest without it.</summary>
-    private void Refuse(OpenLog log, StorageFullException full)
+    /// <summary>Refuses what adds to the log; the rest can do without it.</summary>
+    private void Refuse(StorageFullException full)
     {
         foreach (StoreWork<OpenLog> work in Group)
         {
@@ -127,8 +147,6 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         }
 
         Group.RemoveAll(work => work.NeedsSpace);
-        log.Buffer.Clear();
-        Execute(log);
     }
 
     private void Write(OpenLog log)
@@ -185,6 +203,25 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         log.Buffer.Start(start, group);
     }
 
+    /// <summary>Has segments leave in a group of their own; false: there is none that can, or not even room for saying so.</summary>
+    private bool LetGo(OpenLog log)
+    {
+        try
+        {
+            FreeSegments(log);
+            if (log.Buffer.IsEmpty)
+                return false;
+            log.Commit();
+            CountCommit();
+            return true;
+        }
+        catch (StorageFullException)
+        {
+            log.Buffer.Clear();
+            return false;
+        }
+    }
+
     /// <summary>Nothing waits: segments leave without waiting for the next write, and the last group is sealed.</summary>
     protected override void AfterGroup(bool idle)
     {
@@ -194,19 +231,11 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         {
             if (_log is not { } log)
                 return;
-            for (FreeSegments(log); !log.Buffer.IsEmpty && NothingWaits; FreeSegments(log))
+            while (NothingWaits && LetGo(log))
             {
-                log.Commit();
-                CountCommit();
             }
 
-            Invariant.That(log.Buffer.IsEmpty || !NothingWaits, "what was begun is written, or left to the next group");
-            log.Buffer.Clear();
             log.Seal();
-        }
-        catch (StorageFullException)
-        {
-            _log!.Buffer.Clear();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -6,6 +6,8 @@ namespace ActorRepl.Persistence;
 /// <summary>Small files that are there whole, or not at all, after a crash.</summary>
 internal static partial class DurableFile
 {
+    private const int Piece = 1 << 20;
+
     /// <summary>Puts the bytes in the file's place: written beside it, synced, renamed, and the directory synced.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> bytes)
     {
@@ -27,10 +29,17 @@ internal static partial class DurableFile
         File.Move(beside, path, overwrite: true);
     }
 
-    /// <summary>Syncs a file that is there, whoever wrote it.</summary>
-    public static void Sync(string path)
+    /// <summary>
+    /// Makes a file durable as it is there, whoever wrote it: writes it anew where it is, byte for byte, and syncs that. Pages
+    /// whose sync failed once are not written by another one.
+    /// </summary>
+    public static void WriteAnew(string path)
     {
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        byte[] piece = new byte[Math.Clamp(RandomAccess.GetLength(file), 1, Piece)];
+        int read;
+        for (long at = 0; (read = RandomAccess.Read(file, piece, at)) > 0; at += read)
+            RandomAccess.Write(file, piece.AsSpan(0, read), at);
         RandomAccess.FlushToDisk(file);
     }
 

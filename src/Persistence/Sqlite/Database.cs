@@ -128,6 +128,9 @@ internal sealed class Database : IDisposable
         try
         {
             database.Check(raw.sqlite3_busy_timeout(database._handle, BusyTimeoutMillis), "busy timeout");
+            // The log stays when the last connection closes: one that is missing is then always a loss, and after a failed
+            // sync nothing is moved out of it unread.
+            database.Check(raw.sqlite3_db_config(database._handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _), "no checkpoint on close");
             // Rows whose sizes contradict their page are an error, not a read beyond it.
             database.Execute("PRAGMA cell_size_check = ON");
             foreach (string pragma in pragmas)

@@ -34,6 +34,7 @@ internal sealed class GroupWriter<TTable> : GroupCommit<TTable>
                 TTable table = _file.Open();
                 if (Group.Exists(work => work is not Barrier<TTable>))
                 {
+                    _file.MarkInUse();
                     _file.Database!.Begin();
                     foreach (StoreWork<TTable> work in Group)
                     {
@@ -48,6 +49,11 @@ internal sealed class GroupWriter<TTable> : GroupCommit<TTable>
                 }
 
                 Group.ForEach(work => work.Complete());
+                return;
+            }
+            catch (StorageFullException e)
+            {
+                FailAll(e);
                 return;
             }
             catch (StorageException e)

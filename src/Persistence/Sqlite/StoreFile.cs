@@ -1,3 +1,5 @@
+using ActorRepl.Persistence.Segments;
+
 namespace ActorRepl.Persistence.Sqlite;
 
 /// <summary>How one database file is kept.</summary>
@@ -16,6 +18,7 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
 {
     private readonly StoreIdentity _identity = new(options.Path);
     private int _generation;
+    private bool _markedInUse;
     private bool _openedBefore;
     private string? _putAside;
 
@@ -63,6 +66,29 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
         }
     }
 
+    /// <summary>
+    /// Notes that the file, which is open, is in use: before anything is written to it and not when it is opened, for a full disk
+    /// must not keep a node from reading what it has.
+    /// </summary>
+    /// <exception cref="StorageFullException">There is no space for that.</exception>
+    /// <exception cref="StorageFailedException">The disk failed.</exception>
+    public void MarkInUse()
+    {
+        if (_markedInUse)
+            return;
+        try
+        {
+            _identity.Write(new StoreIdentity.Content(Id(Database!), Open: true));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            string what = $"it cannot be noted that {options.Path} is in use: {e.Message}";
+            throw e is IOException io && NativeFile.IsNoSpace(io) ? new StorageFullException($"no space: {what}", e) : new StorageFailedException(what, e);
+        }
+
+        _markedInUse = true;
+    }
+
     /// <summary>Closes after a failure: what the file holds is found out when it is opened again.</summary>
     /// <param name="damage">What was found damaged in it; null: nothing.</param>
     public void CloseAfterFailure(string? damage)
@@ -80,7 +106,8 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
         try
         {
             Database.CheckpointTruncate();
-            _identity.Write(new StoreIdentity.Content(Id(Database), Open: false));
+            if (_markedInUse)
+                _identity.Write(new StoreIdentity.Content(Id(Database), Open: false));
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -94,6 +121,9 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
     {
         StoreIdentity.Content? expected = _identity.Read();
         bool isNew = !File.Exists(options.Path);
+        // A process that died may not have synced what it wrote to the log, and a sync that failed is not asked again.
+        if (File.Exists(options.Path + "-wal"))
+            DurableFile.WriteAnew(options.Path + "-wal");
         Database = Database.OpenWriter(options.Path, options.CacheBytes);
         if (options.MaxBytes > 0)
             LimitTo(options.MaxBytes);
@@ -101,31 +131,27 @@ internal sealed class StoreFile<TTable>(StoreFileOptions options, Func<Database,
         if (!isNew && lost is null && expected is not null && expected.Id != id)
             throw new StorageDamagedException($"{options.Path} is another store's: its id is {id}, {expected.Id} belongs here");
 
-        MakeDurable(Database);
+        MoveOutOfLog(Database);
         DurableFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(options.Path))!);
-        var inUse = new StoreIdentity.Content(id, Open: true);
-        if (inUse != expected)
-            _identity.Write(inUse);
+        // Closed in order, it is marked as in use before its first transaction.
+        _markedInUse = expected is { Open: true } && expected.Id == id;
+        if (!_markedInUse && expected?.Id != id)
+            MarkInUse();
         Database.TakePagesWritten();
         Table = openTable(Database);
         Interlocked.Increment(ref _generation);
     }
 
-    /// <summary>
-    /// What is found in the log may have been written by a process that died before it could sync it: it is made durable
-    /// before anyone is told of it. Moving it into the file also cures a sync that failed: the pages are written again.
-    /// </summary>
-    private void MakeDurable(Database database)
+    /// <summary>What is found in the log is moved into the file, so that the log begins anew.</summary>
+    private void MoveOutOfLog(Database database)
     {
-        if (!_openedBefore && File.Exists(options.Path + "-wal"))
-            DurableFile.Sync(options.Path + "-wal");
         try
         {
             database.CheckpointTruncate();
         }
-        catch (SqliteException e) when (e.IsFull && !_openedBefore)
+        catch (SqliteException e) when (e.IsFull)
         {
-            // Synced it is. A full disk must not keep a node from reading what it has.
+            // Durable it is. A full disk must not keep a node from reading what it has.
             report($"{options.Path}: there is no space to move pages out of the log, they stay there: {e.Message}");
         }
     }

@@ -55,7 +55,24 @@ internal sealed partial class ReplicaActor
 
     public void Reject(long requestId, Rejection why) => _requests.Reject(requestId, why);
 
-    public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("no protocol here loses entries");
+    public void SetAside(IReadOnlyList<EntryBatch> lost, string why)
+    {
+        var entries = new LostEntries(_context.Group.Name, _context.Shard, _context.Self, Now.Wall, why, lost);
+        string where;
+        try
+        {
+            where = _context.Settings.Lost.Keep(entries);
+        }
+        catch (IOException problem)
+        {
+            // What is not kept must not leave the log: the replica stops, and starts again from the log as it is.
+            _supervisor.Tell(new ReplicaFailed(Storage: true, $"entries that are lost could not be kept: {problem.Message}"), _self);
+            throw;
+        }
+
+        ReplicaMeter.Lost.Add(entries.Count);
+        Report($"{entries.Count} entries, {entries.FirstIndex} to {entries.LastIndex} of epoch {entries.FirstTerm}, are lost: {why}. They are kept in {where}");
+    }
 
     public void Report(string what)
     {

@@ -13,6 +13,9 @@ internal static class ReplicaMeter
     /// <summary>Writes to the journal; one holds all records that waited.</summary>
     public static readonly Counter<long> Writes = Meter.CreateCounter<long>("actorrepl.wal.writes", "{write}");
 
+    /// <summary>Entries that failovers took out of logs here.</summary>
+    public static readonly Counter<long> Lost = Meter.CreateCounter<long>("actorrepl.lost.entries", "{entry}");
+
     /// <summary>Bytes of the records.</summary>
     public static readonly Counter<long> Bytes = Meter.CreateCounter<long>("actorrepl.wal.bytes", "By");
 }

@@ -26,6 +26,9 @@ public sealed record ReplicationSettings
     /// <summary>Where the node keeps what it remembers between two runs; as lasting as its journal.</summary>
     public INodeStateStore NodeState { get; init; } = new MemoryNodeStateStore();
 
+    /// <summary>Where the node keeps what its replicas lose in failovers; as lasting as its journal.</summary>
+    public ILostEntriesStore Lost { get; init; } = new MemoryLostEntriesStore();
+
     public required IReadOnlyList<GroupDefinition> Groups { get; init; }
 
     /// <summary>The control group; null: there is none, and nodes and members stay what they are.</summary>

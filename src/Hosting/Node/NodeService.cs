@@ -65,7 +65,7 @@ internal sealed class NodeService(
             state.Save(cluster.Encode());
         }
 
-        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = state }).ConfigureAwait(false);
+        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = state, Lost = new LostEntriesFolder(_directory) }).ConfigureAwait(false);
         if (disk is not null && plan.Replication.Links is { } links)
             Faults = new NodeFaults(plan.Replication.Self, plan.Replication.Cluster, links, disk, node => Runtime.Nodes.Find(node) is not null);
         CoordinatedShutdown shutdown = CoordinatedShutdown.Get(_system);

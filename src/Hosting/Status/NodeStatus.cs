@@ -62,6 +62,9 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(NodesReport))]
 [JsonSerializable(typeof(OrderTaken))]
 [JsonSerializable(typeof(FaultsReport))]
+[JsonSerializable(typeof(LostFiles))]
+[JsonSerializable(typeof(LostContent))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class StatusJson : JsonSerializerContext;
 
 /// <summary>What <c>actorrepl status --json</c> prints.</summary>

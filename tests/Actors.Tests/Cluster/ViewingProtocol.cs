@@ -18,6 +18,9 @@ internal sealed class ViewingProtocol : IProtocolFactory
     /// <summary>A command that has a view proposed on top of an epoch.</summary>
     public static byte[] Propose(long expectedEpoch, string view) => KeyValue.Bytes($"{expectedEpoch}:{view}");
 
+    /// <summary>A command that has an entry with this text set aside.</summary>
+    public static byte[] Lose(string text) => KeyValue.Bytes($"lose:{text}");
+
     public IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, bool joins = false) =>
         new Replica(self, replicas[0], _told.GetOrAdd(self, _ => []));
 
@@ -49,6 +52,8 @@ internal sealed class ViewingProtocol : IProtocolFactory
             string what = command[..colon], view = command[(colon + 1)..];
             if (long.TryParse(what, out long epoch))
                 effects.Add(new Effect.ProposeView(epoch, KeyValue.Bytes(view)));
+            else if (what == "lose")
+                effects.Add(new Effect.SetAside([EntryBatch.Pack(EntryKind.Command, 7, 3, 0, [KeyValue.Bytes(view)])], "another took over"));
             effects.Add(new Effect.Reply(request.Id, default));
         }
 

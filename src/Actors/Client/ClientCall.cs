@@ -19,18 +19,21 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
     private CancellationTokenRegistration _registration;
     private CancellationToken _cancellation;
     private IActorRef? _router;
+    private IWitness? _witness;
     private int _state = Answered;
 
     private ClientCall(Pool pool) => _pool = pool;
 
-    public ValueTask<ReadOnlyMemory<byte>> Start(
-        RequestKind kind, ReadOnlyMemory<byte> payload, int timeoutMillis, int maxStalenessMillis, in WriteConcern concern, IActorRef router, CancellationToken cancellation)
+    public ValueTask<ReadOnlyMemory<byte>> Start(ReadOnlyMemory<byte> payload, in CallTerms terms, IActorRef router, CancellationToken cancellation)
     {
-        Kind = kind;
+        Kind = terms.Kind;
         Payload = payload;
-        TimeoutMillis = timeoutMillis;
-        MaxStalenessMillis = maxStalenessMillis;
-        Concern = concern;
+        TimeoutMillis = terms.TimeoutMillis;
+        MaxStalenessMillis = terms.MaxStalenessMillis;
+        Concern = terms.Concern;
+        From = terms.From;
+        AtLeast = terms.AtLeast;
+        _witness = terms.Witness;
         Id = 0;
         Use++;
         _router = router;
@@ -45,10 +48,12 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
         return new ValueTask<ReadOnlyMemory<byte>>(this, version);
     }
 
-    public override void Complete(ReadOnlyMemory<byte> result)
+    public override void Complete(ReadOnlyMemory<byte> result, LogPosition seen)
     {
-        if (TryAnswer())
-            _core.SetResult(result);
+        if (!TryAnswer())
+            return;
+        _witness?.Saw(seen);
+        _core.SetResult(result);
     }
 
     public override void Fail(in Rejection why)
@@ -73,6 +78,7 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
         finally
         {
             Payload = default;
+            _witness = null;
             _core.Reset();
             _pool.Return(this);
         }

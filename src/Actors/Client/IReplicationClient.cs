@@ -46,9 +46,13 @@ public interface IReplicationClient
     Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default);
 
     /// <summary>
-    /// A session numbers its commands, so that one sent again after an unknown outcome is applied once.
+    /// A session numbers its commands, so that one sent again after an unknown outcome is applied once; its reads see its writes and
+    /// never go back, whichever replica answers.
     /// </summary>
-    IReplicationSession OpenSession(string group);
+    /// <param name="group">The group whose shards it reads and writes.</param>
+    /// <param name="token">What the session is to have seen: the <see cref="IReplicationSession.Token"/> of another, of this node or any; null: nothing.</param>
+    /// <exception cref="FormatException">The token is none of this group.</exception>
+    IReplicationSession OpenSession(string group, string? token = null);
 }
 
 /// <summary>
@@ -79,12 +83,22 @@ public sealed record RequestOptions
 
     /// <summary>
     /// For queries: <see cref="RequestKind.Read"/> (linearizable, the default), <see cref="RequestKind.FollowerRead"/> (linearizable,
-    /// answered by this node's replica if it has one), <see cref="RequestKind.BoundedRead"/> or <see cref="RequestKind.StaleRead"/>.
+    /// answered by this node's replica if it has one), <see cref="RequestKind.BoundedRead"/>, <see cref="RequestKind.SessionRead"/> or
+    /// <see cref="RequestKind.StaleRead"/>.
     /// </summary>
     public RequestKind ReadKind { get; init; } = RequestKind.Read;
 
     /// <summary>For a bounded read, which needs it, and no other: how old the state may be that it is answered from; whole ms, from 0.</summary>
     public TimeSpan? MaxStaleness { get; init; }
+
+    /// <summary>
+    /// For queries: which replicas may answer. A <see cref="RequestKind.Read"/> that others than the primary may answer is as linearizable
+    /// as at the primary, and costs a question to it: see docs/reads.md.
+    /// </summary>
+    public ReadFrom ReadFrom { get; init; }
+
+    /// <summary>For a read of kind <see cref="RequestKind.SessionRead"/>, and no other: what it must see.</summary>
+    public LogPosition AtLeast { get; init; }
 
     /// <summary>
     /// For commands: when they count as done; the default leaves that to the group. What makes no sense, or the group's protocol
@@ -93,7 +107,10 @@ public sealed record RequestOptions
     public WriteConcern Concern { get; init; }
 }
 
-/// <summary>Commands of one client, numbered. Thread-safe; commands that are under way together may apply in any order.</summary>
+/// <summary>
+/// Commands of one client, numbered, and its reads. Thread-safe; commands that are under way together may apply in any order, and a
+/// read sees what the session had seen when it began.
+/// </summary>
 public interface IReplicationSession
 {
     Guid Id { get; }
@@ -103,6 +120,19 @@ public interface IReplicationSession
     /// </summary>
     ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
         ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Answers a query from a replica that has all the session has seen of the shard: a <see cref="RequestKind.SessionRead"/>. One that
+    /// was lost in a failover is never passed over in silence: <see cref="RejectReason.HistoryLost"/>.
+    /// </summary>
+    ValueTask<ReadOnlyMemory<byte>> QueryAsync(
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default);
+
+    /// <summary>What the session has seen, as text without spaces: <see cref="IReplicationClient.OpenSession"/> of any node takes it.</summary>
+    string Token { get; }
+
+    /// <summary>Forgets what the session has seen of the shard that owns the key: the way on after <see cref="RejectReason.HistoryLost"/>.</summary>
+    void Forget(ReadOnlyMemory<byte> key);
 }
 
 /// <summary>A request was not served. <see cref="Rejection.OutcomeUnknown"/> says whether it may yet take effect.</summary>

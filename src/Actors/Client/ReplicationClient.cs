@@ -53,8 +53,8 @@ internal sealed class ReplicationClient : IReplicationClient
         string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default)
     {
         RequestKind kind = options?.ReadKind ?? RequestKind.Read;
-        if (!Reads.IsRead(kind))
-            throw new ArgumentException(Reads.NoRead(kind), nameof(options));
+        if (Reads.Refusal(kind, options?.ReadFrom ?? default, options?.AtLeast ?? default) is { } refusal)
+            throw new ArgumentException(refusal, nameof(options));
         return Call(group, shard, kind, query.ToArray(), options, cancellation);
     }
 
@@ -87,7 +87,7 @@ internal sealed class ReplicationClient : IReplicationClient
     internal async Task GiveLeadershipAsync(string group, int shard, ReplicaId to, RequestOptions? options, CancellationToken cancellation) =>
         await Call(group, shard, RequestKind.Transfer, BitConverter.GetBytes(to.Value), options, cancellation).ConfigureAwait(false);
 
-    public IReplicationSession OpenSession(string group) => new ReplicationSession(this, Group(group));
+    public IReplicationSession OpenSession(string group, string? token = null) => new ReplicationSession(this, Group(group), token);
 
     /// <summary>Nobody answers any more: ends every call that waits, and those to come.</summary>
     internal void Close()
@@ -99,12 +99,23 @@ internal sealed class ReplicationClient : IReplicationClient
 
     /// <summary>One attempt with a payload that is already enveloped.</summary>
     internal ValueTask<ReadOnlyMemory<byte>> Call(
-        string group, int shard, RequestKind kind, ReadOnlyMemory<byte> payload, RequestOptions? options, CancellationToken cancellation)
+        string group, int shard, RequestKind kind, ReadOnlyMemory<byte> payload, RequestOptions? options, CancellationToken cancellation, IWitness? witness = null)
     {
         IActorRef router = Router(group, shard);
         if (cancellation.IsCancellationRequested)
             return ValueTask.FromCanceled<ReadOnlyMemory<byte>>(cancellation);
-        return _pool.Rent().Start(kind, payload, Millis(options), Staleness(kind, options), Concern(group, kind, options), router, cancellation);
+        ReadFrom from = options?.ReadFrom ?? default;
+        if (from != ReadFrom.Default && !Reads.IsRead(kind))
+            throw new ArgumentException($"{nameof(RequestOptions.ReadFrom)}: it is for queries, not for a {kind}", nameof(options));
+        var terms = new CallTerms(Reads.KindFor(kind, from), Millis(options))
+        {
+            MaxStalenessMillis = Staleness(kind, options),
+            From = from,
+            AtLeast = options?.AtLeast ?? default,
+            Concern = Concern(group, kind, options),
+            Witness = witness,
+        };
+        return _pool.Rent().Start(payload, terms, router, cancellation);
     }
 
     private IActorRef Router(string group, int shard)

@@ -6,7 +6,7 @@ namespace ActorRepl.Actors.Client;
 
 /// <summary>
 /// Numbers commands per shard. What has an unknown outcome is sent again under its number until the deadline; the machine
-/// applies it once.
+/// applies it once. Notes from each answer where the shard's history stood, so that reads wait for it wherever they go.
 /// </summary>
 internal sealed class ReplicationSession : IReplicationSession
 {
@@ -17,14 +17,64 @@ internal sealed class ReplicationSession : IReplicationSession
     private readonly GroupInfo _group;
     private readonly Shard[] _shards;
 
-    public ReplicationSession(ReplicationClient client, GroupInfo group)
+    private static readonly TimeSpan ProofRetry = TimeSpan.FromMilliseconds(20);
+
+    public ReplicationSession(ReplicationClient client, GroupInfo group, string? token = null)
     {
         _client = client;
         _group = group;
         _shards = [.. Enumerable.Range(0, group.Shards).Select(_ => new Shard(Id))];
+        foreach ((int shard, LogPosition position) in token is null ? [] : SessionToken.Read(token, group))
+            _shards[shard].Seen.Saw(position);
     }
 
     public Guid Id { get; } = Guid.NewGuid();
+
+    public string Token => SessionToken.Write(_group.Name, _shards.SelectMany((shard, number) => shard.Seen.All.Select(position => (number, position))));
+
+    public void Forget(ReadOnlyMemory<byte> key) => _shards[_group.ShardOf(key.Span)].Seen.Forget();
+
+    public async ValueTask<ReadOnlyMemory<byte>> QueryAsync(
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default)
+    {
+        if (options?.ReadKind is not (null or RequestKind.Read or RequestKind.SessionRead) || options?.AtLeast is { Index: not 0 })
+            throw new ArgumentException($"reads of a session are of kind {RequestKind.SessionRead}, and what they must see is the session's to know", nameof(options));
+        int number = _group.ShardOf(key.Span);
+        SeenPositions seen = _shards[number].Seen;
+        long deadline = Environment.TickCount64 + _client.Millis(options);
+        byte[] kept = query.ToArray();
+        while (seen.Unproven is { } earlier)
+            await ProveAsync(number, seen, earlier, kept, deadline, cancellation).ConfigureAwait(false);
+        RequestOptions terms = SessionRead(deadline, seen.Newest, options?.ReadFrom ?? default);
+        return await _client.Call(_group.Name, number, RequestKind.SessionRead, kept, terms, cancellation, seen).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Makes sure that what was seen in an earlier term has survived: the leader has it in a history that has the newest position, too.
+    /// </summary>
+    /// <exception cref="ReplicationException">It was lost, or nobody can tell in time.</exception>
+    private async ValueTask ProveAsync(int shard, SeenPositions seen, LogPosition earlier, byte[] query, long deadline, CancellationToken cancellation)
+    {
+        long newest = seen.Newest.Term;
+        var proof = new SeenPositions();
+        RequestOptions terms = SessionRead(deadline, earlier, ReadFrom.Primary);
+        await _client.Call(_group.Name, shard, RequestKind.SessionRead, query, terms, cancellation, proof).ConfigureAwait(false);
+        if (proof.Newest.Term >= newest)
+            seen.Prove(earlier);
+        else if (Left(deadline) == 0)
+            throw Failure(new Rejection(RejectReason.TooStale, Detail: $"no leader of term {newest} or later answered in time"));
+        else
+            // One that led before, and does not know that it is over.
+            await Task.Delay(ProofRetry, cancellation).ConfigureAwait(false);
+    }
+
+    private static RequestOptions SessionRead(long deadline, LogPosition atLeast, ReadFrom from) => new()
+    {
+        ReadKind = RequestKind.SessionRead,
+        ReadFrom = from,
+        AtLeast = atLeast,
+        Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))),
+    };
 
     public async ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
         ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default)
@@ -55,7 +105,7 @@ internal sealed class ReplicationSession : IReplicationSession
             (ReadOnlyMemory<byte> result, Rejection? why, bool again) answer;
             try
             {
-                answer = await SendAsync(numbering, sequence, number, command, concern, deadline, cancellation).ConfigureAwait(false);
+                answer = await SendAsync(shard.Seen, numbering, sequence, number, command, concern, deadline, cancellation).ConfigureAwait(false);
             }
             finally
             {
@@ -76,7 +126,7 @@ internal sealed class ReplicationSession : IReplicationSession
 
     /// <summary>Sends one numbered command until its outcome is known or time is up; says whether it was sent more than once.</summary>
     private async ValueTask<(ReadOnlyMemory<byte> Result, Rejection? Why, bool Again)> SendAsync(
-        Numbering numbering, long sequence, int shard, byte[] command, WriteConcern concern, long deadline, CancellationToken cancellation)
+        SeenPositions seen, Numbering numbering, long sequence, int shard, byte[] command, WriteConcern concern, long deadline, CancellationToken cancellation)
     {
         bool again = false;
         while (true)
@@ -85,7 +135,7 @@ internal sealed class ReplicationSession : IReplicationSession
             try
             {
                 var options = new RequestOptions { Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))), Concern = concern };
-                ReadOnlyMemory<byte> result = await _client.Call(_group.Name, shard, RequestKind.Command, payload, options, cancellation).ConfigureAwait(false);
+                ReadOnlyMemory<byte> result = await _client.Call(_group.Name, shard, RequestKind.Command, payload, options, cancellation, seen).ConfigureAwait(false);
                 Rejection? why = SessionReply.Rejects(ref result);
                 return (result, again && why is { } rejection ? rejection with { OutcomeUnknown = true } : why, again);
             }
@@ -110,6 +160,8 @@ internal sealed class ReplicationSession : IReplicationSession
         private Numbering _numbering = new(id);
 
         public SemaphoreSlim UnderWay { get; } = new(MaxUnderWay);
+
+        public SeenPositions Seen { get; } = new();
 
         public Numbering Numbering => Volatile.Read(ref _numbering);
 

@@ -22,7 +22,7 @@ internal sealed class SentCall : Call
         _sent = sent;
     }
 
-    public override void Complete(ReadOnlyMemory<byte> result)
+    public override void Complete(ReadOnlyMemory<byte> result, LogPosition seen)
     {
         if (TryAnswer())
             _receiver.OnResult(result);

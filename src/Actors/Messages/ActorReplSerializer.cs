@@ -1,4 +1,5 @@
 using System.Text;
+using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Multiplex;
@@ -13,8 +14,8 @@ namespace ActorRepl.Actors.Messages;
 /// </summary>
 public sealed class ActorReplSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
-    private const string Join = "j1", Joins = "jr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r1", Stopped = "s1", StatusRequest = "g1", Report = "t1",
-        ExecuteManifest = "x1", QueryManifest = "q1", ExecutedManifest = "xr1", QueryResultManifest = "qr1", RejectedManifest = "rr1",
+    private const string Join = "j1", Joins = "jr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r2", Stopped = "s1", StatusRequest = "g1", Report = "t1",
+        ExecuteManifest = "x1", QueryManifest = "q2", ExecutedManifest = "xr2", QueryResultManifest = "qr2", RejectedManifest = "rr1",
         Bundle = "m1";
 
     // Beside the kind of a request: a write concern follows.
@@ -22,6 +23,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
 
     // What an Execute carries beside key and command.
     private const byte OfClient = 1, WithConcern = 2;
+
+    private const int PositionSize = 2 * sizeof(long);
 
     // Part of the wire format; Akka.NET keeps numbers below 100 for itself.
     public override int Identifier => 7301;
@@ -94,17 +97,14 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
                 Write(ref writer, execute);
                 break;
             case Query query:
-                writer.Bytes(query.Key.Span);
-                writer.Bytes(query.Payload.Span);
-                writer.Byte((byte)query.Kind);
-                writer.Int32(query.TimeoutMillis ?? 0);
-                if (query.Kind == RequestKind.BoundedRead)
-                    writer.Int32(query.MaxStalenessMillis);
+                Write(ref writer, query);
                 break;
             case Executed executed:
+                Write(ref writer, executed.Seen);
                 writer.Raw(executed.Result.Span);
                 break;
             case QueryResult result:
+                Write(ref writer, result.Seen);
                 writer.Raw(result.Result.Span);
                 break;
             case RequestRejected rejected:
@@ -138,8 +138,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             Joins => new JoinAnswer(reader.Raw(reader.Remaining)),
             ExecuteManifest => ReadExecute(ref reader),
             QueryManifest => ReadQuery(ref reader),
-            ExecutedManifest => new Executed(reader.Raw(reader.Remaining)),
-            QueryResultManifest => new QueryResult(reader.Raw(reader.Remaining)),
+            ExecutedManifest => ReadExecuted(ref reader),
+            QueryResultManifest => ReadQueryResult(ref reader),
             RejectedManifest => new RequestRejected((RejectReason)reader.Byte(), reader.Bool(), reader.Text()),
             _ => throw new InvalidDataException($"unknown message '{manifest}': a newer node may have sent it"),
         };
@@ -154,7 +154,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         NodeBundle bundle => bundle.EncodedSize,
         RequestBatch batch => ShardSize(batch.Group) + sizeof(long) + sizeof(int)
             + batch.Requests.Sum(request => request.Size),
-        ReplyBatch batch => ShardSize(batch.Group) + sizeof(int) + sizeof(byte) + sizeof(int) + batch.Replies.Sum(SizeOf),
+        ReplyBatch batch => ShardSize(batch.Group) + PositionSize + sizeof(int) + sizeof(byte) + sizeof(int) + batch.Replies.Sum(SizeOf),
         ReplicaStopped stopped => ShardSize(stopped.Group) + sizeof(int) + sizeof(long),
         GetReplicaStatus request => ShardSize(request.Group),
         ReplicaReport report => ReportCodec.SizeOf(report),
@@ -163,9 +163,10 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
             + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)) + (execute.Concern.IsDefault ? 0 : WriteConcern.EncodedSize),
-        Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + sizeof(byte) + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : 0),
-        Executed executed => executed.Result.Length,
-        QueryResult result => result.Result.Length,
+        Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + 2 * sizeof(byte)
+            + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : query.Kind == RequestKind.SessionRead ? PositionSize : 0),
+        Executed executed => PositionSize + executed.Result.Length,
+        QueryResult result => PositionSize + result.Result.Length,
         RequestRejected rejected => 2 * sizeof(byte) + TextSize(rejected.Message),
         _ => throw Foreign(message),
     };
@@ -204,6 +205,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             writer.Bytes(request.Payload.Span);
             if (request.Kind == RequestKind.BoundedRead)
                 writer.Int32(request.MaxStalenessMillis);
+            else if (request.Kind == RequestKind.SessionRead)
+                Write(ref writer, request.AtLeast);
             if (!request.Concern.IsDefault)
                 request.Concern.Encode(ref writer);
         }
@@ -227,6 +230,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         var request = new RoutedRequest(id, (RequestKind)(kind & ~HasConcern), reader.Int32(), reader.Bytes());
         if (request.Kind == RequestKind.BoundedRead)
             request = request with { MaxStalenessMillis = reader.Int32() };
+        else if (request.Kind == RequestKind.SessionRead)
+            request = request with { AtLeast = ReadPosition(ref reader) };
         return (kind & HasConcern) != 0 ? request with { Concern = WriteConcern.Decode(ref reader) } : request;
     }
 
@@ -239,6 +244,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         WriteShard(ref writer, batch.Group, batch.Shard);
         writer.Int32(batch.From.Value);
         writer.Byte(batch.ReplicaDown ? (byte)1 : (byte)0);
+        Write(ref writer, batch.Applied);
         writer.Int32(batch.Replies.Length);
         foreach (ref readonly RoutedReply reply in batch.Replies.AsSpan())
         {
@@ -264,10 +270,11 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         int shard = reader.Int32();
         var from = new ReplicaId(reader.Int32());
         bool down = reader.Bool();
+        LogPosition applied = ReadPosition(ref reader);
         var replies = new RoutedReply[reader.Count(RoutedReply.Overhead)];
         for (int i = 0; i < replies.Length; i++)
             replies[i] = ReadReply(ref reader);
-        return new ReplyBatch(group, shard, from, down, replies);
+        return new ReplyBatch(group, shard, from, down, replies) { Applied = applied };
     }
 
     private static RoutedReply ReadReply(ref ByteReader reader)
@@ -320,11 +327,52 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         return (carries & WithConcern) != 0 ? execute with { Concern = WriteConcern.Decode(ref reader) } : execute;
     }
 
+    private static void Write(ref ByteWriter writer, Query query)
+    {
+        writer.Bytes(query.Key.Span);
+        writer.Bytes(query.Payload.Span);
+        writer.Byte((byte)query.Kind);
+        writer.Byte((byte)query.ReadFrom);
+        writer.Int32(query.TimeoutMillis ?? 0);
+        if (query.Kind == RequestKind.BoundedRead)
+            writer.Int32(query.MaxStalenessMillis);
+        else if (query.Kind == RequestKind.SessionRead)
+            Write(ref writer, query.AtLeast);
+    }
+
     private static Query ReadQuery(ref ByteReader reader)
     {
-        var query = new Query(reader.Bytes(), reader.Bytes(), (RequestKind)reader.Byte(), OrNull(reader.Int32()));
-        return query.Kind == RequestKind.BoundedRead ? query with { MaxStalenessMillis = reader.Int32() } : query;
+        ReadOnlyMemory<byte> key = reader.Bytes(), payload = reader.Bytes();
+        var kind = (RequestKind)reader.Byte();
+        var from = (ReadFrom)reader.Byte();
+        var query = new Query(key, payload, kind, OrNull(reader.Int32())) { ReadFrom = from };
+        return kind switch
+        {
+            RequestKind.BoundedRead => query with { MaxStalenessMillis = reader.Int32() },
+            RequestKind.SessionRead => query with { AtLeast = ReadPosition(ref reader) },
+            _ => query,
+        };
     }
+
+    private static Executed ReadExecuted(ref ByteReader reader)
+    {
+        LogPosition seen = ReadPosition(ref reader);
+        return new Executed(reader.Raw(reader.Remaining)) { Seen = seen };
+    }
+
+    private static QueryResult ReadQueryResult(ref ByteReader reader)
+    {
+        LogPosition seen = ReadPosition(ref reader);
+        return new QueryResult(reader.Raw(reader.Remaining)) { Seen = seen };
+    }
+
+    private static void Write(ref ByteWriter writer, LogPosition position)
+    {
+        writer.Int64(position.Term);
+        writer.Int64(position.Index);
+    }
+
+    private static LogPosition ReadPosition(ref ByteReader reader) => new(reader.Int64(), reader.Int64());
 
     private static int? OrNull(int millis) => millis == 0 ? null : millis;
 

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Actors.Messages;
@@ -22,16 +23,31 @@ public sealed record Execute(
 /// <summary>Answers a query from the shard that owns the key: <see cref="QueryResult"/> or <see cref="RequestRejected"/>.</summary>
 /// <param name="Kind">
 /// <see cref="RequestKind.Read"/> (linearizable), <see cref="RequestKind.FollowerRead"/> (as linearizable, from the nearest
-/// replica), <see cref="RequestKind.BoundedRead"/> or <see cref="RequestKind.StaleRead"/>.
+/// replica), <see cref="RequestKind.BoundedRead"/>, <see cref="RequestKind.SessionRead"/> or <see cref="RequestKind.StaleRead"/>.
 /// </param>
 /// <param name="MaxStalenessMillis">For a bounded read: how old its state may be, ms, from 0.</param>
 public sealed record Query(
-    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Payload, RequestKind Kind = RequestKind.Read, int? TimeoutMillis = null, int MaxStalenessMillis = 0);
+    ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Payload, RequestKind Kind = RequestKind.Read, int? TimeoutMillis = null, int MaxStalenessMillis = 0)
+{
+    /// <summary>Which replicas may answer.</summary>
+    public ReadFrom ReadFrom { get; init; }
+
+    /// <summary>For a read of a session: what it must see, of an <see cref="Executed"/> or <see cref="QueryResult"/> of the same shard.</summary>
+    public LogPosition AtLeast { get; init; }
+}
 
 /// <summary>The command is done, as far as its concern or the group asks for; without either, durable on a majority.</summary>
-public sealed record Executed(ReadOnlyMemory<byte> Result);
+public sealed record Executed(ReadOnlyMemory<byte> Result)
+{
+    /// <summary>A place in the shard's history that holds it; see <see cref="Query.AtLeast"/>.</summary>
+    public LogPosition Seen { get; init; }
+}
 
-public sealed record QueryResult(ReadOnlyMemory<byte> Result);
+public sealed record QueryResult(ReadOnlyMemory<byte> Result)
+{
+    /// <summary>A place in the shard's history that holds all the answer was taken from; see <see cref="Query.AtLeast"/>.</summary>
+    public LogPosition Seen { get; init; }
+}
 
 /// <summary>
 /// The request was not served. <see cref="OutcomeUnknown"/>: it may yet take effect; otherwise it has not and will not.

@@ -156,7 +156,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     private void EndTurn(ReplicaDriver driver)
     {
         _lastSent = null;
-        _requests.SendReplies(_self);
+        _requests.SendReplies(_self, driver.Applied);
         StartWriting();
         if (!_flushing && driver.CanFlush)
         {
@@ -195,6 +195,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             driver.Enqueue(new ClientRequest(id, request.Kind, request.Payload, now + request.RemainingMillis * Instant.Millisecond)
             {
                 MaxStaleness = Math.Max(0, request.MaxStalenessMillis) * Instant.Millisecond,
+                AtLeast = request.AtLeast,
                 Concern = request.Concern,
             });
         }

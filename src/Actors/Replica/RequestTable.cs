@@ -57,14 +57,14 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
             Reject(id, why);
     }
 
-    /// <summary>Sends the answers of this turn.</summary>
-    public void SendReplies(IActorRef sender)
+    /// <summary>Sends the answers of this turn, and where the state stands that they were taken from.</summary>
+    public void SendReplies(IActorRef sender, LogPosition applied = default)
     {
         if (_withReplies.Count == 0)
             return;
         foreach (Origin origin in _withReplies)
         {
-            SendReplies(origin, sender);
+            SendReplies(origin, sender, applied);
             if (origin.Waiting == 0 && _origins.Count > 16)
                 _origins.Remove(origin.Router);
         }
@@ -72,7 +72,7 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
         _withReplies.Clear();
     }
 
-    private void SendReplies(Origin origin, IActorRef sender)
+    private void SendReplies(Origin origin, IActorRef sender, LogPosition applied)
     {
         List<RoutedReply> replies = origin.Replies;
         int start = 0;
@@ -82,7 +82,7 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
             int size = ActorReplSerializer.SizeOf(replies[i]);
             if (i > start && bytes + size > limits.BatchBytes)
             {
-                Send(origin, start, i, sender);
+                Send(origin, start, i, sender, applied);
                 start = i;
                 bytes = 0;
             }
@@ -90,12 +90,12 @@ internal sealed class RequestTable(string group, int shard, ReplicaId self, Wire
             bytes += size;
         }
 
-        Send(origin, start, replies.Count, sender);
+        Send(origin, start, replies.Count, sender, applied);
         replies.Clear();
     }
 
-    private void Send(Origin origin, int start, int end, IActorRef sender) =>
-        origin.Back.Tell(new ReplyBatch(group, shard, self, ReplicaDown: false, CollectionsMarshal.AsSpan(origin.Replies)[start..end].ToArray()), sender);
+    private void Send(Origin origin, int start, int end, IActorRef sender, LogPosition applied) => origin.Back.Tell(
+        new ReplyBatch(group, shard, self, ReplicaDown: false, CollectionsMarshal.AsSpan(origin.Replies)[start..end].ToArray()) { Applied = applied }, sender);
 
     private void Answer(long id, ReadOnlyMemory<byte> result, Rejection? why)
     {

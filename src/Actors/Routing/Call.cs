@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
@@ -17,6 +18,12 @@ internal abstract class Call
     /// <summary>For a bounded read.</summary>
     public int MaxStalenessMillis { get; set; }
 
+    /// <summary>For a read of a session: what it must see.</summary>
+    public LogPosition AtLeast { get; set; }
+
+    /// <summary>For reads: which replicas may answer.</summary>
+    public ReadFrom From { get; set; }
+
     /// <summary>For a command.</summary>
     public WriteConcern Concern { get; set; }
 
@@ -24,7 +31,17 @@ internal abstract class Call
     public bool ForLeader { get; set; }
 
     /// <summary>Any replica may answer it that holds the state.</summary>
-    public bool IsForAny => !ForLeader && Kind is (RequestKind.StaleRead or RequestKind.FollowerRead or RequestKind.BoundedRead);
+    public bool IsForAny => !ForLeader && From != ReadFrom.Primary
+        && Kind is (RequestKind.StaleRead or RequestKind.FollowerRead or RequestKind.BoundedRead or RequestKind.SessionRead);
+
+    /// <summary>It is not to be sent there again, as long as there is another.</summary>
+    public ReplicaId Avoid { get; set; }
+
+    /// <summary>How often a replica was too far behind for it.</summary>
+    public int TooStale { get; set; }
+
+    /// <summary>When it was last sent, as of <see cref="System.Diagnostics.Stopwatch"/>.</summary>
+    public long SentAt { get; set; }
 
     /// <summary>The router's name for it; 0 while no router has it. Ids follow the order of arrival.</summary>
     public long Id { get; set; }
@@ -44,7 +61,9 @@ internal abstract class Call
     /// <summary>Counts the uses of a pooled object.</summary>
     public long Use { get; protected set; }
 
-    public abstract void Complete(ReadOnlyMemory<byte> result);
+    /// <param name="result">The caller's to keep.</param>
+    /// <param name="seen">A place in the shard's history that holds what the result was taken from.</param>
+    public abstract void Complete(ReadOnlyMemory<byte> result, LogPosition seen);
 
     public abstract void Fail(in Rejection why);
 
@@ -72,12 +91,12 @@ internal sealed class AskedCall : Call
     /// <summary>A session's result carries its status in front.</summary>
     public bool OfSession { get; init; }
 
-    public override void Complete(ReadOnlyMemory<byte> result)
+    public override void Complete(ReadOnlyMemory<byte> result, LogPosition seen)
     {
         if (OfSession && SessionReply.Rejects(ref result) is { } why)
             Fail(why);
         else
-            _asker.Tell(Kind == RequestKind.Command ? new Executed(result) : new QueryResult(result), _router);
+            _asker.Tell(Kind == RequestKind.Command ? new Executed(result) { Seen = seen } : new QueryResult(result) { Seen = seen }, _router);
     }
 
     public override void Fail(in Rejection why) => _asker.Tell(new RequestRejected(why.Reason, why.OutcomeUnknown, Explain.Rejection(why)), _router);

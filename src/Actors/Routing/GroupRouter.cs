@@ -70,14 +70,19 @@ internal sealed class GroupRouter : UntypedActor
             case Execute execute:
                 Refuse($"sequence {execute.Sequence} with {execute.FirstIncomplete} as the first incomplete; both are from 1, and the first incomplete is not above the sequence");
                 break;
-            case Query query when !Reads.IsRead(query.Kind):
-                Refuse(Reads.NoRead(query.Kind));
+            case Query query when Reads.Refusal(query.Kind, query.ReadFrom, query.AtLeast) is { } refusal:
+                Refuse(refusal);
                 break;
             case Query { MaxStalenessMillis: < 0 } query:
                 Refuse($"a read of bounded staleness allows 0 ms or more, not {query.MaxStalenessMillis}");
                 break;
             case Query query:
-                Route(query.Key, new AskedCall(query.Kind, query.Payload, Timeout(query.TimeoutMillis), Sender, Self) { MaxStalenessMillis = query.MaxStalenessMillis });
+                Route(query.Key, new AskedCall(Reads.KindFor(query.Kind, query.ReadFrom), query.Payload, Timeout(query.TimeoutMillis), Sender, Self)
+                {
+                    MaxStalenessMillis = query.MaxStalenessMillis,
+                    From = query.ReadFrom,
+                    AtLeast = query.AtLeast,
+                });
                 break;
             case RequestBatch or ReplyBatch or PeerEnvelope or HandOverLeadership:
                 Unhandled(message);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
@@ -20,7 +21,7 @@ internal sealed partial class ShardRouter
             if (!_calls.TryGetValue(reply.Id, out Call? call) || call.SentTo != batch.From)
                 continue;
             if (reply.Rejection is not { } why)
-                Complete(call, reply.Result);
+                OnResult(target, call, reply.Result, batch.Applied);
             else if (batch.ReplicaDown)
                 OnReplicaDown(target, call, why);
             else
@@ -31,8 +32,22 @@ internal sealed partial class ShardRouter
             ScheduleFlushOrLook();
     }
 
+    private void OnResult(RouterTarget target, Call call, ReadOnlyMemory<byte> result, LogPosition seen)
+    {
+        // How long a session's read waits says how far the replica is behind, not how near it is.
+        if (call.IsForAny && call.Kind != RequestKind.SessionRead)
+            target.Answered(Stopwatch.GetElapsedTime(call.SentAt));
+        Complete(call, result, seen);
+    }
+
     private void OnRejected(RouterTarget target, Call call, in Rejection why)
     {
+        if (call.IsForAny && why.Reason is RejectReason.TooStale or RejectReason.HistoryLost or RejectReason.NotLeader)
+        {
+            OnUnfit(target, call, why);
+            return;
+        }
+
         bool passing = why.Reason is RejectReason.NotLeader or RejectReason.Unavailable or RejectReason.Dropped;
         bool harmless = !why.OutcomeUnknown || !HasEffect(call);
         if (!passing || !harmless)
@@ -41,8 +56,6 @@ internal sealed partial class ShardRouter
             return;
         }
 
-        // It has no leader to ask, or no state: the leader itself needs neither.
-        call.ForLeader |= why.Reason == RejectReason.NotLeader && call.IsForAny;
         Return(call, why);
         if (why.Reason == RejectReason.NotLeader)
             OnNotLeader(target, why.Leader);
@@ -98,7 +111,7 @@ internal sealed partial class ShardRouter
             return;
         Call[] back = [.. _returned.Where(IsWaiting)];
         _returned.Clear();
-        _forAny = new Queue<Call>(back.Where(call => call.IsForAny).Concat(_forAny));
+        _forAny.AddInFront([.. back.Where(call => call.IsForAny)]);
         _waiting = new Queue<Call>(back.Where(call => !call.IsForAny).Concat(_waiting.Where(IsWaiting)).OrderBy(call => call.Id));
     }
 

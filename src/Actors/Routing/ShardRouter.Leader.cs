@@ -18,12 +18,6 @@ internal sealed partial class ShardRouter
     private int _hops;
     private bool _looking;
 
-    private RouterTarget? NearestTarget() =>
-        _targets.Values.FirstOrDefault(target => target is { Local: true, Suspect: false, HoldsState: true })
-        ?? _leader
-        ?? _targets.Values.Where(target => target is { Suspect: false, HoldsState: true }).MinBy(target => target.Node)
-        ?? _targets.Values.FirstOrDefault();
-
     private void OnReport(ReplicaReport report)
     {
         if (Find(report.Node) is not { } speaker)
@@ -82,6 +76,7 @@ internal sealed partial class ShardRouter
         _hops = 0;
         _looks = 0;
         _backoff.Reset();
+        WakeResting();
         ReturnReadsFrom(leader);
     }
 
@@ -90,7 +85,7 @@ internal sealed partial class ShardRouter
     {
         foreach (Call call in _calls.Values)
         {
-            if ((call.Kind == RequestKind.Read || call.ForLeader) && !call.SentTo.IsNone && call.SentTo != leader.Node)
+            if (!HasEffect(call) && !call.IsForAny && !call.SentTo.IsNone && call.SentTo != leader.Node)
                 Return(call, new Rejection(RejectReason.NotLeader));
         }
     }
@@ -130,6 +125,7 @@ internal sealed partial class ShardRouter
     {
         _looking = false;
         _hops = 0;
+        WakeResting();
         if (_leader is not null)
         {
             ScheduleFlush();

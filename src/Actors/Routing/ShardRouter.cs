@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
@@ -25,7 +26,8 @@ internal sealed partial class ShardRouter : UntypedActor
     private readonly IActorRef _self;
 
     private Queue<Call> _waiting = new();
-    private Queue<Call> _forAny = new();
+    private readonly ReadQueues _forAny = new();
+    private readonly List<Call> _resting = [];
     private long _bytes;
     private long _lastId;
     private long _lastBatch;
@@ -120,9 +122,14 @@ internal sealed partial class ShardRouter : UntypedActor
         call.SentTo = ReplicaId.None;
         call.LastRejection = null;
         call.ForLeader = false;
+        call.Avoid = ReplicaId.None;
+        call.TooStale = 0;
         _bytes += call.Payload.Length;
         _calls.Add(call.Id, call);
-        (call.IsForAny ? _forAny : _waiting).Enqueue(call);
+        if (call.IsForAny)
+            _forAny.Add(call);
+        else
+            _waiting.Enqueue(call);
         ScheduleFlush();
         ScheduleDeadlineCheck();
     }
@@ -140,8 +147,7 @@ internal sealed partial class ShardRouter : UntypedActor
     private void Flush()
     {
         TakeBackReturned();
-        if (_forAny.Count > 0 && NearestTarget() is { } nearest)
-            Send(_forAny, nearest);
+        SendReads();
         if (_waiting.Count == 0)
             return;
         if (_leader is { } leader)
@@ -164,6 +170,7 @@ internal sealed partial class ShardRouter : UntypedActor
     private RoutedRequest[] NextBatch(Queue<Call> queue, RouterTarget target, long now)
     {
         _lastBatch++;
+        long sentAt = Stopwatch.GetTimestamp();
         var requests = new List<RoutedRequest>(Math.Min(queue.Count, _settings.Router.MaxBatch));
         long bytes = 0;
         while (requests.Count < _settings.Router.MaxBatch && queue.TryPeek(out Call? call))
@@ -174,14 +181,15 @@ internal sealed partial class ShardRouter : UntypedActor
                 continue;
             }
 
-            bytes += RoutedRequest.Overhead + WriteConcern.EncodedSize + call.Payload.Length;
+            bytes += RoutedRequest.Overhead + RoutedRequest.MostBeside + call.Payload.Length;
             if (requests.Count > 0 && bytes > _settings.Limits.BatchBytes)
                 break;
             queue.Dequeue();
             call.SentTo = target.Node;
             call.Batch = _lastBatch;
+            call.SentAt = sentAt;
             int remaining = (int)Math.Max(1, call.Deadline - now);
-            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload) { MaxStalenessMillis = call.MaxStalenessMillis, Concern = call.Concern });
+            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload) { MaxStalenessMillis = call.MaxStalenessMillis, AtLeast = call.AtLeast, Concern = call.Concern });
         }
 
         return [.. requests];
@@ -194,10 +202,10 @@ internal sealed partial class ShardRouter : UntypedActor
 
     private bool IsUncertain(Call call) => HasEffect(call) && !call.SentTo.IsNone;
 
-    private void Complete(Call call, ReadOnlyMemory<byte> result)
+    private void Complete(Call call, ReadOnlyMemory<byte> result, LogPosition seen)
     {
         Forget(call);
-        call.Complete(result);
+        call.Complete(result, seen);
     }
 
     private void Fail(Call call, in Rejection why)

@@ -16,6 +16,9 @@ public sealed record RouterSettings
     public TimeSpan MinBackoff { get; init; } = TimeSpan.FromMilliseconds(25);
     public TimeSpan MaxBackoff { get; init; } = TimeSpan.FromMilliseconds(400);
 
+    /// <summary>Of several replicas equally near, those that answer this much slower than the fastest at most take turns.</summary>
+    public TimeSpan AboutAsFast { get; init; } = TimeSpan.FromMilliseconds(1);
+
     /// <summary>How often deadlines are looked at while requests are under way.</summary>
     public TimeSpan DeadlineCheck { get; init; } = TimeSpan.FromMilliseconds(25);
 }

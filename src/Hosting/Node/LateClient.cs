@@ -40,7 +40,7 @@ internal sealed class LateClient : IReplicationClient
     public Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default) =>
         Client.TransferAsync(group, shard, to, cancellation);
 
-    public IReplicationSession OpenSession(string group) => Client.OpenSession(group);
+    public IReplicationSession OpenSession(string group, string? token = null) => Client.OpenSession(group, token);
 
     private IReplicationClient Client => _client
         ?? throw new ReplicationException(new Rejection(RejectReason.Unavailable), "the node has not started yet");

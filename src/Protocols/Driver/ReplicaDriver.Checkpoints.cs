@@ -30,7 +30,7 @@ public sealed partial class ReplicaDriver
 
         if (!_ready!.MetadataOnly)
             _machine.Restore(_ready.Segments);
-        _appliedIndex = manifest.Index;
+        (_appliedIndex, _appliedTerm) = (manifest.Index, manifest.Term);
         _installing = false;
         _ready = null;
         Handle(new Input.Installed(manifest.Index));

@@ -44,6 +44,7 @@ public sealed partial class ReplicaDriver
 
     private long _durableLsn;
     private long _appliedIndex;
+    private long _appliedTerm;
     private bool _started;
     private bool _running;
 
@@ -56,6 +57,9 @@ public sealed partial class ReplicaDriver
     }
 
     public ReplicaStatus Status => _protocol.Status;
+
+    /// <summary>Where the machine's state stands in the shard's history.</summary>
+    public LogPosition Applied => new(_appliedTerm, _appliedIndex);
 
     /// <summary>Records handed to the host and not yet durable.</summary>
     public long WritesInFlight => _effects.LastLsn - _durableLsn;
@@ -73,7 +77,7 @@ public sealed partial class ReplicaDriver
             // A checkpoint without segments holds no state: a witness's, or that of a machine that had none.
             if (checkpoint.Segments.Count > 0)
                 _machine.Restore(segments);
-            _appliedIndex = checkpoint.Index;
+            (_appliedIndex, _appliedTerm) = (checkpoint.Index, checkpoint.Term);
             _saved = checkpoint;
         }
 
@@ -240,6 +244,6 @@ public sealed partial class ReplicaDriver
             index++;
         }
 
-        _appliedIndex = batch.LastIndex;
+        (_appliedIndex, _appliedTerm) = (batch.LastIndex, batch.Term);
     }
 }

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
@@ -61,6 +62,9 @@ internal sealed class StandIns
 
     public void Call(RequestKind kind, string payload, int timeoutMillis = 5_000) =>
         Router.Tell(new AskedCall(kind, KeyValue.Bytes(payload), timeoutMillis, Asker, _kit.TestActor));
+
+    public void Read(ReadFrom from, string payload, RequestKind kind = RequestKind.StaleRead, int timeoutMillis = 5_000) =>
+        Router.Tell(new AskedCall(kind, KeyValue.Bytes(payload), timeoutMillis, Asker, _kit.TestActor) { From = from });
 
     public void Command(string payload, int timeoutMillis = 5_000) => Call(RequestKind.Command, payload, timeoutMillis);
 

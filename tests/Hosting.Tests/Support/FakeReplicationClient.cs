@@ -56,7 +56,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
 
     public Task TransferAsync(string group, int shard, ReplicaId to = default, CancellationToken cancellation = default) => throw new NotSupportedException();
 
-    public IReplicationSession OpenSession(string group) => throw new NotSupportedException("no test opens a session here");
+    public IReplicationSession OpenSession(string group, string? token = null) => throw new NotSupportedException("no test opens a session here");
 
     private async Task SendAsync(string group, int shard, RequestKind kind, byte[] payload, IOutcomeReceiver receiver)
     {

@@ -135,6 +135,18 @@ internal sealed class EntryLog
         return taken;
     }
 
+    /// <summary>Bytes of the batches that hold entries after an index.</summary>
+    public long BytesAfter(long index)
+    {
+        long bytes = 0;
+        for (int i = _batches.Count - 1; i >= 0 && _batches[i].LastIndex > index; i--)
+            bytes += _batches[i].Bytes.Length;
+        return bytes;
+    }
+
+    /// <summary>The wall clock of the first entry after an index that is here; 0: there is none.</summary>
+    public long WallAfter(long index) => Find(index + 1) is var place && place < _batches.Count ? _batches[place].Wall : 0;
+
     /// <summary>Everything after an index.</summary>
     public EntryBatch[] After(long index) => Take(index + 1, long.MaxValue);
 

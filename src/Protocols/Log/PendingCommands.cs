@@ -82,6 +82,25 @@ internal sealed class PendingCommands
         return next;
     }
 
+    /// <summary>Gives up those who wait for entries of a term in a range of the log.</summary>
+    public void GiveUp(long term, long first, long last, Action<long> tell)
+    {
+        foreach (Item item in _items)
+        {
+            if (item.Term != term)
+                continue;
+            for (long index = Math.Max(first, item.FirstIndex); index <= Math.Min(last, item.LastIndex); index++)
+            {
+                ref long id = ref item.Ids[index - item.FirstIndex];
+                if (id == 0)
+                    continue;
+                tell(id);
+                id = 0;
+                Waiting--;
+            }
+        }
+    }
+
     /// <summary>Nobody waits for these any more.</summary>
     public void Cancel(HashSet<long> requestIds)
     {

@@ -1,0 +1,173 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.PrimaryBackup;
+
+/// <summary>
+/// Checkpoints in the place of an ever longer log. A member that lacks what is gone, or has applied what never was, is offered the
+/// primary's checkpoint and pulls it; what of its log is shared beyond the checkpoint stays.
+/// </summary>
+public sealed partial class PrimaryBackupReplica
+{
+    private long _checkpointIndex;
+    private long _checkpointTerm;
+    private long _appliedBytes;
+    private long _checkpointNotBefore;
+    private long _checkpointing;
+
+    /// <summary>Somebody needs a checkpoint that is later than the last one.</summary>
+    private bool _checkpointWanted;
+    private (ReplicaId From, long Index)? _fetch;
+    private (CheckpointManifest Manifest, EntryBatch[] Tail)? _install;
+
+    private bool IsInstalling => _install is not null;
+
+    /// <summary>
+    /// A member pulls the last checkpoint: it stays, and the log after it, so that the member arrives while others write. Not at any
+    /// price: a log that grows too long goes first.
+    /// </summary>
+    private bool IsBeingPulled => _part == Part.Primary && _log.Bytes < _options.MaxLogBytes / 4 * 3
+        && Array.Exists(_followers, follower => follower.Mode == FollowerMode.Transfer && Answers(follower));
+
+    private void TakeCheckpointIfDue()
+    {
+        bool due = _appliedBytes >= _options.CheckpointBytes || _applied - _checkpointIndex >= _options.CheckpointEntries;
+        // The machine stands at the applied index only if nothing is on its way to it.
+        if (!(due && !IsBeingPulled) && !_checkpointWanted)
+            return;
+        if (_checkpointing != 0 || IsInstalling || _divergedFrom > 0 || _applied != _applying || _applied <= _checkpointIndex || _now.Monotonic < _checkpointNotBefore)
+            return;
+        _checkpointing = _applied;
+        _checkpointWanted = false;
+        _appliedBytes = 0;
+        var configuration = new Configuration(_view, _history.UpTo(_applied));
+        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), configuration.Encode(), _log.After(_applied)));
+    }
+
+    private void OnCheckpointSaved(long index)
+    {
+        Invariant.That(index == _checkpointing, "the checkpoint that was asked for is saved");
+        _checkpointing = 0;
+        _checkpointTerm = _log.TermAt(index);
+        _checkpointIndex = index;
+        _log.DropThrough(index, KeptBytes(index), _options.KeepEntries);
+    }
+
+    private void OnCheckpointFailed(long index, string reason)
+    {
+        Report($"checkpoint at {index} failed: {reason}");
+        _checkpointing = 0;
+        _appliedBytes += _options.CheckpointBytes;
+        _checkpointNotBefore = _now.Monotonic + _options.CheckpointRetryMicros;
+    }
+
+    /// <summary>What a member of the view still needs is kept for it, up to a limit: a replication slot.</summary>
+    private long KeptBytes(long index)
+    {
+        if (_part != Part.Primary || _options.SlotBytes <= _options.KeepBytes)
+            return _options.KeepBytes;
+        long needed = index;
+        foreach (Follower follower in _followers)
+            needed = Math.Min(needed, follower.Match);
+        return Math.Clamp(_log.BytesAfter(needed) - _log.BytesAfter(index), _options.KeepBytes, _options.SlotBytes);
+    }
+
+    private void OfferCheckpoint(Follower follower)
+    {
+        follower.Offered();
+        bool laterWouldDo = _checkpointIndex == 0 || (follower.HasDiverged && _checkpointIndex < follower.Shared);
+        _checkpointWanted |= laterWouldDo;
+        if (_checkpointIndex > 0 && !(laterWouldDo && _applied > _checkpointIndex))
+            Send(follower.Id, new CheckpointOffer(Epoch, _checkpointIndex, _checkpointTerm));
+    }
+
+    private void OnCheckpointOffer(ReplicaId from, CheckpointOffer offer)
+    {
+        bool isForMe = from == _view.Primary || _view.Find(Self) is { } self && self.Upstream == from || (_part != Part.Primary && _view.IsInSync(from));
+        if (!isForMe || _part == Part.Primary || IsInstalling)
+            return;
+        if (_divergedFrom == 0 && _log.Matches(offer.Index, offer.IndexTerm))
+        {
+            // What lies before it is shared, whatever the sender knew.
+            var answer = new AppendReply(Epoch, AppendOutcome.Durable, Standing, 0, offer.Index, _applied, Last);
+            SendWhenDurable(from, answer);
+            return;
+        }
+
+        if (_fetch is { } fetch && fetch.From == from)
+            return;
+        if (_fetch is not null)
+            _effects.Add(new Effect.Abandon());
+        if (_divergedFrom == 0 && offer.Index <= _applied)
+            Diverge(Math.Max(_log.BaseIndex, _log.LastIndexOfTermUpTo(offer.Index, offer.IndexTerm)) + 1, "the logs share nothing that is still here");
+        _fetch = (from, offer.Index);
+        Report($"pulls the checkpoint of {from} at {offer.Index}");
+        _effects.Add(new Effect.Fetch(from, offer.Index));
+    }
+
+    private void AbandonFetch()
+    {
+        if (_fetch is null)
+            return;
+        _fetch = null;
+        _effects.Add(new Effect.Abandon());
+    }
+
+    private void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
+    {
+        bool wanted = _fetch is { } fetch && fetch.From == from && _part == Part.Member && (manifest.Index > _commit || _divergedFrom > 0) && !IsInstalling;
+        _fetch = null;
+        if (!wanted)
+        {
+            _effects.Add(new Effect.Abandon());
+            return;
+        }
+
+        EntryBatch[] tail = SharedTail(manifest);
+        long kept = tail.Length > 0 ? tail[^1].LastIndex : manifest.Index;
+        long lostFrom = _divergedFrom > 0 ? _divergedFrom : kept + 1;
+        if (lostFrom > _log.BaseIndex && lostFrom <= _log.LastIndex)
+            SetAside(lostFrom, $"a checkpoint of {from} at {manifest.Index} takes their place");
+        // Something shared, which may have been counted, is not here for a while.
+        if (_loss == 0 && kept < Math.Min(lostFrom - 1, _log.LastIndex))
+            LosePromises($"the checkpoint at {manifest.Index} is older than the log that is shared, up to {lostFrom - 1}");
+        _install = (manifest, tail);
+        _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), new Configuration(_view, Configuration.Decode(manifest.Configuration).History).Encode(), tail));
+    }
+
+    /// <summary>What of the log follows the checkpoint and is not contradicted.</summary>
+    private EntryBatch[] SharedTail(CheckpointManifest manifest)
+    {
+        if (!_log.Matches(manifest.Index, manifest.Term))
+            return [];
+        long last = _divergedFrom > 0 ? _divergedFrom - 1 : _log.LastIndex;
+        return [.. _log.After(manifest.Index).Where(batch => batch.FirstIndex <= last).Select(batch => batch.Slice(batch.FirstIndex, Math.Min(batch.LastIndex, last)))];
+    }
+
+    private void OnInstalled(long index)
+    {
+        Invariant.That(_install is not null && _install.Value.Manifest.Index == index, "the checkpoint that was asked for is installed");
+        (CheckpointManifest manifest, EntryBatch[] tail) = _install.Value;
+        _install = null;
+        _divergedFrom = 0;
+        _log.Reset(index, manifest.Term, tail);
+        _durable.Reset(_log.LastIndex);
+        _history.Reset(Configuration.Decode(manifest.Configuration).History, tail);
+        _checkpointIndex = index;
+        _checkpointTerm = manifest.Term;
+        _checkpointing = 0;
+        _appliedBytes = 0;
+        _commit = _applying = _applied = index;
+        _verified = Math.Min(_verified, index);
+        _commands.PassedOver(index, _rejectPassedOver);
+        Report($"installed a checkpoint at {index}");
+        if (_part == Part.Member && !Leader.IsNone)
+            SendWhenDurable(Leader, StateOf(echo: 0));
+    }
+
+    private void OnTransferFailed(Input.TransferFailed failed)
+    {
+        Report($"the checkpoint at {failed.Index} of {failed.From} was not taken over: {failed.Reason}");
+        _fetch = null;
+        _install = null;
+    }
+}

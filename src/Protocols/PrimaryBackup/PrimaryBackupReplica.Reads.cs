@@ -1,0 +1,215 @@
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
+
+namespace ActorRepl.Protocols.PrimaryBackup;
+
+/// <summary>
+/// Reads. At the primary, a round of beats that enough backups have answered shows that nobody had taken its place when the reads came;
+/// with lease reads on, a round that was answered serves for a while. Elsewhere one question to the primary serves all reads
+/// that wait, and its answer says how old the state here is at most. Every member applies a prefix of one history.
+/// </summary>
+public sealed partial class PrimaryBackupReplica
+{
+    private readonly PendingReads _reads = new();
+    private readonly List<ClientRequest> _sessionReads = [];
+    private long _question;
+    private ReplicaId _asked;
+    private long _askedAt;
+    private long _freshIndex;
+    private long _freshAt = long.MinValue / 2;
+
+    private Rejection? WhyNoRead(in ClientRequest read)
+    {
+        if (read.Kind == RequestKind.Read)
+            return _part != Part.Primary ? new Rejection(RejectReason.NotLeader, Leader: Leader)
+                : IsCutOff ? new Rejection(RejectReason.NoQuorum, Detail: "no backup confirms that this is still the primary") : null;
+        if (_divergedFrom > 0)
+            return new Rejection(RejectReason.TooStale, Leader: Leader, Detail: "the state here is of a history that was lost; a checkpoint is on its way");
+        if (read.Kind == RequestKind.SessionRead && _history.Judge(read.AtLeast, _applied) == Seen.Lost)
+            return HistoryLost(read);
+        if (read.Kind == RequestKind.FollowerRead && _part != Part.Primary && Leader.IsNone)
+            return new Rejection(RejectReason.NotLeader);
+        return read.Kind == RequestKind.BoundedRead && _part != Part.Primary && Leader.IsNone && !IsFresh(read.MaxStaleness)
+            ? new Rejection(RejectReason.TooStale, Detail: "no primary says how old the state here is")
+            : null;
+    }
+
+    private Rejection HistoryLost(in ClientRequest read) =>
+        new(RejectReason.HistoryLost, Leader: Leader, Detail: $"the session has seen {read.AtLeast}, which is not in the shard's history any more");
+
+    private bool IsServedAtOnce(in ClientRequest request) => request.Kind switch
+    {
+        RequestKind.StaleRead => true,
+        RequestKind.BoundedRead => IsFresh(request.MaxStaleness),
+        RequestKind.SessionRead => _history.Judge(request.AtLeast, _applied) == Seen.Here,
+        _ => false,
+    };
+
+    /// <summary>Whether what is applied here holds everything that was acknowledged so long ago, as far as is known.</summary>
+    private bool IsFresh(long maxStaleness)
+    {
+        if (_part != Part.Primary)
+            return _applied >= _freshIndex && _now.Monotonic - _freshAt <= maxStaleness;
+        return KnowsCommit && !IsGivingUp && _applied >= _commit && ConfirmedClock is > 0 and long since
+            && (since == long.MaxValue || _now.Monotonic - since <= maxStaleness);
+    }
+
+    // ---- at the primary ----
+
+    private void BeginReadRound()
+    {
+        if (!_reads.AnyGathering || !KnowsCommit || !_begun || IsGivingUp)
+            return;
+        if (ConfirmedClock == long.MaxValue || (_options.LeaseReads && HoldsLease(_now.Monotonic)))
+            _reads.Depart(0, _commit);
+        else if (_reads.LastDeparted <= ConfirmedClock)
+            SendBeats();
+    }
+
+    private void DepartReads()
+    {
+        if (KnowsCommit && !IsGivingUp)
+            _reads.Depart(_clock, _commit);
+    }
+
+    private void ConfirmReads()
+    {
+        if (!_reads.AnyTravelling || IsGivingUp)
+            return;
+        long confirmed = ConfirmedClock;
+        while (_reads.Confirm(confirmed) is var (index, questions))
+        {
+            foreach (IndexQuestion question in questions)
+                Send(question.From, new ReadIndexReply(Epoch, question.Token, index));
+        }
+    }
+
+    private void OnReadIndexRequest(ReplicaId from, ReadIndexRequest request)
+    {
+        if (_part == Part.Primary)
+            _reads.Add(new IndexQuestion(from, request.Token));
+    }
+
+    /// <summary>Primacy is lost: what any replica may serve waits for the next primary.</summary>
+    private void ReturnReads()
+    {
+        _reads.Recall();
+        RejectReads(read => read.Kind == RequestKind.Read);
+    }
+
+    // ---- elsewhere ----
+
+    private void AskForReadIndex()
+    {
+        if (Leader.IsNone)
+            return;
+        if (!_reads.AnyTravelling)
+        {
+            if (!_reads.AnyGathering)
+                return;
+            _question++;
+            _askedAt = _now.Monotonic;
+            _reads.Depart(_question, readIndex: 0);
+            AskPrimary();
+        }
+        else if (_asked != Leader || _armedFor[QuestionTimer] == NotArmed)
+        {
+            AskPrimary();
+        }
+    }
+
+    // The same question, however often it is asked: its first time is what its answer holds for.
+    private void AskPrimary()
+    {
+        _asked = Leader;
+        Send(_asked, new ReadIndexRequest(Epoch, _question));
+        EnsureArmed(QuestionTimer, _now.Monotonic + _options.HeartbeatMicros);
+    }
+
+    private void OnQuestionTimer()
+    {
+        if (_part == Part.Primary || !_reads.AnyTravelling)
+            return;
+        if (_reads.TravelsInVain)
+            _reads.Recall();
+        else if (!Leader.IsNone)
+            AskPrimary();
+    }
+
+    private void OnReadIndexReply(ReadIndexReply reply)
+    {
+        if (_part == Part.Primary || !_reads.Answered(reply.Token, reply.Index))
+            return;
+        _freshIndex = reply.Index;
+        _freshAt = _askedAt;
+    }
+
+    /// <summary>No primary is heard of any more: another replica may know better.</summary>
+    private void RejectReadsWithoutPrimary()
+    {
+        if (_reads.IsEmpty)
+            return;
+        _reads.Recall();
+        RejectReads(_ => true);
+    }
+
+    // ---- everywhere ----
+
+    private void ServeReads()
+    {
+        if (_divergedFrom > 0 || IsInstalling)
+            return;
+        while (_reads.TakeReady(_applied) is { } reads)
+        {
+            if (reads.Count > 0)
+                _effects.Add(new Effect.Serve(reads));
+        }
+
+        if (_sessionReads.Count > 0)
+            ServeSessions();
+    }
+
+    private void ServeSessions()
+    {
+        List<ClientRequest>? ready = null;
+        _sessionReads.RemoveAll(read =>
+        {
+            Seen seen = _history.Judge(read.AtLeast, _applied);
+            if (seen == Seen.Lost)
+                Reject(read.Id, HistoryLost(read));
+            else if (seen == Seen.Here)
+                (ready ??= []).Add(read);
+            return seen != Seen.NotYet;
+        });
+        if (ready is not null)
+            _effects.Add(new Effect.Serve(ready));
+    }
+
+    private long ExpireReads(long now)
+    {
+        long next = _reads.RemoveWhere(read =>
+        {
+            if (read.Deadline > now)
+                return false;
+            Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: Leader, Detail: "the read was not confirmed and applied in time"));
+            return true;
+        });
+        _sessionReads.RemoveAll(read =>
+        {
+            if (read.Deadline <= now)
+                Reject(read.Id, new Rejection(RejectReason.TooStale, Leader: Leader, Detail: $"only entry {_applied} is applied here; the session has seen {read.AtLeast}"));
+            else
+                next = Math.Min(next, read.Deadline);
+            return read.Deadline <= now;
+        });
+        return next;
+    }
+
+    private void RejectReads(Func<ClientRequest, bool> which) => _reads.RemoveUnconfirmed(read =>
+    {
+        if (!which(read))
+            return false;
+        Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: Leader));
+        return true;
+    });
+}

@@ -1,0 +1,167 @@
+using System.Buffers.Binary;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.PrimaryBackup;
+
+/// <summary>
+/// A planned switchover: the one that is to follow is brought up to date while commands are still taken; once all is on its way they
+/// wait, and when it has everything on disk and everybody here is answered, it is proposed. No command fails: what waited is sent on.
+/// </summary>
+public sealed partial class PrimaryBackupReplica
+{
+    private readonly List<ClientRequest> _held = [];
+    private SwitchoverState? _switchover;
+
+    private sealed class SwitchoverState(ReplicaId to, long requestId, long deadline)
+    {
+        public ReplicaId To => to;
+        public long RequestId { get; set; } = requestId;
+
+        /// <summary>If it is not proposed by then, everything goes on as before.</summary>
+        public long Deadline => deadline;
+        public bool HoldsCommands { get; set; }
+        public bool IsProposed { get; set; }
+    }
+
+    private bool HoldsCommands => _switchover is { HoldsCommands: true };
+
+    /// <summary>Another may be primary at any moment: nothing is served or answered here until the outcome is known.</summary>
+    private bool IsGivingUp => _switchover is { IsProposed: true };
+
+    private void OnHandOver(ReplicaId to)
+    {
+        if (_part != Part.Primary || _switchover is not null)
+            return;
+        if (BestSuccessor(id => to.IsNone || id == to) is { } successor)
+            BeginSwitchover(successor, requestId: 0, _now.Monotonic + _options.SwitchoverMicros);
+        else
+            Report(to.IsNone ? "nobody to hand over to" : $"cannot hand over to {to}: it is not in sync");
+    }
+
+    private void TakeTransfer(in ClientRequest request)
+    {
+        ReplicaId to = request.Payload.Length == sizeof(int) ? new ReplicaId(BinaryPrimitives.ReadInt32LittleEndian(request.Payload.Span)) : default;
+        if (to == Self && _part == Part.Primary)
+            Answer(request.Id, null);
+        else if (WhyNoControl(request) is { } why)
+            Reject(request.Id, why);
+        else if (request.Payload.Length != sizeof(int) || to.Value < 0)
+            Reject(request.Id, new Rejection(RejectReason.Invalid, Detail: $"a transfer names a replica in 4 bytes, 0 for whoever is best; this has {request.Payload.Length}"));
+        else if (BestSuccessor(id => to.IsNone || id == to) is { } successor)
+            BeginSwitchover(successor, request.Id, request.Deadline);
+        else
+            Reject(request.Id, new Rejection(RejectReason.NoQuorum, Detail: to.IsNone ? "no other member is in sync" : $"{to} cannot be primary: in sync are {string.Join(", ", _view.SyncSet)}"));
+    }
+
+    /// <summary>The backup in sync that has most.</summary>
+    private ReplicaId? BestSuccessor(Func<ReplicaId, bool> fits)
+    {
+        Follower? best = null;
+        foreach (Follower follower in _followers)
+        {
+            bool may = _view.IsInSync(follower.Id) && follower is { Loss: 0, HasAnswered: true, HasDiverged: false } && Answers(follower) && fits(follower.Id);
+            if (may && (best is null || follower.Match > best.Match))
+                best = follower;
+        }
+
+        return best?.Id;
+    }
+
+    private void BeginSwitchover(ReplicaId to, long requestId, long deadline)
+    {
+        Report($"hands over to {to}");
+        _switchover = new SwitchoverState(to, requestId, Math.Min(deadline, _now.Monotonic + _options.SwitchoverMicros));
+        _earliestDeadline = Math.Min(_earliestDeadline, _switchover.Deadline);
+        ContinueSwitchover();
+    }
+
+    private void ContinueSwitchover()
+    {
+        if (_switchover is not { IsProposed: false } switchover || _part != Part.Primary || Find(switchover.To) is not { } target)
+            return;
+        switchover.HoldsCommands |= target.Mode == FollowerMode.Replicate && target.Next > _log.LastIndex;
+        // Who waits here is answered first, and a proposal that is out may still become the view.
+        bool isDone = switchover.HoldsCommands && target.Match >= _log.LastIndex && _applied >= _log.LastIndex && _durable.LastIndex >= _log.LastIndex;
+        if (!isDone || _proposal is not null || !_begun || target.Loss != 0)
+            return;
+        View next = NextView(switchover.To, _view.Members.Select(member => InNext(member, _view.IsInSync(member.Id))));
+        if (!IsHeldBy(next, _log.LastIndex))
+            return;
+        switchover.IsProposed = true;
+        _proposal = next;
+        ProposeNext(next);
+    }
+
+    /// <summary>A later view is in force.</summary>
+    private void EndSwitchover()
+    {
+        if (_switchover is not { } switchover)
+            return;
+        if (_part == Part.Primary && !switchover.IsProposed)
+            return;
+        _switchover = null;
+        if (_view.Primary == switchover.To)
+        {
+            // It may not have heard of it yet.
+            Send(switchover.To, new ViewNotice(_view));
+            Answer(switchover.RequestId, null);
+        }
+        else
+        {
+            Answer(switchover.RequestId, new Rejection(RejectReason.NoQuorum, Leader: _view.Primary, Detail: $"{_view.Primary} is the primary now instead of {switchover.To}"));
+        }
+
+        ReleaseHeld();
+    }
+
+    /// <summary>Commands that waited are packed where this replica goes on, and sent on where it does not.</summary>
+    private void ReleaseHeld()
+    {
+        ClientRequest[] held = [.. _held];
+        _held.Clear();
+        foreach (ClientRequest command in held)
+        {
+            if (_part == Part.Primary)
+                Gather(command);
+            else
+                Reject(command.Id, new Rejection(RejectReason.NotLeader, Leader: _view.Primary, Detail: "primacy was handed over while the command waited"));
+        }
+
+        Pack();
+    }
+
+    private long ExpireHeld(long now)
+    {
+        long next = NotArmed;
+        _held.RemoveAll(command =>
+        {
+            if (command.Deadline <= now)
+                Reject(command.Id, new Rejection(RejectReason.NoQuorum, Leader: Leader, Detail: "the command waited for a switchover; nothing was done"));
+            else
+                next = Math.Min(next, command.Deadline);
+            return command.Deadline <= now;
+        });
+        return next;
+    }
+
+    private long ExpireSwitchover(long now)
+    {
+        if (_switchover is not { } switchover)
+            return NotArmed;
+        if (switchover.Deadline > now)
+            return switchover.Deadline;
+        if (switchover.IsProposed)
+        {
+            // It may yet be the view, whatever anybody does.
+            Answer(switchover.RequestId, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, Leader, $"the view in which {switchover.To} is primary was not installed in time"));
+            switchover.RequestId = 0;
+            return NotArmed;
+        }
+
+        Report($"{switchover.To} did not catch up in time: stays primary");
+        _switchover = null;
+        Answer(switchover.RequestId, new Rejection(RejectReason.NoQuorum, Leader: Self, Detail: $"{switchover.To} did not catch up in time"));
+        ReleaseHeld();
+        return NotArmed;
+    }
+}

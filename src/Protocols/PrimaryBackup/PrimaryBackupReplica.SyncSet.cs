@@ -1,0 +1,211 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.PrimaryBackup;
+
+/// <summary>
+/// The primary changes the view it leads: who does not answer leaves the sync set, who has caught up joins it, members come and go. It proposes
+/// only what keeps the invariant, one view at a time, and from then until the outcome is known acknowledges only what meets both.
+/// </summary>
+public sealed partial class PrimaryBackupReplica
+{
+    /// <summary>The view that this primary has proposed, as long as it may still be installed.</summary>
+    private View? _proposal;
+    private MemberChange? _change;
+    private bool _viewMayBeDue;
+
+    private sealed class MemberChange(long requestId, Membership target, long deadline)
+    {
+        /// <summary>0: nobody waits any more.</summary>
+        public long RequestId { get; set; } = requestId;
+        public Membership Target => target;
+        public long Deadline => deadline;
+        public bool IsProposed { get; set; }
+    }
+
+    private bool Answers(Follower follower) => _now.Monotonic - follower.HeardAt < _options.DeadAfterMicros;
+
+    /// <summary>Everything that may have been acknowledged in this epoch or before is at or below this index.</summary>
+    private long Acknowledgeable => Math.Max(_commit, _epochStart - 1);
+
+    /// <summary>A member as it is to be in the next view.</summary>
+    private ViewMember InNext(ViewMember member, bool inSync)
+    {
+        ViewMember next = WithPart(member);
+        long loss = Find(member.Id)?.Loss ?? 0;
+        return next with { InSync = inSync && next.IsEligible && loss == 0, Pardon = loss != 0 ? loss : member.Pardon };
+    }
+
+    private bool BelongsInSync(ReplicaId id)
+    {
+        if (id == Self)
+            return true;
+        if (Find(id) is not { Loss: 0, HasDiverged: false } follower || !Answers(follower))
+            return false;
+        return _view.IsInSync(id) || (follower.HasAnswered && follower.Match >= _epochStart && _log.LastIndex - follower.Match < _options.CatchUpEntries);
+    }
+
+    /// <summary>In each of a primary's steps in which something of it may have changed: is another view due, and may it be?</summary>
+    private void ConsiderView()
+    {
+        if (!_viewMayBeDue || !_begun || _proposal is not null || _switchover is { IsProposed: true })
+            return;
+        IEnumerable<ViewMember> wanted = _change is { } change ? MembersOf(change.Target) : _view.Members;
+        ViewMember[] members = [.. wanted.Select(member => InNext(member, BelongsInSync(member.Id)))];
+        bool isSealed = Array.Exists(_view.Backups, id => Find(id) is { Standing.Sealed: true, Loss: 0 });
+        if (!isSealed && members.AsSpan().SequenceEqual(_view.Members))
+        {
+            _viewMayBeDue = false;
+            EndChangeIfDone();
+            return;
+        }
+
+        View next = NextView(Self, members);
+        if (!IsHeldBy(next, Acknowledgeable))
+            return;
+        if (_change is { } proposed)
+            proposed.IsProposed = true;
+        Report($"proposes {next}");
+        _proposal = next;
+        ProposeNext(next);
+    }
+
+    /// <summary>Whether as many of its backups as the view promises have everything up to an index on disk.</summary>
+    private bool IsHeldBy(View view, long index) => Among(view, view.Promise, Measured.Durable) >= index;
+
+    private void ProposeNext(View view)
+    {
+        Invariant.That(view.Epoch == Epoch + 1, "the next view follows the one in force");
+        _effects.Add(new Effect.ProposeView(Epoch, view.Encode()));
+        if (_part == Part.Primary)
+            EnsureArmed(ProposalTimer, _now.Monotonic + _options.ProposalRetryMicros);
+    }
+
+    private void OnProposalTimer()
+    {
+        if (_part == Part.Primary && _proposal is { } proposal)
+            ProposeNext(proposal);
+    }
+
+    /// <summary>A later view is in force: whatever was proposed for this epoch is it, or will never be.</summary>
+    private void ConcludeProposal()
+    {
+        _proposal = null;
+        _viewMayBeDue = true;
+        Disarm(ProposalTimer);
+        EndSwitchover();
+        if (_change is not { } change)
+            return;
+        if (_view.Membership!.Equals(change.Target))
+            EndChange(null);
+        else if (_part != Part.Primary)
+            EndChange(new Rejection(RejectReason.NotLeader, Leader: Leader, Detail: "primacy was lost before the members changed"));
+        else
+            change.IsProposed = false;
+    }
+
+    // ---- members ----
+
+    private IEnumerable<ViewMember> MembersOf(Membership target) => target.Members
+        .Select(id => (_view.Find(id) ?? new ViewMember(id, InSync: false)) with { ReadOnly = target.Learners.Contains(id) });
+
+    private void TakeChange(in ClientRequest request)
+    {
+        if (WhyNoChange(request, out Membership? target) is { } why)
+        {
+            Reject(request.Id, why);
+            return;
+        }
+
+        _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
+        _change = new MemberChange(request.Id, target!, request.Deadline);
+        _viewMayBeDue = true;
+        Report($"members are to be {target}");
+    }
+
+    private Rejection? WhyNoChange(in ClientRequest request, out Membership? target)
+    {
+        target = null;
+        if (WhyNoControl(request) is { } why)
+            return why;
+        if (_change is not null)
+            return new Rejection(RejectReason.Overloaded, Detail: $"another change of members is under way: {_change.Target}");
+        try
+        {
+            target = Membership.Decode(request.Payload);
+        }
+        catch (InvalidDataException problem)
+        {
+            return new Rejection(RejectReason.Invalid, Detail: problem.Message);
+        }
+
+        Membership next = target;
+        if (next.Witnesses.Count > 0)
+            return new Rejection(RejectReason.Invalid, Detail: "primary–backup has no witnesses: the control group decides in their place");
+        if (next.Voters.Contains(Self))
+            return null;
+        if (BestSuccessor(id => next.Voters.Contains(id)) is not { } successor)
+            return new Rejection(RejectReason.NoQuorum, Detail: $"none of {string.Join(", ", next.Voters)} can take over from {Self}, which is to leave");
+        BeginSwitchover(successor, requestId: 0, request.Deadline);
+        return new Rejection(RejectReason.NotLeader, Leader: successor, Detail: $"{Self} is to leave and gives its place to {successor} first");
+    }
+
+    /// <summary>What holds for changes and transfers alike.</summary>
+    private Rejection? WhyNoControl(in ClientRequest request)
+    {
+        if (request.Deadline <= _now.Monotonic)
+            return new Rejection(RejectReason.NoQuorum, Detail: "the deadline had passed before the request was taken");
+        if (_part != Part.Primary)
+            return new Rejection(RejectReason.NotLeader, Leader: Leader);
+        return _switchover is { } switchover ? new Rejection(RejectReason.NotLeader, Leader: switchover.To, Detail: "primacy is being handed over") : null;
+    }
+
+    private void EndChangeIfDone()
+    {
+        if (_change is { } change && _view.Membership!.Equals(change.Target))
+            EndChange(null);
+    }
+
+    private void EndChange(Rejection? why)
+    {
+        long request = _change!.RequestId;
+        Report(why is { } reason ? $"members do not become {_change.Target}: {reason.Detail}" : $"members are {_view.Membership}");
+        _change = null;
+        Answer(request, why);
+    }
+
+    private void Answer(long requestId, Rejection? why)
+    {
+        if (requestId == 0)
+            return;
+        if (why is { } reason)
+            Reject(requestId, reason);
+        else
+            _effects.Add(new Effect.Reply(requestId, default));
+    }
+
+    private void CancelControl(HashSet<long> ids)
+    {
+        if (_change is { } change && ids.Contains(change.RequestId))
+            change.RequestId = 0;
+        if (_switchover is { } switchover && ids.Contains(switchover.RequestId))
+            switchover.RequestId = 0;
+    }
+
+    private long ExpireControl(long now)
+    {
+        long next = ExpireSwitchover(now);
+        if (_change is not { } change)
+            return next;
+        if (change.Deadline > now)
+            return Math.Min(next, change.Deadline);
+        if (!change.IsProposed)
+        {
+            EndChange(new Rejection(RejectReason.NoQuorum, Leader: Self, Detail: "too few of those who stay have everything that was acknowledged"));
+            return next;
+        }
+
+        Answer(change.RequestId, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, Self, "the view with these members is proposed and was not installed in time"));
+        change.RequestId = 0;
+        return next;
+    }
+}

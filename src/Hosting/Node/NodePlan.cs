@@ -101,8 +101,9 @@ internal sealed record NodePlan
             MaxKeyBytes = settings.Int("actorrepl.max-key-bytes", 1, 1024),
             MaxValueBytes = settings.Int("actorrepl.max-value-bytes", 1, 1 << 20),
             MaxContentBytes = settings.Bytes("actorrepl.max-shard-bytes", 1 << 20, 1L << 40),
-            // A result travels as one message, with room for what is around it.
-            MaxResultBytes = frame / 2,
+            // A result travels as one message, with a byte for each operation of a request, that has half a frame at most, and
+            // room for what is around it.
+            MaxResultBytes = frame / 2 - (8 << 10),
         };
         return new GroupDefinition
         {

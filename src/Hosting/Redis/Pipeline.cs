@@ -202,18 +202,18 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Acti
         {
             PipelinePart part = _operations[i];
             KeyValueReply reply = Next(part);
-            if (reply.Kind == KeyValueReplyKind.Error && reply.Bytes.Span.StartsWith(KeyValueMachine.ResultFull))
+            if (reply.Kind == KeyValueReplyKind.Full)
             {
-                if (part.Writes)
-                {
-                    // What follows it has been written already, and another read would see too much.
-                    reply = new KeyValueReply(KeyValueReplyKind.Error, "TRYAGAIN the values are too long for a pipeline that also writes; read this one by itself"u8.ToArray());
-                }
-                else if (!part.Alone || part.Answered > 0)
+                if (!part.Writes && (!part.Alone || part.Answered > 0))
                 {
                     AskAgain(part);
                     return false;
                 }
+
+                // What follows it has been written already, and another read would see too much.
+                reply = new KeyValueReply(KeyValueReplyKind.Error, part.Writes
+                    ? "TRYAGAIN the values are too long for a pipeline that also writes; read this one by itself"u8.ToArray()
+                    : "ERR the value is longer than a result may be"u8.ToArray());
             }
 
             part.Answered++;

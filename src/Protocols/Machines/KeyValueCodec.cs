@@ -42,6 +42,16 @@ public static class KeyValueCodec
         target.Advance(size);
     }
 
+    /// <summary>Bytes that the length takes in front of a byte string.</summary>
+    internal static int LengthOf(int length) => length switch
+    {
+        < 1 << 7 => 1,
+        < 1 << 14 => 2,
+        < 1 << 21 => 3,
+        < 1 << 28 => 4,
+        _ => 5,
+    };
+
     internal static void WriteInt64(ArrayBufferWriter<byte> target, long value)
     {
         BinaryPrimitives.WriteInt64LittleEndian(target.GetSpan(sizeof(long)), value);
@@ -255,7 +265,7 @@ public struct KeyValueReplyReader
         var kind = (KeyValueReplyKind)_reader.Byte();
         reply = kind switch
         {
-            KeyValueReplyKind.Nil or KeyValueReplyKind.Ok => new KeyValueReply(kind),
+            KeyValueReplyKind.Nil or KeyValueReplyKind.Ok or KeyValueReplyKind.Full => new KeyValueReply(kind),
             KeyValueReplyKind.Bytes or KeyValueReplyKind.Error => new KeyValueReply(kind, KeyValueCodec.ReadBytes(ref _reader)),
             KeyValueReplyKind.Integer => new KeyValueReply(kind, Integer: _reader.Int64()),
             _ => throw new InvalidDataException($"unknown key-value reply {(byte)kind} at byte {_reader.Position - 1}"),

@@ -16,7 +16,11 @@ public sealed record KeyValueOptions
     /// <summary>Bytes of all keys and values of a shard; operations that would add to more are refused.</summary>
     public long MaxContentBytes { get; init; } = 1L << 30;
 
-    /// <summary>Bytes of one result; values that would make it longer are replaced by an error.</summary>
+    /// <summary>
+    /// Bytes of one result. A value, number or error for which there is no room left is replaced by
+    /// <see cref="KeyValueReplyKind.Full"/>, one byte: what reads makes a result no longer than this and a byte an operation.
+    /// What writes is carried out in any case, and adds 9 bytes an operation at most.
+    /// </summary>
     public int MaxResultBytes { get; init; } = 64 << 20;
 }
 
@@ -38,9 +42,6 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
     private readonly ArrayBufferWriter<byte> _result = new(256);
 
     public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead;
-
-    /// <summary>How the error begins that stands in place of a value for which a result had no room: asked for by itself it has.</summary>
-    public static ReadOnlySpan<byte> ResultFull => "ERR the result would exceed"u8;
 
     /// <summary>Keys that are there.</summary>
     public int Count => _table.Count;
@@ -111,7 +112,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
                 Integer(_table.Remove(key) ? 1 : 0);
                 break;
             case KeyValueOperationKind.Exists:
-                Integer(_table.TryGet(key, out _) ? 1 : 0);
+                ReadInteger(_table.TryGet(key, out _) ? 1 : 0);
                 break;
             case KeyValueOperationKind.IncrementBy:
                 IncrementBy(key, operation.Amount);
@@ -120,13 +121,13 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
                 Append(key, operation.Value.Span);
                 break;
             case KeyValueOperationKind.StringLength:
-                Integer(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
+                ReadInteger(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
                 break;
             case KeyValueOperationKind.CompareAndSet:
                 CompareAndSet(operation, key);
                 break;
             case KeyValueOperationKind.Count:
-                Integer(_table.Count);
+                ReadInteger(_table.Count);
                 break;
             default:
                 throw new InvariantViolationException($"the reader lets no unknown operation pass: {operation.Kind}");
@@ -139,16 +140,21 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
         {
             KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Nil);
         }
-        else if (_result.WrittenCount + value.Length > _options.MaxResultBytes)
-        {
-            Error($"ERR the result would exceed {_options.MaxResultBytes} bytes");
-        }
-        else
+        else if (HasRoomFor(value.Length))
         {
             KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Bytes);
             KeyValueCodec.WriteBytes(_result, value);
         }
+        else
+        {
+            Full();
+        }
     }
+
+    /// <summary>Of a kind, a length and the bytes.</summary>
+    private bool HasRoomFor(int length) => _result.WrittenCount + 1 + KeyValueCodec.LengthOf(length) + length <= _options.MaxResultBytes;
+
+    private void Full() => KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Full);
 
     // As in Redis, a number is what formatting it gives back: no sign of plus, no leading zeros, no spaces.
     private void IncrementBy(ReadOnlySpan<byte> key, long amount)
@@ -231,6 +237,14 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
         return false;
     }
 
+    private void ReadInteger(long value)
+    {
+        if (_result.WrittenCount + 1 + sizeof(long) <= _options.MaxResultBytes)
+            Integer(value);
+        else
+            Full();
+    }
+
     private void Integer(long value)
     {
         KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Integer);
@@ -239,8 +253,15 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
 
     private void Error(string text)
     {
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(text);
+        if (!HasRoomFor(bytes.Length))
+        {
+            Full();
+            return;
+        }
+
         KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Error);
-        KeyValueCodec.WriteBytes(_result, System.Text.Encoding.UTF8.GetBytes(text));
+        KeyValueCodec.WriteBytes(_result, bytes);
     }
 
     private sealed class CheckpointView(KeyTable.View view) : ICheckpointView

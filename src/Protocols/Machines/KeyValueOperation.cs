@@ -58,6 +58,9 @@ public enum KeyValueReplyKind : byte
 
     /// <summary>The operation changed nothing; the text says why, in the form of Redis ("ERR …").</summary>
     Error = 4,
+
+    /// <summary>The result had no room for the reply: to a read, which is to be asked for by itself, or the error of what changed nothing.</summary>
+    Full = 5,
 }
 
 /// <summary>The reply to one operation; <see cref="Bytes"/> shares the result's memory and holds an error's UTF-8 text too.</summary>

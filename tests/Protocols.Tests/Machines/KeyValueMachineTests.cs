@@ -56,10 +56,28 @@ public class KeyValueMachineTests
     }
 
     [Fact]
-    public void Values_that_would_make_a_result_too_long_become_errors()
+    public void Values_that_would_make_a_result_too_long_are_left_out_and_writes_are_carried_out()
     {
         var small = new KeyValueMachine(new KeyValueOptions { MaxResultBytes = 8 });
-        Assert.Equal("ok 12345 ERR the result would exceed 8 bytes", Run(small, p => p.Set("a"u8, "12345"u8).Get("a"u8).Get("a"u8)));
+        Assert.Equal("ok 12345 full ok full 1", Run(small, p => p.Set("a"u8, "12345"u8).Get("a"u8).Get("a"u8).Set("b"u8, ""u8).StringLength("b"u8).Delete("b"u8)));
+    }
+
+    [Fact]
+    public void A_result_of_very_many_reads_keeps_to_its_limit_whatever_they_read()
+    {
+        const int limit = 4_096, reads = 20_000;
+        var small = new KeyValueMachine(new KeyValueOptions { MaxResultBytes = limit });
+        Run(small, p => p.Set("a"u8, new byte[1_000]));
+        var payload = new KeyValuePayload();
+        for (int i = 0; i < reads; i += 4)
+            payload.Get("a"u8).Get(default).Exists("a"u8).CountKeys();
+        ReadOnlyMemory<byte> result = small.Query(payload.ToArray());
+        Assert.InRange(result.Length, limit, limit + reads);
+        KeyValueReplyReader replies = KeyValueCodec.Replies(result);
+        int answered = 0;
+        while (replies.Next(out _))
+            answered++;
+        Assert.Equal(reads, answered);
     }
 
     [Fact]
@@ -187,6 +205,7 @@ public class KeyValueMachineTests
             {
                 KeyValueReplyKind.Nil => "nil",
                 KeyValueReplyKind.Ok => "ok",
+                KeyValueReplyKind.Full => "full",
                 KeyValueReplyKind.Integer => reply.Integer.ToString(),
                 _ => Encoding.UTF8.GetString(reply.Bytes.Span),
             });

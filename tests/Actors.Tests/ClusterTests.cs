@@ -43,6 +43,35 @@ public sealed class ClusterTests
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await BoundedAsync(cluster[1], TimeSpan.FromSeconds(-1)));
     }
 
+    [Theory]
+    [InlineData(RequestKind.Read)]
+    [InlineData(RequestKind.FollowerRead)]
+    [InlineData(RequestKind.BoundedRead)]
+    public async Task Whoever_takes_outcomes_without_a_task_reads_in_every_way(RequestKind kind)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await cluster[1].Client.SetAsync("a", "1");
+        RequestOptions? options = kind == RequestKind.BoundedRead ? new RequestOptions { MaxStaleness = TimeSpan.Zero } : null;
+        foreach (TestNode node in cluster.Running)
+        {
+            var outcome = new Outcome();
+            node.Client.Send(KeyValue.Group, 0, kind, KeyValue.Get("a"), outcome, options);
+            Assert.Equal("1", KeyValue.Text(await outcome.Told.Task.WaitAsync(TimeSpan.FromSeconds(20))));
+        }
+
+        Assert.Throws<ArgumentException>(() => cluster[1].Client.Send(KeyValue.Group, 0, RequestKind.BoundedRead, default, new Outcome()));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cluster[1].Client.Send(KeyValue.Group, 0, RequestKind.Transfer, default, new Outcome()));
+    }
+
+    private sealed class Outcome : IOutcomeReceiver
+    {
+        public TaskCompletionSource<ReadOnlyMemory<byte>> Told { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void OnResult(ReadOnlyMemory<byte> result) => Told.TrySetResult(result);
+
+        public void OnFailure(Exception failure) => Told.TrySetException(failure);
+    }
+
     private static async Task<ReadOnlyMemory<byte>> BoundedAsync(TestNode node, TimeSpan? maxStaleness) => await node.Client.QueryAsync(
         KeyValue.Group, KeyValue.Bytes("a"), KeyValue.Get("a"), new RequestOptions { ReadKind = RequestKind.BoundedRead, MaxStaleness = maxStaleness });
 

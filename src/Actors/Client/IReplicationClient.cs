@@ -29,9 +29,10 @@ public interface IReplicationClient
 
     /// <summary>
     /// Sends a command or a query to a shard and returns at once; the receiver is told its outcome, exactly once and by the
-    /// default deadline. Costs the caller no task: for gateways that serve many clients on one thread.
+    /// deadline. Costs the caller no task: for gateways that serve many clients on one thread. The kind is that of a command or
+    /// one of those that <see cref="RequestOptions.ReadKind"/> names, and takes its place.
     /// </summary>
-    void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver);
+    void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null);
 
     /// <summary>Who is to hold a shard, and who does.</summary>
     Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default);

@@ -58,12 +58,12 @@ internal sealed class ReplicationClient : IReplicationClient
         return Call(group, shard, kind, query.ToArray(), options, cancellation);
     }
 
-    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver)
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
     {
-        if (kind is not (RequestKind.Command or RequestKind.Read or RequestKind.StaleRead))
-            throw new ArgumentOutOfRangeException(nameof(kind), kind, "a request is a command, a read or a stale read");
+        if (kind != RequestKind.Command && !Reads.IsRead(kind))
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, $"what is no {RequestKind.Command} is a query, and {Reads.NoRead(kind)}");
         byte[] bytes = kind == RequestKind.Command ? CommandEnvelope.Encode(payload) : payload.ToArray();
-        var call = new SentCall(kind, bytes, Millis(null), receiver, _sent);
+        var call = new SentCall(kind, bytes, Millis(options), receiver, _sent) { MaxStalenessMillis = Staleness(kind, options), Concern = Concern(group, kind, options) };
         _sent.TryAdd(call, true);
         Router(group, shard).Tell(call, ActorRefs.NoSender);
         if (_pool.IsClosed)

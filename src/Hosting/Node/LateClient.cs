@@ -28,8 +28,8 @@ internal sealed class LateClient : IReplicationClient
         string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
         Client.QueryShardAsync(group, shard, query, options, cancellation);
 
-    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver) =>
-        Client.Send(group, shard, kind, payload, receiver);
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null) =>
+        Client.Send(group, shard, kind, payload, receiver, options);
 
     public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) =>
         Client.MembersAsync(group, shard, cancellation);

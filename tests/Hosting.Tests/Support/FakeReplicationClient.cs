@@ -46,7 +46,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
             return _machines[shard].Query(query).ToArray();
     }
 
-    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver) =>
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null) =>
         _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
 
     public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) => throw new NotSupportedException();

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using ActorRepl.Persistence.Segments;
+using ActorRepl.Persistence.Sqlite;
 
 namespace ActorRepl.Persistence;
 
@@ -44,6 +46,12 @@ public sealed class DataDirectory : IDisposable
 
     public DataStamp Stamp { get; }
 
+    /// <summary>It holds a journal of this library.</summary>
+    public bool HasEvents => Has(SegmentWal.FolderName) || Has(SqliteWal.FileName);
+
+    /// <summary>A file that says that it held one, which a careless deletion leaves; null: there is none.</summary>
+    public string? Trace => Traces.FirstOrDefault(Has);
+
     /// <summary>Takes a directory for a node, and makes it if it is not there.</summary>
     /// <exception cref="DataDirectoryException">It is in use, holds another node's data, or cannot be read or written.</exception>
     public static DataDirectory Open(string path, string cluster, int node)
@@ -78,6 +86,10 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Lets another process have it.</summary>
     public void Dispose() => _lock.Dispose();
+
+    private static string[] Traces { get; } = [SegmentIdentity.FileName, StoreIdentity.FileNameOf(SqliteWal.FileName)];
+
+    private bool Has(string name) => System.IO.Path.Exists(System.IO.Path.Combine(Path, name));
 
     private static void Make(string path)
     {

@@ -51,7 +51,31 @@ internal sealed class ProcessCluster : IAsyncDisposable
         return cluster;
     }
 
-    public void Start(int id) => _processes[id] = NodeProcess.Start(Launch(id));
+    /// <param name="id">The node.</param>
+    /// <param name="join">Which one it asks for the cluster; null: as it was started first.</param>
+    public void Start(int id, int? join = null) =>
+        _processes[id] = NodeProcess.Start(join is { } asked ? Launch(id) with { Join = AddressOf(asked) } : Launch(id));
+
+    /// <summary>The directory of a node that is down is lost, or one of the files in it.</summary>
+    public void Lose(int id, string? file = null)
+    {
+        string lost = Path.Combine(Launch(id).Directory, file ?? "");
+        if (Directory.Exists(lost))
+            Directory.Delete(lost, recursive: true);
+        else
+            File.Delete(lost);
+    }
+
+    /// <summary>How a node is, by its own word.</summary>
+    public Task<NodeReport> ReportAsync(int id) => _status.ReportAsync(new NodePorts(BasePort, id), default);
+
+    /// <summary>Waits until a node ends by itself; its exit code and what it said.</summary>
+    public async Task<(int Code, string Said)> EndedAsync(int id)
+    {
+        string said = await _processes[id].StandardError.ReadToEndAsync().WaitAsync(ReadyPatience);
+        await _processes[id].WaitForExitAsync();
+        return (_processes[id].ExitCode, said);
+    }
 
     /// <summary>Starts a node that the cluster did not have, and waits until it is counted in.</summary>
     public async Task JoinAsync(int id)
@@ -172,8 +196,10 @@ internal sealed class ProcessCluster : IAsyncDisposable
 
     private NodeLaunch Launch(int id) => new(id, _founders, _data, BasePort, "multinode", _config)
     {
-        Join = id > _founders ? $"127.0.0.1:{new NodePorts(BasePort, 1).Peers}" : null,
+        Join = id > _founders ? AddressOf(1) : null,
     };
+
+    private string AddressOf(int id) => $"127.0.0.1:{new NodePorts(BasePort, id).Peers}";
 
     private Uri Uri(int asked, string what) => new(new NodePorts(BasePort, asked).HttpAddress, what);
 

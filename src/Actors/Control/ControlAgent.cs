@@ -75,8 +75,7 @@ internal sealed class ControlAgent : UntypedActor, IWithTimers
                 Note(new ShardKey(report.Group, report.Shard), report.Node, status);
                 break;
             case JoinRequest:
-                NodeState known = _memory.State;
-                Sender.Tell(new JoinAnswer(new NodeState { Founders = known.Founders, Nodes = known.Nodes, Control = known.Control }.Encode()), Self);
+                Sender.Tell(new JoinAnswer(_memory.State.ForOneThatJoins().Encode()), Self);
                 break;
         }
     }

@@ -1,5 +1,6 @@
 using System.Text;
 using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Multiplex;
@@ -14,7 +15,7 @@ namespace ActorRepl.Actors.Messages;
 /// </summary>
 public sealed class ActorReplSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
-    private const string Join = "j1", Joins = "jr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r2", Stopped = "s1", StatusRequest = "g1", Report = "t1",
+    private const string Join = "j1", Joins = "jr1", Founds = "f1", FoundsReply = "fr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r2", Stopped = "s1", StatusRequest = "g1", Report = "t1",
         ExecuteManifest = "x1", QueryManifest = "q2", ExecutedManifest = "xr2", QueryResultManifest = "qr2", RejectedManifest = "rr1",
         Bundle = "m1";
 
@@ -41,6 +42,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         NodeReport => Nodes,
         JoinRequest => Join,
         JoinAnswer => Joins,
+        FoundingQuestion => Founds,
+        FoundingAnswer => FoundsReply,
         Execute => ExecuteManifest,
         Query => QueryManifest,
         Executed => ExecutedManifest,
@@ -93,6 +96,17 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             case JoinAnswer answer:
                 writer.Raw(answer.State.Span);
                 break;
+            case FoundingQuestion question:
+                writer.Int32(question.Node.Value);
+                Write(ref writer, question.Disk);
+                break;
+            case FoundingAnswer answer:
+                writer.Int32(answer.Node.Value);
+                Write(ref writer, answer.Answer.Disk);
+                writer.Byte(answer.Answer.Settled ? (byte)1 : (byte)0);
+                Write(ref writer, answer.Answer.Known);
+                writer.Bytes(answer.State.Span);
+                break;
             case Execute execute:
                 Write(ref writer, execute);
                 break;
@@ -136,6 +150,9 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             Nodes => ReadNodeReport(ref reader),
             Join => JoinRequest.Instance,
             Joins => new JoinAnswer(reader.Raw(reader.Remaining)),
+            Founds => new FoundingQuestion(new ReplicaId(reader.Int32()), ReadGuid(ref reader)),
+            FoundsReply => new FoundingAnswer(
+                new ReplicaId(reader.Int32()), new FounderAnswer(ReadGuid(ref reader), reader.Bool(), ReadGuid(ref reader)), reader.Bytes()),
             ExecuteManifest => ReadExecute(ref reader),
             QueryManifest => ReadQuery(ref reader),
             ExecutedManifest => ReadExecuted(ref reader),
@@ -160,6 +177,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         ReplicaReport report => ReportCodec.SizeOf(report),
         JoinRequest => 0,
         JoinAnswer answer => answer.State.Length,
+        FoundingQuestion => sizeof(int) + 16,
+        FoundingAnswer answer => sizeof(int) + 16 + 1 + 16 + sizeof(int) + answer.State.Length,
         NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
             + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)) + (execute.Concern.IsDefault ? 0 : WriteConcern.EncodedSize),
@@ -373,6 +392,10 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
     }
 
     private static LogPosition ReadPosition(ref ByteReader reader) => new(reader.Int64(), reader.Int64());
+
+    private static void Write(ref ByteWriter writer, Guid id) => writer.Raw(id.ToByteArray(bigEndian: true));
+
+    private static Guid ReadGuid(ref ByteReader reader) => new(reader.Raw(16).Span, bigEndian: true);
 
     private static int? OrNull(int millis) => millis == 0 ? null : millis;
 

@@ -14,6 +14,7 @@ internal sealed class NodeMemory
     {
         _store = settings.NodeState;
         NodeState? found = _store.Load() is { } bytes ? NodeState.Decode(bytes) : null;
+        Invariant.That(found is not { Undecided: true }, "whether a node founds or joins is decided before its replicas start");
         _state = found ?? new NodeState();
         NodeState started = Started(_state, settings);
         if (found is null || !started.Encode().AsSpan().SequenceEqual(found.Encode()))

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Text;
 using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
 using Akka.Actor;
 
@@ -17,11 +19,14 @@ public readonly record struct HostedShard(string Group, int Shard, int Generatio
 /// <summary>
 /// What a node remembers between two runs beside its replicas' data: who is there, which replicas it holds, and what it
 /// last heard from the control group. So it can serve at once when it starts, whether that group answers or not.
-/// <para>Layout: version (1), the fields in the order of this class, lists with a count (4), and the CRC-32C of it all (4).</para>
+/// <para>
+/// Layout: version (1), the fields in the order of this class, lists with a count (4), and the CRC-32C of it all (4).
+/// Version 1 has none of the founding: its cluster has been founded.
+/// </para>
 /// </summary>
 public sealed record NodeState
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     /// <summary>Names this very memory, and the replicas' data beside it: a node whose disk was lost comes back with another.</summary>
     public Guid Disk { get; init; }
@@ -44,6 +49,31 @@ public sealed record NodeState
 
     /// <summary>The last state of the control group this node saw, as that group encodes it; empty: none.</summary>
     public ReadOnlyMemory<byte> Control { get; init; }
+
+    /// <summary>It has a disk, and whether it founds or joins is not decided: no replica may start.</summary>
+    public bool Undecided { get; init; }
+
+    /// <summary>The disks of the founders when they founded, itself included; empty: they were not asked, or have not all been heard.</summary>
+    public IReadOnlyDictionary<ReplicaId, Guid> FoundingDisks { get; init; } = ImmutableSortedDictionary<ReplicaId, Guid>.Empty;
+
+    /// <summary>The disk a node was last known to have; empty: unknown.</summary>
+    public Guid DiskOf(ReplicaId node)
+    {
+        try
+        {
+            if (!Control.IsEmpty && ControlStateCodec.Decode(Control).Node(node) is { } registered)
+                return registered.Disk;
+        }
+        catch (InvalidDataException)
+        {
+            // Of another version: as if it had not been told yet.
+        }
+
+        return FoundingDisks.GetValueOrDefault(node);
+    }
+
+    /// <summary>What a node that joins is told to begin with: who is there, and no replicas.</summary>
+    public NodeState ForOneThatJoins() => new() { Founders = Founders, Nodes = Nodes, Control = Control, FoundingDisks = FoundingDisks };
 
     public byte[] Encode()
     {
@@ -69,6 +99,14 @@ public sealed record NodeState
 
         writer.Int32(LastGeneration);
         writer.Bytes(Control.Span);
+        writer.Byte(Undecided ? (byte)1 : (byte)0);
+        writer.Int32(FoundingDisks.Count);
+        foreach ((ReplicaId node, Guid disk) in FoundingDisks.OrderBy(pair => pair.Key))
+        {
+            writer.Int32(node.Value);
+            writer.Raw(disk.ToByteArray(bigEndian: true));
+        }
+
         writer.UInt32(Crc32C.Compute(bytes.AsSpan(0, writer.Position)));
         Invariant.That(writer.Position == bytes.Length, "a node's state is as long as it says");
         return bytes;
@@ -81,8 +119,8 @@ public sealed record NodeState
             throw new InvalidDataException("its checksum does not match");
         var reader = new ByteReader(bytes[..^sizeof(uint)]);
         byte version = reader.Byte();
-        if (version != Version)
-            throw new InvalidDataException($"it has version {version}; this build reads {Version}");
+        if (version is < 1 or > Version)
+            throw new InvalidDataException($"it has version {version}; this build reads 1 to {Version}");
         var disk = new Guid(reader.Raw(16).Span, bigEndian: true);
         var founders = new ReplicaId[reader.Count(sizeof(int))];
         for (int i = 0; i < founders.Length; i++)
@@ -104,12 +142,15 @@ public sealed record NodeState
             LastGeneration = reader.Int32(),
             Control = reader.Bytes(),
         };
+        if (version > 1)
+            state = state with { Undecided = reader.Bool(), FoundingDisks = ReadDisks(ref reader) };
         reader.End();
         return state;
     }
 
     private int Size() => 1 + 16 + sizeof(int) * (1 + Founders.Count) + sizeof(int) + Nodes.Sum(SizeOf) + sizeof(int) + Groups.Sum(SizeOf)
-        + sizeof(int) + Hosted.Sum(SizeOf) + sizeof(int) + Leftovers.Sum(SizeOf) + sizeof(int) + sizeof(int) + Control.Length + sizeof(uint);
+        + sizeof(int) + Hosted.Sum(SizeOf) + sizeof(int) + Leftovers.Sum(SizeOf) + sizeof(int) + sizeof(int) + Control.Length
+        + 1 + sizeof(int) + FoundingDisks.Count * (sizeof(int) + 16) + sizeof(uint);
 
     private static int SizeOf(string text) => sizeof(int) + Encoding.UTF8.GetByteCount(text);
 
@@ -141,6 +182,14 @@ public sealed record NodeState
         writer.Text(shard.Group);
         writer.Int32(shard.Shard);
         writer.Int32(shard.Generation);
+    }
+
+    private static ImmutableSortedDictionary<ReplicaId, Guid> ReadDisks(ref ByteReader reader)
+    {
+        ImmutableSortedDictionary<ReplicaId, Guid>.Builder disks = ImmutableSortedDictionary.CreateBuilder<ReplicaId, Guid>();
+        for (int left = reader.Count(sizeof(int) + 16); left > 0; left--)
+            disks[new ReplicaId(reader.Int32())] = new Guid(reader.Raw(16).Span, bigEndian: true);
+        return disks.ToImmutable();
     }
 
     private static HostedShard[] ReadShards(ref ByteReader reader)

@@ -58,5 +58,8 @@ internal static class Names
     public const string Agent = "agent";
     public const string Multiplexer = "multiplexer";
 
+    /// <summary>Beside the runtime's top actor, whose name comes first: it is there before that one.</summary>
+    public const string Founding = "-founding";
+
     public static string Shard(int shard) => $"shard-{shard}";
 }

@@ -2,6 +2,7 @@ using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Hosting.Node;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace ActorRepl.Hosting.Cli;
@@ -23,8 +24,11 @@ internal sealed class NodeCommand(NodeLaunch launch, bool logFile, bool detached
         await StartAsync(app, file).ConfigureAwait(false);
         if (!logFile)
             Terminal.Line($"node {launch.Id}: redis 127.0.0.1:{launch.Ports.Redis}, http 127.0.0.1:{launch.Ports.Http}, {Engine.Description}");
+        var node = app.Services.GetRequiredService<NodeService>();
+        if (!logFile && node.Waiting.Length > 0)
+            Terminal.Line($"node {launch.Id} waits: {node.Waiting}");
         await app.WaitForShutdownAsync().ConfigureAwait(false);
-        return ExitCode.Success;
+        return node.Failure is null ? ExitCode.Success : throw new UserErrorException(node.Failure.Message);
     }
 
     /// <summary>A node that cannot start says why in one line; the log has the rest.</summary>

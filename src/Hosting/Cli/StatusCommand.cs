@@ -26,6 +26,8 @@ internal static class StatusCommand
         else
         {
             Terminal.Table(Headings, [.. nodes.SelectMany(Rows)]);
+            foreach (NodeReport node in nodes.Where(node => node is { State: "starting", Status: null }))
+                Terminal.Line($"node {node.Id}: {node.Error}");
         }
 
         return nodes.All(node => node.State == "ready") ? ExitCode.Success : ExitCode.Failure;

@@ -44,7 +44,7 @@ public sealed class StartingNode : IDisposable
 
             if (waited.Elapsed > Patience)
             {
-                string reason = report.Status is null ? "it does not answer" : string.Join("; ", report.Status.NotReady);
+                string? reason = report.Status is null ? report.State == "starting" ? report.Error : "it does not answer" : string.Join("; ", report.Status.NotReady);
                 throw new UserErrorException($"node {Launch.Id} is not ready after {Patience.TotalSeconds} s: {reason}; its log is {Launch.LogFile}");
             }
 

@@ -25,11 +25,13 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
         };
     }
 
+    private string Starting => node.Waiting is { Length: > 0 } waiting ? $"the node waits: {waiting}" : "the node is starting";
+
     private async Task StatusAsync(HttpContext context)
     {
         if (node.Runtime is null)
         {
-            await SayAsync(context, StatusCodes.Status503ServiceUnavailable, new HealthStatus("starting", ["the node is starting"]));
+            await SayAsync(context, StatusCodes.Status503ServiceUnavailable, new HealthStatus("starting", [Starting]));
             return;
         }
 
@@ -46,7 +48,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
 
     private async Task ReadyAsync(HttpContext context)
     {
-        IReadOnlyList<string> missing = node.Runtime is null ? ["the node is starting"]
+        IReadOnlyList<string> missing = node.Runtime is null ? [Starting]
             : NodeService.Missing(await node.Runtime.LocalReplicasAsync(context.RequestAborted));
         await SayAsync(context, missing.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
             new HealthStatus(missing.Count == 0 ? "ready" : "not ready", missing));

@@ -8,7 +8,12 @@ internal sealed class LateClient : IReplicationClient
 {
     private volatile IReplicationClient? _client;
 
-    public IReadOnlyList<GroupInfo> Groups => _client?.Groups ?? [];
+    private volatile IReadOnlyList<GroupInfo> _declared = [];
+
+    public IReadOnlyList<GroupInfo> Groups => _client?.Groups ?? _declared;
+
+    /// <summary>The node's groups are known, and it has not started: it may have to wait for others.</summary>
+    public void Starting(IReadOnlyList<GroupInfo> groups) => _declared = groups;
 
     public void Started(IReplicationClient client) => _client = client;
 

@@ -1,4 +1,5 @@
 using ActorRepl.Actors;
+using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Hosting.Faults;
@@ -23,13 +24,23 @@ namespace ActorRepl.Hosting.Node;
 internal sealed class NodeService(
     ActorReplOptions options, LateClient client, ILoggerFactory loggers, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
 {
+    // Whoever waits for the host to start mostly waits for the node: one that waits for others must not hold up the rest.
+    private static readonly TimeSpan FoundingPatience = TimeSpan.FromSeconds(3);
+
     private readonly ILogger _log = loggers.CreateLogger<NodeService>();
     private DataDirectory? _directory;
     private ActorSystem? _system;
+    private ClusterFounding? _founding;
     private volatile bool _stopping;
 
     /// <summary>Null until it has started.</summary>
     public ReplicationRuntime? Runtime { get; private set; }
+
+    /// <summary>What the node waits for before it can start; empty: nothing.</summary>
+    public string Waiting => _founding?.Waiting ?? "";
+
+    /// <summary>Why the node ended by itself; null: it has not.</summary>
+    public Exception? Failure { get; private set; }
 
     /// <summary>Null: no faults can be put here.</summary>
     public NodeFaults? Faults { get; private set; }
@@ -49,8 +60,10 @@ internal sealed class NodeService(
             throw new UserErrorException(refused.Message.ReplaceLineEndings(" "));
         }
 
-        var state = new NodeStateFile(_directory);
-        bool joins = plan.Join is not null && state.Load() is null;
+        var file = new NodeStateFile(_directory);
+        NodeState? past = NodePast.Recall(_directory, file, plan.Replication.Self, plan.Replication.JournalPlugin, plan.Join is not null, _log);
+        bool isFirst = past is null or { Undecided: true };
+        bool joins = plan.Join is not null && isFirst;
         if (!joins)
             GroupStamp.Check(plan.Directory, plan.Replication);
         _log.LogInformation("Node {Node} of {Nodes} in cluster {Cluster}, on {Engine}, data in {Directory}",
@@ -62,17 +75,18 @@ internal sealed class NodeService(
         {
             NodeState cluster = await Joining.AskAsync(_system, plan, cancellationToken).ConfigureAwait(false);
             GroupStamp.Check(plan.Directory, plan.Replication);
-            state.Save(cluster.Encode());
+            file.Save(cluster.Encode());
         }
 
-        Runtime = await ReplicationRuntime.StartAsync(_system, plan.Replication with { NodeState = state, Lost = new LostEntriesFolder(_directory) }).ConfigureAwait(false);
-        if (disk is not null && plan.Replication.Links is { } links)
-            Faults = new NodeFaults(plan.Replication.Self, plan.Replication.Cluster, links, disk, node => Runtime.Nodes.Find(node) is not null);
-        CoordinatedShutdown shutdown = CoordinatedShutdown.Get(_system);
-        shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "hand-over", () => HandOverAsync(plan.HandOverTimeout));
-        shutdown.AddTask(CoordinatedShutdown.PhaseServiceStop, "stop-replicas", StopReplicasAsync);
-        client.Started(Runtime.Client);
-        _ = EndWithSystemAsync(_system);
+        plan = plan with { Replication = plan.Replication with { NodeState = file, Lost = new LostEntriesFolder(_directory) } };
+        _founding = ClusterFounding.Start(_system, plan.Replication, hasData: isFirst && _directory.HasEvents);
+        client.Starting([.. plan.Replication.Groups.Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))]);
+        Task running = RunAsync(_system, plan, disk);
+        await Task.WhenAny(_founding.Settled, Task.Delay(FoundingPatience, cancellationToken)).ConfigureAwait(false);
+        if (_founding.Settled.IsCompleted)
+            await running.ConfigureAwait(false);
+        else
+            _ = WaitForOthersAsync(running);
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -129,6 +143,55 @@ internal sealed class NodeService(
     {
         await Runtime!.StopAsync(TimeSpan.FromSeconds(3)).ConfigureAwait(false);
         return Done.Instance;
+    }
+
+    private async Task RunAsync(ActorSystem system, NodePlan plan, DiskFaults? disk)
+    {
+        try
+        {
+            await _founding!.Settled.ConfigureAwait(false);
+        }
+        catch (InvalidOperationException refused)
+        {
+            throw new UserErrorException($"node {options.Node} does not start on {Directory}: {refused.Message}");
+        }
+
+        if (_stopping)
+            return;
+        ReplicationRuntime runtime = await ReplicationRuntime.StartAsync(system, plan.Replication).ConfigureAwait(false);
+        if (disk is not null && plan.Replication.Links is { } links)
+            Faults = new NodeFaults(plan.Replication.Self, plan.Replication.Cluster, links, disk, node => runtime.Nodes.Find(node) is not null);
+        Runtime = runtime;
+        CoordinatedShutdown shutdown = CoordinatedShutdown.Get(system);
+        shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "hand-over", () => HandOverAsync(plan.HandOverTimeout));
+        shutdown.AddTask(CoordinatedShutdown.PhaseServiceStop, "stop-replicas", StopReplicasAsync);
+        client.Started(runtime.Client);
+        _ = EndWithSystemAsync(system);
+    }
+
+    /// <summary>Says what the node waits for, each time that is something else, until it has started; the host runs meanwhile.</summary>
+    private async Task WaitForOthersAsync(Task running)
+    {
+        try
+        {
+            for (string said = ""; !running.IsCompleted && !_stopping;)
+            {
+                if (Waiting is { Length: > 0 } waiting && waiting != said)
+                    _log.LogWarning("Node {Node} waits: {Reason}", options.Node, said = waiting);
+                await Task.WhenAny(running, Task.Delay(TimeSpan.FromSeconds(1))).ConfigureAwait(false);
+            }
+
+            if (running.IsCompleted)
+                await running.ConfigureAwait(false);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            if (_stopping)
+                return;
+            Failure = failure;
+            _log.LogCritical("The node cannot start and stops: {Reason}", failure.Message);
+            lifetime.StopApplication();
+        }
     }
 
     /// <summary>An actor system that ends by itself ends its host: a node must not look alive and serve nothing.</summary>

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using ActorRepl.Hosting.Cluster;
 
@@ -8,10 +9,20 @@ public sealed class NodeStatusClient(TimeSpan timeout) : IDisposable
 {
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = timeout };
 
-    /// <exception cref="HttpRequestException">The node does not answer.</exception>
-    public async Task<NodeStatus> StatusAsync(NodePorts node, CancellationToken cancellation) =>
-        await _http.GetFromJsonAsync(new Uri(node.HttpAddress, "/status"), StatusJson.Default.NodeStatus, cancellation).ConfigureAwait(false)
-        ?? throw new HttpRequestException("the status is empty");
+    /// <exception cref="HttpRequestException">The node does not answer, or is starting; the message says why.</exception>
+    public async Task<NodeStatus> StatusAsync(NodePorts node, CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await _http.GetAsync(new Uri(node.HttpAddress, "/status"), cancellation).ConfigureAwait(false);
+        if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
+        {
+            HealthStatus? starting = await response.Content.ReadFromJsonAsync(StatusJson.Default.HealthStatus, cancellation).ConfigureAwait(false);
+            throw new HttpRequestException(string.Join("; ", starting?.Reasons ?? []), null, HttpStatusCode.ServiceUnavailable);
+        }
+
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync(StatusJson.Default.NodeStatus, cancellation).ConfigureAwait(false)
+            ?? throw new HttpRequestException("the status is empty");
+    }
 
     /// <summary>The node's status, or why there is none; never throws for a node that does not answer.</summary>
     public async Task<NodeReport> ReportAsync(NodePorts node, CancellationToken cancellation)
@@ -24,7 +35,8 @@ public sealed class NodeStatusClient(TimeSpan timeout) : IDisposable
         catch (Exception silent) when (silent is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException)
         {
             cancellation.ThrowIfCancellationRequested();
-            return new NodeReport(node.Id, "down", node.Redis, node.Http, silent.Message, null);
+            bool starts = silent is HttpRequestException { StatusCode: HttpStatusCode.ServiceUnavailable };
+            return new NodeReport(node.Id, starts ? "starting" : "down", node.Redis, node.Http, silent.Message, null);
         }
     }
 

@@ -8,7 +8,9 @@ namespace ActorRepl.Persistence.Segments;
 /// </summary>
 internal sealed class SegmentIdentity(string directory, LogFaults faults)
 {
-    private readonly string _path = Path.Combine(directory, ".wal.id");
+    public const string FileName = ".wal.id";
+
+    private readonly string _path = Path.Combine(directory, FileName);
     private readonly Lock _lock = new();
 
     // The newest segment that a change named which may be in the file, or not: its sync failed. 0: there is none.

@@ -9,7 +9,9 @@ namespace ActorRepl.Persistence.Sqlite;
 internal sealed class StoreIdentity(string databasePath)
 {
     private readonly string _path = Path.Combine(
-        Path.GetDirectoryName(Path.GetFullPath(databasePath))!, $".{Path.GetFileName(databasePath)}.id");
+        Path.GetDirectoryName(Path.GetFullPath(databasePath))!, FileNameOf(Path.GetFileName(databasePath)));
+
+    public static string FileNameOf(string database) => $".{database}.id";
 
     /// <summary>The id of the database that belongs here, and whether it is in use; null: there has been none.</summary>
     /// <exception cref="StorageDamagedException">The file is not readable.</exception>

@@ -5,7 +5,8 @@ namespace ActorRepl.Protocols.Control;
 
 /// <summary>
 /// Members. A new voter is a learner first, until it has caught up; then the whole wanted membership takes the place of the
-/// old one in a single change. A replica that is retired is taken out before anything else.
+/// old one in a single change. A replica that is retired is taken out before anything else; one that has lost its vote gets
+/// another by a change to the members there are.
 /// </summary>
 public sealed partial class Reconciler
 {
@@ -143,8 +144,9 @@ public sealed partial class Reconciler
         (Membership wanted, Membership actual) = (shard.Members, view.Actual);
         if (shard.Retired.Overlaps(actual.Members))
             return actual.Voters.All(shard.Retired.Contains) ? null : shard.Retired.Aggregate(actual, (members, id) => members.Without(id));
+        // The shard itself counts such a replica no more, and then anew.
         if (actual.Equals(wanted))
-            return null;
+            return actual.Voters.Any(id => view.HasLostVote(id) && IsReachable(id) && HasCaughtUp(view, id)) ? actual : null;
 
         IEnumerable<ReplicaId> joining = wanted.Voters.Concat(wanted.Learners).Except(actual.Members).Except(shard.Retired);
         var withLearners = new Membership(actual.Voters, actual.Learners.Intersect(wanted.Members).Concat(joining), actual.Witnesses);

@@ -68,6 +68,10 @@ internal sealed class ShardView
     /// <summary>Those who count for a majority.</summary>
     public static IEnumerable<ReplicaId> Counted(Membership members) => members.Voters.Concat(members.Witnesses);
 
+    /// <summary>It knows that the membership in force counts it, and says that it has no vote: it has lost what it promised.</summary>
+    public bool HasLostVote(ReplicaId id) =>
+        Actual.Voters.Contains(id) && _fresh.TryGetValue(id, out ReplicaReport report) && !report.Status.Voter && report.Status.Members?.Voters.Contains(id) == true;
+
     /// <summary>It has all that is committed but for at most so many entries.</summary>
     public bool HasCaughtUp(ReplicaId id, long within) =>
         id == Leader || (Status.Followers.TryGetValue(id, out long match) && match > 0 && match >= Status.CommitIndex - within);

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 using ActorRepl.Protocols.Raft;
@@ -26,12 +28,42 @@ public sealed class NodeStateTests
             Leftovers = [new("carts", 1, 2)],
             LastGeneration = 7,
             Control = new byte[] { 1, 2, 3 },
+            Undecided = true,
+            FoundingDisks = new Dictionary<ReplicaId, Guid> { [new(2)] = Guid.NewGuid(), [new(1)] = Guid.NewGuid() },
         };
         NodeState again = NodeState.Decode(state.Encode());
         Assert.Equal(state.Nodes, again.Nodes);
         Assert.Equal(state.Hosted, again.Hosted);
         Assert.Equal(state.Leftovers, again.Leftovers);
         Assert.Equal(state.Encode(), again.Encode());
+        Assert.Equal(state.FoundingDisks[new(2)], again.DiskOf(new(2)));
+        Assert.Equal(Guid.Empty, again.DiskOf(new(3)));
+    }
+
+    [Fact]
+    public void What_the_version_before_saved_counts_as_founded()
+    {
+        var state = new NodeState { Disk = Guid.NewGuid(), Founders = [new(1), new(2)], Nodes = Infos, Groups = ["kv"], Hosted = [new("kv", 0, 0)] };
+        byte[] bytes = [.. state.Encode()[..^(1 + 2 * sizeof(int))], 0, 0, 0, 0];
+        bytes[0] = 1;
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(^4..), Crc32C.Compute(bytes.AsSpan(..^4)));
+        NodeState read = NodeState.Decode(bytes);
+        Assert.False(read.Undecided);
+        Assert.Equal(state.Encode(), read.Encode());
+    }
+
+    [Fact]
+    public void The_control_group_says_best_which_disk_a_node_has()
+    {
+        var registered = new ControlNode { Id = new(2), Name = "node-2", Address = "127.0.0.1:4002", Disk = Guid.NewGuid() };
+        Guid founding = Guid.NewGuid();
+        var state = new NodeState
+        {
+            FoundingDisks = new Dictionary<ReplicaId, Guid> { [new(1)] = founding, [new(2)] = founding },
+            Control = ControlStateCodec.Encode(ControlState.Empty with { Nodes = ControlState.Empty.Nodes.Add(registered.Id, registered) }),
+        };
+        Assert.Equal(registered.Disk, state.DiskOf(new(2)));
+        Assert.Equal(founding, state.DiskOf(new(1)));
     }
 
     [Fact]

@@ -53,6 +53,21 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public void A_voter_that_has_lost_its_vote_gets_another_by_a_change_to_the_members_there_are_once_it_has_caught_up()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        Up(1, 2, 3);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 5_000), (3, 100));
+        LoseVote(First, N(3));
+        Assert.Empty(Next(cluster));
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 5_000), (3, 5_000));
+        Assert.Empty(Next(cluster));
+        LoseVote(First, N(3));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), Voters(1, 2, 3))], Next(cluster));
+        Assert.Empty(Next(cluster));
+    }
+
+    [Fact]
     public void Nothing_is_asked_of_a_shard_that_changes_that_nobody_leads_or_that_has_no_majority()
     {
         Cluster cluster = Cluster.Of(5).WithGroup("kv", 1, 3);
@@ -235,6 +250,12 @@ public sealed class ReconcilerTests
     }
 
     private void Report(ShardKey key, int leader, Membership members, params (int Id, long Match)[] followers) => Report(key, leader, members, [], followers);
+
+    private void LoseVote(ShardKey key, ReplicaId id)
+    {
+        ImmutableSortedDictionary<ReplicaId, ReplicaReport> reports = _seen.Reports[key];
+        _seen = _seen with { Reports = _seen.Reports.SetItem(key, reports.SetItem(id, reports[id] with { Status = reports[id].Status with { Voter = false } })) };
+    }
 
     /// <summary>All members report alike; the leader with what each follower has, its commit is the highest.</summary>
     private void Report(ShardKey key, int leader, Membership members, ReplicaId[] leaving, params (int Id, long Match)[] followers)

@@ -1,0 +1,196 @@
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.PrimaryBackup;
+
+namespace ActorRepl.Protocols.Tests.PrimaryBackup;
+
+/// <summary>Changes of the sync set and of the members, switchover, and members with a part of their own.</summary>
+public class MemberTests
+{
+    private const long Second = Instant.Second;
+
+    private static ReplicaId[] Ids(params int[] ids) => [.. ids.Select(id => new ReplicaId(id))];
+
+    [Fact]
+    public void A_backup_that_is_gone_leaves_the_sync_set_and_comes_back_when_it_has_caught_up()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.Kill(3);
+        cluster.Until(() => !primary.Status.SyncSet.Contains(new ReplicaId(3)));
+        Assert.Equal("a", cluster.Write("a"));
+        cluster.Restart(3);
+        cluster.Until(() => primary.Status.SyncSet.Count == 3);
+        Assert.Equal("a", cluster[3].State);
+        Assert.Equal(Ids(1, 2, 3), cluster.Ready().Status.SyncSet);
+    }
+
+    [Fact]
+    public void With_all_backups_gone_the_primary_goes_on_alone_in_a_later_epoch()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.Kill(2, 3);
+        cluster.Until(() => primary.Status.SyncSet.Count == 1 && primary.Replica.CommitIndex == primary.Status.LastIndex);
+        long write = primary.Command("a", new WriteConcern(AckLevel.Async));
+        cluster.Settle();
+        Assert.Equal("a", primary.Replies[write]);
+        cluster.Kill(1);
+        cluster.Restart(2);
+        cluster.Restart(3);
+        cluster.Run(5 * Second);
+        Assert.Null(cluster.Primary);
+        cluster.Restart(1);
+        cluster.Until(() => cluster.Primary is not null);
+        Assert.Equal("b", cluster.Write("b"));
+        Assert.Equal("a,b", cluster.Primary!.State);
+    }
+
+    [Fact]
+    public void A_new_member_is_bootstrapped_while_writes_go_on()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        for (int i = 0; i < 20; i++)
+            cluster.Write($"{i}");
+        cluster.Join(4);
+        Assert.Equal("", cluster.Answer(primary, primary.Change(new Membership(Ids(1, 2, 3), Ids(4)))));
+        cluster.Run(Second);
+        Assert.Equal(primary.State, cluster[4].State);
+        Assert.Equal("read-only", cluster[4].Status.Role);
+        Assert.Equal("", cluster.Answer(primary, primary.Change(new Membership(Ids(1, 2, 4)))));
+        cluster.Until(() => primary.Status.SyncSet.SequenceEqual(Ids(1, 2, 4)));
+        Assert.Equal(new Membership(Ids(1, 2, 4)), primary.Status.Members);
+        cluster.Kill(1);
+        cluster.Until(() => cluster.Primary is { Replica.Epoch: var epoch } && epoch == cluster.Epoch && cluster.Primary.Id.Value != 1);
+        Assert.NotEqual(3, cluster.Primary!.Id.Value);
+    }
+
+    [Fact]
+    public void A_primary_that_is_to_leave_gives_its_place_away_first()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        Assert.Equal("NotLeader", cluster.Answer(primary, primary.Change(new Membership(Ids(2, 3)))));
+        cluster.Until(() => cluster.Primary is { Id.Value: not 1 });
+        BackupNode next = cluster.Ready();
+        Assert.Equal("", cluster.Answer(next, next.Change(new Membership(Ids(2, 3)))));
+        Assert.Equal(new Membership(Ids(2, 3)), next.Status.Members);
+    }
+
+    [Fact]
+    public void A_switchover_fails_no_command()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        long before = primary.Command("a");
+        cluster.ControlWorks = false;
+        long transfer = primary.Transfer(2);
+        cluster.Run(20 * BackupNode.Ms);
+        long during = primary.Command("b"), read = primary.Read();
+        cluster.Run(20 * BackupNode.Ms);
+        Assert.Equal("a", primary.Replies[before]);
+        Assert.DoesNotContain(during, primary.Rejections.Keys);
+        Assert.DoesNotContain(read, primary.Served);
+        cluster.ControlWorks = true;
+        Assert.Equal("", cluster.Answer(primary, transfer));
+        Assert.Equal(new Rejection(RejectReason.NotLeader, Leader: new ReplicaId(2), Detail: primary.Rejections[during].Detail), primary.Rejections[during]);
+        Assert.Equal(2, cluster.Ready().Id.Value);
+        Assert.Equal("b", cluster.Write("b"));
+        Assert.Equal("a,b", cluster[2].State);
+    }
+
+    [Fact]
+    public void Until_the_outcome_of_a_proposal_is_known_only_what_meets_both_views_is_acknowledged()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.ControlWorks = false;
+        cluster.Kill(2);
+        cluster.Run(Second);
+        // A view without n2 is proposed: from now on n3 must have what is acknowledged, whatever n2 does.
+        cluster.Restart(2);
+        cluster.Kill(3);
+        long write = primary.Command("a"), async = primary.Command("b", new WriteConcern(AckLevel.Async));
+        cluster.Run(2 * Second);
+        Assert.Empty(primary.Replies);
+        cluster.Restart(3);
+        Assert.Equal("a", cluster.Answer(primary, write));
+        Assert.Equal("b", cluster.Answer(primary, async));
+    }
+
+    [Fact]
+    public void A_delayed_member_applies_late_and_has_the_log_at_once()
+    {
+        var cluster = new BackupCluster(3, new PrimaryBackupOptions { Parts = new Dictionary<ReplicaId, MemberPart> { [new(3)] = new(DelayMillis: 5_000) } });
+        BackupNode primary = cluster.Ready();
+        Assert.Equal(Ids(1, 2), primary.Status.SyncSet);
+        cluster.Write("a");
+        cluster.Run(4 * Second);
+        Assert.Equal("", cluster[3].State);
+        Assert.Equal(primary.Replica.LastPosition, cluster[3].Replica.LastPosition);
+        cluster.Run(2 * Second);
+        Assert.Equal("a", cluster[3].State);
+        Assert.Equal("delayed", cluster[3].Status.Role);
+    }
+
+    [Fact]
+    public void A_cascaded_member_follows_another_one_and_the_primary_while_that_is_gone()
+    {
+        var cluster = new BackupCluster(4, new PrimaryBackupOptions { Parts = new Dictionary<ReplicaId, MemberPart> { [new(4)] = new(Upstream: new ReplicaId(3)) } });
+        BackupNode primary = cluster.Ready();
+        cluster.Run(Second);
+        primary.Sent.Clear();
+        primary.Command("a");
+        Assert.DoesNotContain(primary.Sent, sent => sent is { To.Value: 4, Message: Append });
+        cluster.Run(Second);
+        Assert.Equal("a", cluster[4].State);
+        cluster.Kill(3);
+        cluster.Run(Second);
+        cluster.Write("b");
+        cluster.Run(Second);
+        Assert.Equal("a,b", cluster[4].State);
+    }
+
+    [Fact]
+    public void Progress_says_how_far_each_follower_has_got()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.Write("a");
+        cluster.Run(Second);
+        FollowerProgress two = primary.Status.Progress.Single(follower => follower.Id.Value == 2);
+        Assert.Equal(new FollowerProgress(new ReplicaId(2), 2, 2, 2, 2) { InSync = true, CatchUpMicros = two.CatchUpMicros }, two);
+        Assert.Equal(ReplicaMode.Target, primary.Status.Mode);
+        cluster.Kill(2);
+        primary.Command("b");
+        cluster.Run(Second);
+        two = primary.Status.Progress.Single(follower => follower.Id.Value == 2);
+        Assert.True(two is { Durable: 2, LagEntries: > 0, LagBytes: > 0, LagMicros: > 0, MissedBeats: > 10, InSync: false });
+    }
+
+    [Fact]
+    public void A_follower_that_is_far_behind_gets_a_checkpoint_and_then_the_log()
+    {
+        var cluster = new BackupCluster(3, new PrimaryBackupOptions { CheckpointEntries = 10, KeepEntries = 2, KeepBytes = 0, SlotBytes = 0 });
+        cluster.Ready();
+        cluster.Kill(3);
+        for (int i = 0; i < 50; i++)
+            cluster.Write($"{i}");
+        cluster.Restart(3);
+        cluster.Until(() => cluster[3].State == cluster.Primary!.State);
+        Assert.Contains(cluster[3].Reports, report => report.StartsWith("installed a checkpoint", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_slot_holds_the_log_for_a_member_that_is_away_up_to_a_limit()
+    {
+        var cluster = new BackupCluster(3, new PrimaryBackupOptions { CheckpointEntries = 10, KeepEntries = 1_000_000, KeepBytes = 0, SlotBytes = 1 << 20 });
+        cluster.Ready();
+        cluster.Kill(3);
+        for (int i = 0; i < 50; i++)
+            cluster.Write($"{i}");
+        cluster.Restart(3);
+        cluster.Until(() => cluster[3].State == cluster.Primary!.State);
+        Assert.DoesNotContain(cluster[3].Reports, report => report.StartsWith("installed a checkpoint", StringComparison.Ordinal));
+    }
+}

@@ -66,6 +66,18 @@ internal sealed class EpochHistory
 
     private long Oldest => _starts.Count > 0 ? _starts[0].First : long.MaxValue;
 
+    /// <summary>In which epoch the entry at an index was made; null: that is forgotten.</summary>
+    public static long? EpochAt(IReadOnlyList<(long Epoch, long First)> starts, long index)
+    {
+        for (int i = starts.Count - 1; i >= 0; i--)
+        {
+            if (starts[i].First <= index)
+                return starts[i].Epoch;
+        }
+
+        return null;
+    }
+
     /// <summary>The epochs that begin at or before an index.</summary>
     public (long Epoch, long First)[] UpTo(long index) => [.. _starts.Where(start => start.First <= index)];
 

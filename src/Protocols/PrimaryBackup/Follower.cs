@@ -135,14 +135,14 @@ internal sealed class Follower(ReplicaId id)
     /// <summary>Its log matches up to an index, durably.</summary>
     public void Acknowledged(long index)
     {
-        Flowing = true;
         bool news = index > Match;
+        Flowing |= news;
         Match = Math.Max(Match, index);
         Received = Math.Max(Received, index);
         if (Mode != FollowerMode.Replicate)
         {
             // A late answer to something older says nothing about the probe that is out.
-            if (!news && index < Next - 1)
+            if (Mode == FollowerMode.Probe && !news && index < Next - 1)
                 return;
             HasDiverged = false;
             Enter(FollowerMode.Replicate);
@@ -172,6 +172,9 @@ internal sealed class Follower(ReplicaId id)
         Applied = 0;
         Probing = false;
     }
+
+    /// <summary>No entry beyond this one is asked about.</summary>
+    public void ProbeUpTo(long index) => Next = Math.Min(Next, index + 1);
 
     /// <summary>The probe that is out, if any, is given up: another may follow.</summary>
     public void ProbeAgain() => Probing = false;

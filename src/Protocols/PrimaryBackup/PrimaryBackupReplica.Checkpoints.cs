@@ -124,14 +124,30 @@ public sealed partial class PrimaryBackupReplica
 
         EntryBatch[] tail = SharedTail(manifest);
         long kept = tail.Length > 0 ? tail[^1].LastIndex : manifest.Index;
-        long lostFrom = _divergedFrom > 0 ? _divergedFrom : kept + 1;
+        IReadOnlyList<(long Epoch, long First)> history = Configuration.Decode(manifest.Configuration).History;
+        long lostFrom = _divergedFrom > 0 ? _divergedFrom : Math.Min(kept + 1, FirstContradicted(history, manifest.Index));
         if (lostFrom > _log.BaseIndex && lostFrom <= _log.LastIndex)
             SetAside(lostFrom, $"a checkpoint of {from} at {manifest.Index} takes their place");
         // Something shared, which may have been counted, is not here for a while.
         if (_loss == 0 && kept < Math.Min(lostFrom - 1, _log.LastIndex))
             LosePromises($"the checkpoint at {manifest.Index} is older than the log that is shared, up to {lostFrom - 1}");
         _install = (manifest, tail);
-        _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), new Configuration(_view, Configuration.Decode(manifest.Configuration).History).Encode(), tail));
+        _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), new Configuration(_view, history).Encode(), tail));
+    }
+
+    /// <summary>The first entry here, up to an index, in whose place another history has one of another epoch.</summary>
+    private long FirstContradicted(IReadOnlyList<(long Epoch, long First)> history, long upTo)
+    {
+        foreach (EntryBatch batch in _log.After(_log.BaseIndex))
+        {
+            for (long index = batch.FirstIndex; index <= Math.Min(batch.LastIndex, upTo); index++)
+            {
+                if (EpochHistory.EpochAt(history, index) is { } epoch && epoch != batch.Term)
+                    return index;
+            }
+        }
+
+        return long.MaxValue;
     }
 
     /// <summary>What of the log follows the checkpoint and is not contradicted.</summary>

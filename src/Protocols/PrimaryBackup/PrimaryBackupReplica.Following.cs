@@ -172,14 +172,17 @@ public sealed partial class PrimaryBackupReplica
         PostponeWatch();
     }
 
+    /// <summary>To a primary, a lease from its clock; to one that takes over, which of its claims is answered; else nothing.</summary>
+    private long EchoOf(Append append) => append.Brings || !(append.Relays || _sealed) ? append.Clock : 0;
+
     private AppendReply Answer(AppendOutcome outcome, Append append, long index) =>
-        new(Epoch, outcome, Standing, append.Brings || append.Relays || _sealed ? 0 : append.Clock, index, _divergedFrom > 0 ? 0 : _applied, Last);
+        new(Epoch, outcome, Standing, EchoOf(append), index, _divergedFrom > 0 ? 0 : _applied, Last);
 
     /// <summary>Says where to try next: the last entry here that is no later in term than the sender's, or where the log begins.</summary>
     private AppendReply Mismatch(Append append)
     {
         long nearest = Math.Max(_log.BaseIndex, _log.LastIndexOfTermUpTo(append.PrevIndex, append.PrevTerm));
-        return new AppendReply(Epoch, AppendOutcome.Mismatch, Standing, append.Brings || append.Relays || _sealed ? 0 : append.Clock,
+        return new AppendReply(Epoch, AppendOutcome.Mismatch, Standing, EchoOf(append),
             append.PrevIndex, _applied, new LogPosition(_log.TermAt(nearest), nearest));
     }
 

@@ -54,4 +54,9 @@ public sealed partial class PrimaryBackupReplica
 
     /// <summary>Until then it helps nobody to take its primary's place, on its monotonic clock.</summary>
     internal long PromisedUntil => _promisedUntil;
+
+    internal ReplicaMode CurrentMode => Mode;
+
+    /// <summary>Commands that may degrade do not wait for the backups.</summary>
+    internal bool IsDegraded => _isDegraded;
 }

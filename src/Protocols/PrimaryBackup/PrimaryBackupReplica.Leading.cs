@@ -104,6 +104,8 @@ public sealed partial class PrimaryBackupReplica
         if ((_part == Part.Primary && !_begun) || (_part == Part.Claimant && !IsEntitled) || IsFedByAnother(follower.Id))
             return;
         long last = _part == Part.Member ? _verified : _log.LastIndex;
+        if (_part == Part.Member && !MayRelay(follower))
+            return;
         while (follower.Mode == FollowerMode.Replicate
             ? follower.Next <= last && follower.InFlightMessages < _options.MaxInFlightMessages && follower.InFlightBytes < _options.MaxInFlightBytes
             : !follower.Probing)
@@ -114,8 +116,6 @@ public sealed partial class PrimaryBackupReplica
                 return;
             }
 
-            if (follower.Next > last + 1)
-                return;
             Append append = Build(follower.Next, last);
             Send(follower.Id, append);
             follower.Sent(append.LastIndex, append.EncodedSize);
@@ -126,13 +126,16 @@ public sealed partial class PrimaryBackupReplica
     private Append Build(long next, long last)
     {
         if (_lastBuilt is { } built && built.PrevIndex == next - 1 && built.Commit == _commit && built.LastIndex == last
-            && built.Clock == _now.Monotonic && built.Epoch == Epoch && built.Flags == FlagsNow)
+            && built.Clock == ClockNow && built.Epoch == Epoch && built.Flags == FlagsNow)
             return built;
         EntryBatch[] batches = _log.Take(next, _options.MaxBatchBytes);
         if (batches.Length > 0 && batches[^1].LastIndex > last)
             batches = [.. batches.Where(batch => batch.FirstIndex <= last).Select(batch => batch.Slice(batch.FirstIndex, Math.Min(batch.LastIndex, last)))];
-        return _lastBuilt = new Append(Epoch, next - 1, _log.TermAt(next - 1), _commit, _now.Monotonic, Last, FlagsNow, batches);
+        return _lastBuilt = new Append(Epoch, next - 1, _log.TermAt(next - 1), _commit, ClockNow, Last, FlagsNow, batches);
     }
+
+    /// <summary>What answers echo: a primary's clock; of one that takes over, the name of its claim.</summary>
+    private long ClockNow => _claim?.Name ?? _now.Monotonic;
 
     private AppendFlags FlagsNow => _part switch
     {
@@ -143,7 +146,7 @@ public sealed partial class PrimaryBackupReplica
 
     private void OnAppendReply(ReplicaId from, AppendReply reply)
     {
-        if (Find(from) is not { } follower)
+        if (Find(from) is not { } follower || !IsOfThisIncarnation(reply))
             return;
         Hear(follower, reply.Standing, reply.Echo);
         switch (reply.Outcome)
@@ -166,6 +169,15 @@ public sealed partial class PrimaryBackupReplica
         follower.HasApplied(reply.Applied);
         Invariant.That(follower.Match <= _log.LastIndex, "a member acknowledges only what its primary has");
     }
+
+    // A primary that starts again is none in that epoch. Others may be answered for what a crash has taken out of this log since: where
+    // it ends is then before what is meant, or, of a claim, the name is another. What lies in a checkpoint does not change.
+    private bool IsOfThisIncarnation(AppendReply reply) => _part switch
+    {
+        Part.Primary => true,
+        Part.Claimant => reply.Echo == _claim!.Name || (reply.Echo == 0 && reply.Index <= _checkpointIndex),
+        _ => reply.Index <= _log.LastIndex,
+    };
 
     private void Hear(Follower follower, in Standing standing, long echo)
     {
@@ -244,6 +256,6 @@ public sealed partial class PrimaryBackupReplica
     private void AskWhetherLost(Follower follower)
     {
         long index = Math.Max(follower.Next - 1, _log.BaseIndex);
-        Send(follower.Id, new Append(Epoch, index, _log.TermAt(index), _commit, _now.Monotonic, Last, FlagsNow, []));
+        Send(follower.Id, new Append(Epoch, index, _log.TermAt(index), _commit, ClockNow, Last, FlagsNow, []));
     }
 }

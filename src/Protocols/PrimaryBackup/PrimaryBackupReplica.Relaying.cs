@@ -27,6 +27,14 @@ public sealed partial class PrimaryBackupReplica
         return false;
     }
 
+    /// <summary>Only what is known to be the primary's in this epoch is passed on.</summary>
+    private bool MayRelay(Follower follower)
+    {
+        if (follower.Mode == FollowerMode.Probe && !follower.Probing)
+            follower.ProbeUpTo(_verified);
+        return _verified > 0 && _divergedFrom == 0 && !IsInstalling;
+    }
+
     private ReplicaId UpstreamOf(ReplicaId id) => _view.Find(id) is { } member && member.Upstream != Self ? member.Upstream : default;
 
     /// <summary>With each beat of the primary: was something lost on the way to those this member feeds?</summary>

@@ -79,10 +79,16 @@ public sealed partial class PrimaryBackupReplica
     {
         if (_switchover is not { IsProposed: false } switchover || _part != Part.Primary || Find(switchover.To) is not { } target)
             return;
+        if (target.Loss != 0 || !_view.IsInSync(switchover.To))
+        {
+            AbandonSwitchover($"{switchover.To} is not in sync any more");
+            return;
+        }
+
         switchover.HoldsCommands |= target.Mode == FollowerMode.Replicate && target.Next > _log.LastIndex;
         // Who waits here is answered first, and a proposal that is out may still become the view.
         bool isDone = switchover.HoldsCommands && target.Match >= _log.LastIndex && _applied >= _log.LastIndex && _durable.LastIndex >= _log.LastIndex;
-        if (!isDone || _proposal is not null || !_begun || target.Loss != 0)
+        if (!isDone || _proposal is not null || !_begun)
             return;
         View next = NextView(switchover.To, _view.Members.Select(member => InNext(member, _view.IsInSync(member.Id))));
         if (!IsHeldBy(next, _log.LastIndex))
@@ -158,10 +164,17 @@ public sealed partial class PrimaryBackupReplica
             return NotArmed;
         }
 
-        Report($"{switchover.To} did not catch up in time: stays primary");
-        _switchover = null;
-        Answer(switchover.RequestId, new Rejection(RejectReason.NoQuorum, Leader: Self, Detail: $"{switchover.To} did not catch up in time"));
-        ReleaseHeld();
+        AbandonSwitchover($"{switchover.To} did not catch up in time");
         return NotArmed;
+    }
+
+    /// <summary>Nothing is proposed: everything goes on as before.</summary>
+    private void AbandonSwitchover(string why)
+    {
+        Report($"stays primary: {why}");
+        long request = _switchover!.RequestId;
+        _switchover = null;
+        Answer(request, new Rejection(RejectReason.NoQuorum, Leader: Self, Detail: why));
+        ReleaseHeld();
     }
 }

@@ -15,8 +15,11 @@ public sealed partial class PrimaryBackupReplica
     private long _sealLsn;
     private bool _sealIsDurable;
 
-    private sealed class Claim(bool byRight)
+    private sealed class Claim(long name, bool byRight)
     {
+        /// <summary>A random number above 0: answers to an earlier claim are none to this one.</summary>
+        public long Name => name;
+
         /// <summary>It was this epoch's primary, and what it lacks was never acknowledged.</summary>
         public bool ByRight => byRight;
 
@@ -102,7 +105,7 @@ public sealed partial class PrimaryBackupReplica
     {
         Invariant.That(MayClaim, "only a backup that has all it promised, to a primary that is silent, takes over");
         Report($"has not heard {_view.Primary}, the primary of epoch {Epoch}, for its lease");
-        StartClaim(new Claim(byRight: false));
+        StartClaim(new Claim(1 + _random.Next(long.MaxValue - 1), byRight: false));
         if (_view.SealsToTakeOver <= 1 || sealing)
             BeginSealing();
         else
@@ -112,7 +115,7 @@ public sealed partial class PrimaryBackupReplica
     private void ClaimByRight()
     {
         Report($"was the primary of epoch {Epoch} and is back: proposes itself anew");
-        StartClaim(new Claim(byRight: true) { EntitledAt = Math.Max(1, _now.Monotonic) });
+        StartClaim(new Claim(1 + _random.Next(long.MaxValue - 1), byRight: true) { EntitledAt = Math.Max(1, _now.Monotonic) });
         EnsureArmed(WatchTimer, _now.Monotonic + _options.HeartbeatMicros);
     }
 

@@ -304,7 +304,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         else if (_view.Primary == Self && _loss == 0)
             ClaimByRight();
         else
-            WatchPrimary();
+            BecomeMember(led: false);
     }
 
     private void RecoverView(RecoveredState recovered, bool isNew)

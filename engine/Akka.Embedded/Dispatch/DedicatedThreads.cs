@@ -18,7 +18,8 @@ namespace Akka.Dispatch;
 /// </para>
 /// <para>
 /// A thread that hands in messages from outside, a connection's, may lend itself: while all workers sleep, what it queues
-/// runs on it, once it is done with handing in, and none has to be woken.
+/// runs on it, once it is done with handing in, and none has to be woken. So what came together is done together, and what
+/// it leads to leaves together.
 /// </para>
 /// <para>
 /// What a worker defers is done once it runs out of work, or after a few runs at the latest: what several actors have for
@@ -31,7 +32,10 @@ internal sealed class DedicatedThreads
 
     // After so many runs in a row of what it kept for itself, a worker lets the others' work have its turn.
     private const int MostKept = 16;
-    private const int MostRunsBeforeDeferred = 8;
+    private const int MostRunsBeforeDeferred = 32;
+
+    // What a lent thread takes upon itself at a time; the workers are woken for more.
+    private const int MostLent = 16;
 
     // What a lent thread runs at most before it goes back to its own work.
     private const int MostLentRuns = 64;
@@ -125,8 +129,7 @@ internal sealed class DedicatedThreads
         }
 
         self.Owner = null;
-        if (self.TakeKept() is { } left) Queue(left);
-        self.TakeKept();
+        while (self.TakeKept() is { } left) Queue(left);
     }
 
     private void WakeOne()
@@ -240,7 +243,7 @@ internal sealed class DedicatedThreads
     /// <summary>What one thread has set aside for itself.</summary>
     private sealed class Worker(DedicatedThreads owner)
     {
-        private IRunnable _kept;
+        private readonly Queue<IRunnable> _kept = new();
         private int _keptInARow;
         private int _runs;
 
@@ -253,23 +256,21 @@ internal sealed class DedicatedThreads
 
         public bool TryKeep(IRunnable work)
         {
-            if (_kept is not null || _keptInARow >= MostKept) return false;
-            _kept = work;
+            if (IsLent ? _kept.Count >= MostLent : _kept.Count > 0 || _keptInARow >= MostKept) return false;
+            _kept.Enqueue(work);
             return true;
         }
 
         public IRunnable TakeKept()
         {
-            IRunnable work = _kept;
-            _kept = null;
-            _keptInARow = work is null ? 0 : _keptInARow + 1;
+            _keptInARow = _kept.TryDequeue(out IRunnable work) ? _keptInARow + 1 : 0;
             return work;
         }
 
         public bool IsDeferredDue(bool nothingWaits)
         {
             if (Deferred.Count == 0) return false;
-            if (++_runs < MostRunsBeforeDeferred && !(nothingWaits && _kept is null)) return false;
+            if (++_runs < MostRunsBeforeDeferred && !(nothingWaits && _kept.Count == 0)) return false;
             _runs = 0;
             return true;
         }

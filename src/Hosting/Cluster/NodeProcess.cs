@@ -36,6 +36,11 @@ public static partial class NodeProcess
     private const int KillAtOnce = 9;
 
     /// <summary>
+    /// Threads for one kind of work of a node, one at least: what waits together is done together, and fewer are woken for it.
+    /// </summary>
+    public static int HalfTheCores => Math.Max(1, Environment.ProcessorCount / 2);
+
+    /// <summary>
     /// Starts a node in a session of its own, so that the terminal's Ctrl-C does not reach it. Its log goes to
     /// <see cref="NodeLaunch.LogFile"/>; what it says when it cannot start goes to the process's standard error.
     /// </summary>
@@ -51,6 +56,8 @@ public static partial class NodeProcess
         start.Environment.TryAdd("DOTNET_TC_QuickJit", "0");
         // What arrives is handled on the thread that waited for it: nothing behind a socket of a node blocks.
         start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        // By default as many wait as there are cores; what came from several nodes at once is then done by as many threads.
+        start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", $"{HalfTheCores}");
         Process process = Process.Start(start) ?? throw new UserErrorException($"cannot start {host}");
         process.StandardInput.Close();
         return process;

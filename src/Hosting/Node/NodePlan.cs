@@ -67,7 +67,7 @@ internal sealed record NodePlan
             {
                 Replication = replication,
                 Config = user.WithFallback(Addressing(infos.Single(node => node.Id.Value == options.Node).Address, seeds)).WithFallback(PersistenceConfig.For(directory, replication.Dispatcher))
-                    .WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
+                    .WithFallback(Threads(replication.Dispatcher)).WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
                 Directory = directory,
                 Join = options.Join is null ? null : seeds[0],
                 HandOverTimeout = settings.Time("actorrepl.hand-over-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(1)),
@@ -142,6 +142,9 @@ internal sealed record NodePlan
             throw new UserErrorException($"the address of {whose} is '{address}'; it must be host:port");
         return new Address("akka.tcp", cluster, address[..colon], port);
     }
+
+    private static Config Threads(string dispatcher) =>
+        ConfigurationFactory.ParseString($"{dispatcher}.dedicated-thread-pool.thread-count = {NodeProcess.HalfTheCores}");
 
     private static Config Addressing(Address own, Address[] seedNodes)
     {

@@ -20,6 +20,7 @@ internal sealed class NodeUnderTest : IDisposable
         // As nodes are started by `actorrepl up`.
         start.Environment.TryAdd("DOTNET_TC_QuickJit", "0");
         start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", $"{Math.Max(1, Environment.ProcessorCount / 2)}");
         _process = Process.Start(start)!;
     }
 

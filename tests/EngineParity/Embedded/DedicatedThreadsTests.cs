@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Akka.Dispatch;
 
 namespace ActorRepl.EngineParity.Embedded;
@@ -35,6 +36,51 @@ public sealed class DedicatedThreadsTests : IDisposable
         });
         lender.Start();
         await done.Task;
+    }
+
+    [Fact]
+    public async Task What_a_lent_thread_brings_together_is_done_together_on_it()
+    {
+        var together = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var lender = new Thread(() =>
+        {
+            bool found = false;
+            // Only while all workers sleep is it done there: each attempt gives them time to.
+            for (int attempt = 0; attempt < 200 && !found; attempt++)
+            {
+                var ran = new ConcurrentQueue<(int Number, Thread On)>();
+                DedicatedThreads.Lend();
+                for (int i = 0; i < 5; i++)
+                {
+                    int number = i;
+                    _threads.TryQueue(new Work(() => ran.Enqueue((number, Thread.CurrentThread))));
+                }
+
+                DedicatedThreads.TakeBack();
+                found = ran.ToArray().SequenceEqual(Enumerable.Range(0, 5).Select(number => (number, Thread.CurrentThread)));
+                SpinWait.SpinUntil(() => ran.Count == 5, Patience);
+            }
+
+            together.SetResult(found);
+        });
+        lender.Start();
+        Assert.True(await together.Task);
+    }
+
+    [Fact]
+    public void More_than_a_lent_thread_takes_upon_itself_is_done_by_the_workers()
+    {
+        const int Works = 500;
+        var lender = new Thread(() =>
+        {
+            DedicatedThreads.Lend();
+            for (int i = 0; i < Works; i++)
+                _threads.TryQueue(new Work(() => _threads.TryQueue(new Work(() => Interlocked.Increment(ref _ran)))));
+            DedicatedThreads.TakeBack();
+        });
+        lender.Start();
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref _ran) == Works, Patience));
+        lender.Join();
     }
 
     private sealed class Work(Action action) : IRunnable

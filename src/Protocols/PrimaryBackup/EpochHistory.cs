@@ -26,11 +26,11 @@ internal sealed class EpochHistory
 
     private readonly List<(long Epoch, long First)> _starts = [];
 
-    /// <summary>Starts anew with what a checkpoint knew, and the log after it.</summary>
-    public void Reset(IReadOnlyList<(long Epoch, long First)> known, IReadOnlyList<EntryBatch> log)
+    /// <summary>Starts anew with what was known of the entries up to a checkpoint, and the log after it.</summary>
+    public void Reset(IReadOnlyList<(long Epoch, long First)> known, long checkpoint, IReadOnlyList<EntryBatch> log)
     {
         _starts.Clear();
-        _starts.AddRange(known);
+        _starts.AddRange(known.Where(start => start.First <= checkpoint));
         foreach (EntryBatch batch in log)
             Append(batch);
     }

@@ -41,6 +41,9 @@ internal sealed class Follower(ReplicaId id)
     /// <summary>When it last answered, on the monotonic clock.</summary>
     public long HeardAt { get; private set; }
 
+    /// <summary>When it answered for the first time after a long silence; 0: it has not been silent.</summary>
+    public long BackAt { get; private set; }
+
     /// <summary>It has answered since this replica began to lead or to take over.</summary>
     public bool HasAnswered { get; private set; }
 
@@ -89,8 +92,10 @@ internal sealed class Follower(ReplicaId id)
     }
 
     /// <summary>It answered in this epoch, and said what it is.</summary>
-    public void Heard(long now, in Standing standing, long echo)
+    public void Heard(long now, in Standing standing, long echo, long silence)
     {
+        if (now - HeardAt >= silence)
+            BackAt = now;
         HeardAt = now;
         HasAnswered = true;
         Standing = standing;

@@ -17,7 +17,7 @@ public sealed partial class PrimaryBackupReplica
     /// <summary>Somebody needs a checkpoint that is later than the last one.</summary>
     private bool _checkpointWanted;
     private (ReplicaId From, long Index)? _fetch;
-    private (CheckpointManifest Manifest, EntryBatch[] Tail)? _install;
+    private (CheckpointManifest Manifest, IReadOnlyList<(long Epoch, long First)> History, EntryBatch[] Tail)? _install;
 
     private bool IsInstalling => _install is not null;
 
@@ -131,7 +131,7 @@ public sealed partial class PrimaryBackupReplica
         // Something shared, which may have been counted, is not here for a while.
         if (_loss == 0 && kept < Math.Min(lostFrom - 1, _log.LastIndex))
             LosePromises($"the checkpoint at {manifest.Index} is older than the log that is shared, up to {lostFrom - 1}");
-        _install = (manifest, tail);
+        _install = (manifest, history, tail);
         _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), new Configuration(_view, history).Encode(), tail));
     }
 
@@ -162,12 +162,12 @@ public sealed partial class PrimaryBackupReplica
     private void OnInstalled(long index)
     {
         Invariant.That(_install is not null && _install.Value.Manifest.Index == index, "the checkpoint that was asked for is installed");
-        (CheckpointManifest manifest, EntryBatch[] tail) = _install.Value;
+        (CheckpointManifest manifest, IReadOnlyList<(long Epoch, long First)> history, EntryBatch[] tail) = _install.Value;
         _install = null;
         _divergedFrom = 0;
         _log.Reset(index, manifest.Term, tail);
         _durable.Reset(_log.LastIndex);
-        _history.Reset(Configuration.Decode(manifest.Configuration).History, tail);
+        _history.Reset(history, index, tail);
         _checkpointIndex = index;
         _checkpointTerm = manifest.Term;
         _checkpointing = 0;

@@ -75,6 +75,7 @@ public sealed partial class PrimaryBackupReplica
         _asks.Clear();
         _lastBuilt = null;
         _isDegraded = false;
+        _modes = null;
         ReturnReads();
         Report($"no longer primary, in epoch {Epoch}");
     }
@@ -182,7 +183,7 @@ public sealed partial class PrimaryBackupReplica
     private void Hear(Follower follower, in Standing standing, long echo)
     {
         _viewMayBeDue |= standing != follower.Standing;
-        follower.Heard(_now.Monotonic, standing, echo);
+        follower.Heard(_now.Monotonic, standing, echo, _options.DeadAfterMicros);
     }
 
     private long Known(long index)

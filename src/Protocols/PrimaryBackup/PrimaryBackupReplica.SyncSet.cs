@@ -41,7 +41,11 @@ public sealed partial class PrimaryBackupReplica
             return true;
         if (Find(id) is not { Loss: 0, HasDiverged: false } follower || !Answers(follower))
             return false;
-        return _view.IsInSync(id) || (follower.HasAnswered && follower.Match >= _epochStart && _log.LastIndex - follower.Match < _options.CatchUpEntries);
+        if (_view.IsInSync(id))
+            return true;
+        // One that comes and goes does not take the view to and fro.
+        bool isSteady = follower.HasAnswered && (follower.BackAt == 0 || _now.Monotonic - follower.BackAt >= _options.DeadAfterMicros);
+        return isSteady && follower.Match >= _epochStart && _log.LastIndex - follower.Match < _options.CatchUpEntries;
     }
 
     /// <summary>In each of a primary's steps in which something of it may have changed: is another view due, and may it be?</summary>

@@ -62,7 +62,8 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         _firstView = FirstView(replicas);
         _joins = joins || !_firstView.IsMember(self);
         _encodeHardState = () => HardState.Encode();
-        _encodeConfiguration = () => new Configuration(_view, _history.UpTo(_checkpointIndex)).Encode();
+        // Up to the end of the log: a checkpoint that is being written may be the one that recovery finds it with.
+        _encodeConfiguration = () => new Configuration(_view, _install is { } install ? install.History : _history.UpTo(_log.LastIndex)).Encode();
         _rejectLost = RejectLost;
         _rejectPassedOver = RejectPassedOver;
         _rejectExpired = RejectExpired;
@@ -321,7 +322,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         if (recovered.Configuration.IsEmpty)
             _record.ConfigurationChanged = _record.HardStateChanged = true;
         _log.Reset(_checkpointIndex, _checkpointTerm, recovered.Log);
-        _history.Reset(history, recovered.Log);
+        _history.Reset(history, _checkpointIndex, recovered.Log);
     }
 
     private Follower? Find(ReplicaId id)

@@ -86,7 +86,7 @@ public class CodecTests
     public void A_position_is_here_or_not_yet_or_lost(long epoch, long index, long applied, string expected)
     {
         var history = new EpochHistory();
-        history.Reset([(0, 1), (2, 10), (5, 20)], []);
+        history.Reset([(0, 1), (2, 10), (5, 20)], 25, []);
         Assert.Equal(expected, history.Judge(new LogPosition(epoch, index), applied).ToString());
     }
 }

@@ -61,7 +61,7 @@ internal sealed class ReplicationClient : IReplicationClient
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
     {
         if (kind != RequestKind.Command && !Reads.IsRead(kind))
-            throw new ArgumentOutOfRangeException(nameof(kind), kind, $"what is no {RequestKind.Command} is a query, and {Reads.NoRead(kind)}");
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, $"what is no {RequestKind.Command} is a query, and {Reads.Refusal(kind, default, default)}");
         byte[] bytes = kind == RequestKind.Command ? CommandEnvelope.Encode(payload) : payload.ToArray();
         var call = new SentCall(kind, bytes, Millis(options), receiver, _sent) { MaxStalenessMillis = Staleness(kind, options), Concern = Concern(group, kind, options) };
         _sent.TryAdd(call, true);

@@ -60,7 +60,7 @@ public sealed class ClusterTests
         }
 
         Assert.Throws<ArgumentException>(() => cluster[1].Client.Send(KeyValue.Group, 0, RequestKind.BoundedRead, default, new Outcome()));
-        Assert.Throws<ArgumentOutOfRangeException>(() => cluster[1].Client.Send(KeyValue.Group, 0, RequestKind.Transfer, default, new Outcome()));
+        Assert.Throws<ArgumentException>(() => cluster[1].Client.Send(KeyValue.Group, 0, RequestKind.Transfer, default, new Outcome()));
     }
 
     private sealed class Outcome : IOutcomeReceiver

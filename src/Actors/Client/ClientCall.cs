@@ -26,13 +26,7 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
 
     public ValueTask<ReadOnlyMemory<byte>> Start(ReadOnlyMemory<byte> payload, in CallTerms terms, IActorRef router, CancellationToken cancellation)
     {
-        Kind = terms.Kind;
-        Payload = payload;
-        TimeoutMillis = terms.TimeoutMillis;
-        MaxStalenessMillis = terms.MaxStalenessMillis;
-        Concern = terms.Concern;
-        From = terms.From;
-        AtLeast = terms.AtLeast;
+        Take(payload, terms);
         _witness = terms.Witness;
         Id = 0;
         Use++;

@@ -60,10 +60,10 @@ internal sealed class ReplicationClient : IReplicationClient
 
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
     {
-        if (kind != RequestKind.Command && !Reads.IsRead(kind))
-            throw new ArgumentOutOfRangeException(nameof(kind), kind, $"what is no {RequestKind.Command} is a query, and {Reads.Refusal(kind, default, default)}");
+        if (kind != RequestKind.Command && Reads.Refusal(kind, options?.ReadFrom ?? default, options?.AtLeast ?? default) is { } refusal)
+            throw new ArgumentException(refusal, nameof(kind));
         byte[] bytes = kind == RequestKind.Command ? CommandEnvelope.Encode(payload) : payload.ToArray();
-        var call = new SentCall(kind, bytes, Millis(options), receiver, _sent) { MaxStalenessMillis = Staleness(kind, options), Concern = Concern(group, kind, options) };
+        var call = new SentCall(bytes, Terms(group, kind, options), receiver, _sent);
         _sent.TryAdd(call, true);
         Router(group, shard).Tell(call, ActorRefs.NoSender);
         if (_pool.IsClosed)
@@ -104,18 +104,21 @@ internal sealed class ReplicationClient : IReplicationClient
         IActorRef router = Router(group, shard);
         if (cancellation.IsCancellationRequested)
             return ValueTask.FromCanceled<ReadOnlyMemory<byte>>(cancellation);
+        return _pool.Rent().Start(payload, Terms(group, kind, options) with { Witness = witness }, router, cancellation);
+    }
+
+    private CallTerms Terms(string group, RequestKind kind, RequestOptions? options)
+    {
         ReadFrom from = options?.ReadFrom ?? default;
         if (from != ReadFrom.Default && !Reads.IsRead(kind))
             throw new ArgumentException($"{nameof(RequestOptions.ReadFrom)}: it is for queries, not for a {kind}", nameof(options));
-        var terms = new CallTerms(Reads.KindFor(kind, from), Millis(options))
+        return new CallTerms(Reads.KindFor(kind, from), Millis(options))
         {
             MaxStalenessMillis = Staleness(kind, options),
             From = from,
             AtLeast = options?.AtLeast ?? default,
             Concern = Concern(group, kind, options),
-            Witness = witness,
         };
-        return _pool.Rent().Start(payload, terms, router, cancellation);
     }
 
     private IActorRef Router(string group, int shard)

@@ -13,11 +13,9 @@ internal sealed class SentCall : Call
     private readonly ConcurrentDictionary<SentCall, bool> _sent;
     private int _state = Pending;
 
-    public SentCall(RequestKind kind, byte[] payload, int timeoutMillis, IOutcomeReceiver receiver, ConcurrentDictionary<SentCall, bool> sent)
+    public SentCall(byte[] payload, in CallTerms terms, IOutcomeReceiver receiver, ConcurrentDictionary<SentCall, bool> sent)
     {
-        Kind = kind;
-        Payload = payload;
-        TimeoutMillis = timeoutMillis;
+        Take(payload, terms);
         _receiver = receiver;
         _sent = sent;
     }

@@ -61,6 +61,18 @@ internal abstract class Call
     /// <summary>Counts the uses of a pooled object.</summary>
     public long Use { get; protected set; }
 
+    /// <summary>What is asked, and on which terms.</summary>
+    protected void Take(ReadOnlyMemory<byte> payload, in Client.CallTerms terms)
+    {
+        Kind = terms.Kind;
+        Payload = payload;
+        TimeoutMillis = terms.TimeoutMillis;
+        MaxStalenessMillis = terms.MaxStalenessMillis;
+        Concern = terms.Concern;
+        From = terms.From;
+        AtLeast = terms.AtLeast;
+    }
+
     /// <param name="result">The caller's to keep.</param>
     /// <param name="seen">A place in the shard's history that holds what the result was taken from.</param>
     public abstract void Complete(ReadOnlyMemory<byte> result, LogPosition seen);

@@ -166,8 +166,10 @@ internal sealed class Follower(ReplicaId id)
         if (stale || Mode == FollowerMode.Transfer)
             return;
         Enter(FollowerMode.Probe);
+        // What it had may have been taken from it by one that took over, in this epoch: none of that was acknowledged.
+        Match = Math.Min(Match, nearest);
         Received = Match;
-        Next = Math.Max(Match, nearest) + 1;
+        Next = nearest + 1;
     }
 
     public void Diverged(long shared)

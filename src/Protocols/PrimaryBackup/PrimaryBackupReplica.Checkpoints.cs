@@ -173,7 +173,7 @@ public sealed partial class PrimaryBackupReplica
         _checkpointing = 0;
         _appliedBytes = 0;
         _commit = _applying = _applied = index;
-        _verified = Math.Min(_verified, index);
+        _verified = 0;
         _commands.PassedOver(index, _rejectPassedOver);
         Report($"installed a checkpoint at {index}");
         if (_part == Part.Member && !Leader.IsNone)

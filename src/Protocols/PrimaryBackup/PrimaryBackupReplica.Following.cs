@@ -119,6 +119,9 @@ public sealed partial class PrimaryBackupReplica
         _record.Truncate(from);
         _history.TruncateFrom(from);
         _commit = Math.Min(_commit, from - 1);
+        // Whatever others have answered to is not what is here now.
+        if (_claim is not null)
+            BeginToBring();
     }
 
     private void Diverge(long from, string why)

@@ -15,10 +15,10 @@ public sealed partial class PrimaryBackupReplica
     private long _sealLsn;
     private bool _sealIsDurable;
 
-    private sealed class Claim(long name, bool byRight)
+    private sealed class Claim(bool byRight)
     {
-        /// <summary>A random number above 0: answers to an earlier claim are none to this one.</summary>
-        public long Name => name;
+        /// <summary>A random number above 0: answers to an earlier claim, or to one with another log, are none to this one.</summary>
+        public long Name { get; set; }
 
         /// <summary>It was this epoch's primary, and what it lacks was never acknowledged.</summary>
         public bool ByRight => byRight;
@@ -105,7 +105,7 @@ public sealed partial class PrimaryBackupReplica
     {
         Invariant.That(MayClaim, "only a backup that has all it promised, to a primary that is silent, takes over");
         Report($"has not heard {_view.Primary}, the primary of epoch {Epoch}, for its lease");
-        StartClaim(new Claim(1 + _random.Next(long.MaxValue - 1), byRight: false));
+        StartClaim(new Claim(byRight: false));
         if (_view.SealsToTakeOver <= 1 || sealing)
             BeginSealing();
         else
@@ -115,7 +115,7 @@ public sealed partial class PrimaryBackupReplica
     private void ClaimByRight()
     {
         Report($"was the primary of epoch {Epoch} and is back: proposes itself anew");
-        StartClaim(new Claim(1 + _random.Next(long.MaxValue - 1), byRight: true) { EntitledAt = Math.Max(1, _now.Monotonic) });
+        StartClaim(new Claim(byRight: true) { EntitledAt = Math.Max(1, _now.Monotonic) });
         EnsureArmed(WatchTimer, _now.Monotonic + _options.HeartbeatMicros);
     }
 
@@ -126,11 +126,18 @@ public sealed partial class PrimaryBackupReplica
         _divergedFrom = 0;
         _part = Part.Claimant;
         _claim = claim;
-        _lastBuilt = null;
         _followers = [.. _view.Members.Where(member => member.Id != Self).Select(member => new Follower(member.Id))];
+        BeginToBring();
+        RejectReadsWithoutPrimary();
+    }
+
+    /// <summary>Nothing is known of the others' logs yet.</summary>
+    private void BeginToBring()
+    {
+        _claim!.Name = 1 + _random.Next(long.MaxValue - 1);
+        _lastBuilt = null;
         foreach (Follower follower in _followers)
             follower.Begin(_log.LastIndex, _now.Monotonic);
-        RejectReadsWithoutPrimary();
     }
 
     /// <summary>The primary is there after all, and nothing is sealed.</summary>

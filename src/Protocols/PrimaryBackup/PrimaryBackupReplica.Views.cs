@@ -80,6 +80,8 @@ public sealed partial class PrimaryBackupReplica
         _record.HardStateChanged = _record.ConfigurationChanged = true;
         TakePardon();
         AbandonFetch();
+        if (!IsInstalling)
+            _divergedFrom = 0;
         Report($"{view}");
         if (view.Primary == Self && MayLead)
             BecomePrimary();

@@ -115,6 +115,9 @@ internal interface ISimulatedProtocol
 
     /// <summary>Whether the replica takes itself for the one that orders commands, and in which term.</summary>
     bool IsLeader(IProtocol protocol, out long term);
+
+    /// <summary>Whether a leader has got back all that faults had taken from the group.</summary>
+    bool IsWhole(IProtocol leader) => true;
 }
 
 /// <summary>A rule did not hold. <see cref="Rule"/> names it in a few words.</summary>

@@ -83,6 +83,7 @@ internal enum CoverageItem
     StrongAcks,
     AsyncAcks,
     DegradedAcks,
+    InheritedAcks,
     AsyncTailsLost,
     AcksLost,
     LongPauses,

@@ -180,13 +180,19 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         };
     }
 
-    // Half of the writes leave it to the group; the others ask for anything that there is.
-    private WriteConcern AnyConcern() => world.Random.Chance(1, 2) ? default : new WriteConcern(
-        (AckLevel)world.Random.Next(5),
-        (byte)world.Random.Next(3),
-        (AckReach)world.Random.Next(4),
-        world.Random.Chance(1, 2) ? 0 : (int)(20 + world.Random.Next(500)),
-        (OnAckTimeout)world.Random.Next(3));
+    // Half of the writes leave it to the group; the others ask for anything that makes sense.
+    private WriteConcern AnyConcern()
+    {
+        if (world.Random.Chance(1, 2))
+            return default;
+        var level = (AckLevel)world.Random.Next(5);
+        return level == AckLevel.Async ? new WriteConcern(level) : new WriteConcern(
+            level,
+            (byte)(level == AckLevel.SemiSync ? world.Random.Next(3) : 0),
+            (AckReach)world.Random.Next(4),
+            world.Random.Chance(1, 2) ? 0 : (int)(20 + world.Random.Next(500)),
+            (OnAckTimeout)world.Random.Next(3));
+    }
 
     private void Read(KeyValuePayload payload, string key)
     {

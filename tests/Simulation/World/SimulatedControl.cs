@@ -22,6 +22,10 @@ internal sealed class SimulatedControl(SimulatedWorld world)
     public long Epoch { get; private set; }
 
     private byte[] _view = [];
+    private int _proposals;
+
+    /// <summary>Some are on their way.</summary>
+    public bool HasProposals => _proposals > 0;
 
     public void Begin() => world.After(1 + world.Random.Next(ToldWithin), TellAllAgain);
 
@@ -38,8 +42,10 @@ internal sealed class SimulatedControl(SimulatedWorld world)
     public void Propose(SimulatedReplica from, long expectedEpoch, byte[] view)
     {
         world.Coverage.Count(CoverageItem.ViewsProposed);
-        if (!IsLost(from.Id))
-            world.After(50 + world.Random.Next(Round), () => Take(from, expectedEpoch, view));
+        if (IsLost(from.Id))
+            return;
+        _proposals++;
+        world.After(50 + world.Random.Next(Round), () => Take(from, expectedEpoch, view));
     }
 
     /// <summary>A replica that comes back is told the newest view some time later.</summary>
@@ -47,6 +53,7 @@ internal sealed class SimulatedControl(SimulatedWorld world)
 
     private void Take(SimulatedReplica from, long expectedEpoch, byte[] view)
     {
+        _proposals--;
         if (world.Time < _outUntil)
             return;
         if (expectedEpoch == Epoch)

@@ -41,6 +41,9 @@ internal sealed class SimulatedReplica : IReplicaHost
 
     public ReplicaStatus Status => _driver!.Status;
 
+    /// <summary>Where the machine stands in the shard's history, between two batches.</summary>
+    public LogPosition Applied => _driver!.Applied;
+
     public Instant Now => Clock.At(_world.Time);
 
     // ---- the process ----

@@ -326,6 +326,7 @@ internal sealed class SimulatedWorld
         Until("all replicas catch up", () => Leader() is { } leader && Holders(leader).All(replica => replica.IsUp
             && replica.Status.AppliedIndex >= (Protocol.HasViews ? leader.Status.LastIndex : Agreement.LastIndex)
             && replica.Status.AppliedIndex == leader.Status.AppliedIndex));
+        Until("the group is whole again", () => Leader() is { } leader && Protocol.IsWhole(leader.Protocol!));
         if (GoesQuiet && Profile.Spares == 0)
             FailInTheQuiet();
         CompareMachines();

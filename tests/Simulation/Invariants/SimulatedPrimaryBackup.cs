@@ -1,0 +1,87 @@
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.PrimaryBackup;
+using ActorRepl.Simulation.Faults;
+using ActorRepl.Simulation.Run;
+using ActorRepl.Simulation.World;
+
+namespace ActorRepl.Simulation.Invariants;
+
+/// <summary>Primary–backup, with limits small enough that a few thousand steps meet them.</summary>
+internal sealed class SimulatedPrimaryBackup : ISimulatedProtocol
+{
+    public string Name => "primary-backup";
+
+    public IReadOnlyList<Profile> Profiles => PrimaryBackupProfiles.All;
+
+    public IReadOnlyDictionary<CoverageItem, long> Floors => PrimaryBackupFloors.PerThousandSeeds;
+
+    public bool HasViews => true;
+
+    public bool GoesQuiet => false;
+
+    public IProtocolFactory CreateFactory(Profile profile, DeterministicRandom random)
+    {
+        long heartbeat = (20 + random.Next(40)) * Instant.Millisecond;
+        return new Factory(new PrimaryBackupOptions
+        {
+            Concern = AnyConcern(random),
+            HeartbeatMicros = heartbeat,
+            LeaseMicros = 3 * heartbeat + random.Next(300 * Instant.Millisecond),
+            MaxClockDriftPpm = SimulatedClock.MaxDriftPpm,
+            DeadAfterBeats = (int)(4 + random.Next(7)),
+            CatchUpEntries = 1 + random.Next(20),
+            ProposalRetryMicros = (20 + random.Next(200)) * Instant.Millisecond,
+            TakeOverPatienceMicros = (20 + random.Next(100)) * Instant.Millisecond,
+            SwitchoverMicros = (50 + random.Next(500)) * Instant.Millisecond,
+            LeaseReads = random.Chance(profile.Leases, 100),
+            MaxBatchBytes = profile.MaxBatchBytes,
+            MaxInFlightMessages = (int)(1 + random.Next(6)),
+            CheckpointEntries = profile.CheckpointEntries,
+            KeepEntries = profile.KeepEntries,
+            CheckpointRetryMicros = 200 * Instant.Millisecond,
+        });
+    }
+
+    public bool IsQuiet(IProtocol protocol) => false;
+
+    public IInvariants CreateInvariants(SimulatedWorld world) => new PrimaryBackupInvariants(world);
+
+    public bool IsLeader(IProtocol protocol, out long term)
+    {
+        var replica = (PrimaryBackupReplica)protocol;
+        term = replica.Epoch;
+        return replica.IsPrimary;
+    }
+
+    public bool IsWhole(IProtocol leader) => Array.TrueForAll(((PrimaryBackupReplica)leader).CurrentView.Members, member => member.InSync || !member.IsEligible);
+
+    // Of ten groups, four are semi-synchronous, as groups are if nothing else is said.
+    private static WriteConcern AnyConcern(DeterministicRandom random)
+    {
+        AckLevel level = random.Next(10) switch
+        {
+            < 4 => AckLevel.SemiSync,
+            < 6 => AckLevel.Async,
+            < 8 => AckLevel.Quorum,
+            _ => AckLevel.Sync,
+        };
+        return new WriteConcern(
+            level,
+            (byte)(1 + random.Next(2)),
+            (AckReach)(1 + random.Next(3)),
+            (int)(50 + random.Next(500)),
+            random.Chance(2, 3) ? OnAckTimeout.Degrade : OnAckTimeout.Refuse);
+    }
+
+    /// <summary>Lets the rules know what the group was made with.</summary>
+    internal sealed class Factory(PrimaryBackupOptions options) : IProtocolFactory
+    {
+        private readonly PrimaryBackupFactory _factory = new(options);
+
+        public PrimaryBackupOptions Options => options;
+
+        public string Name => _factory.Name;
+
+        public IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, bool joins = false) => _factory.Create(self, replicas, seed, joins);
+    }
+}

@@ -85,7 +85,9 @@ public sealed partial class PrimaryBackupReplica
         bool isForMe = from == _view.Primary || _view.Find(Self) is { } self && self.Upstream == from || (_part != Part.Primary && _view.IsInSync(from));
         if (!isForMe || _part == Part.Primary || IsInstalling)
             return;
-        if (_divergedFrom == 0 && _log.Matches(offer.Index, offer.IndexTerm))
+        // A late offer may lie before what is still in the log: that alone is no sign of another history.
+        bool isBefore = offer.Index < _log.BaseIndex && _history.Judge(new LogPosition(offer.IndexTerm, offer.Index), _log.BaseIndex) == Seen.Here;
+        if (_divergedFrom == 0 && (isBefore || _log.Matches(offer.Index, offer.IndexTerm)))
         {
             // What lies before it is shared, whatever the sender knew.
             var answer = new AppendReply(Epoch, AppendOutcome.Durable, Standing, 0, offer.Index, _applied, Last);
@@ -125,7 +127,7 @@ public sealed partial class PrimaryBackupReplica
         EntryBatch[] tail = SharedTail(manifest);
         long kept = tail.Length > 0 ? tail[^1].LastIndex : manifest.Index;
         IReadOnlyList<(long Epoch, long First)> history = Configuration.Decode(manifest.Configuration).History;
-        long lostFrom = _divergedFrom > 0 ? _divergedFrom : Math.Min(kept + 1, FirstContradicted(history, manifest.Index));
+        long lostFrom = Math.Min(_divergedFrom > 0 ? _divergedFrom : kept + 1, FirstContradicted(history, manifest.Index));
         if (lostFrom > _log.BaseIndex && lostFrom <= _log.LastIndex)
             SetAside(lostFrom, $"a checkpoint of {from} at {manifest.Index} takes their place");
         // Something shared, which may have been counted, is not here for a while.

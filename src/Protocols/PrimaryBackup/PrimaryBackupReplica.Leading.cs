@@ -72,6 +72,8 @@ public sealed partial class PrimaryBackupReplica
     private void LosePrimacy()
     {
         Disarm(BeatTimer);
+        // What was committed under a lease and not answered is the next primary's to commit.
+        _commit = _applying;
         _asks.Clear();
         _lastBuilt = null;
         _isDegraded = false;

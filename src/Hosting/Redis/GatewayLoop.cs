@@ -16,6 +16,7 @@ internal sealed class GatewayLoop : IDisposable
 {
     private const int ScratchBytes = 64 * 1024;
     private const int MostLooks = 4;
+    private const int HoldMillis = 1;
     private const int KeptReplyBytes = 256 * 1024;
     private static readonly long NoTime = long.MaxValue;
 
@@ -132,7 +133,7 @@ internal sealed class GatewayLoop : IDisposable
         {
             while (!_stopping || (_count > 0 && Environment.TickCount64 < _stopBy))
             {
-                ServeReady(Sleep());
+                ServeReady(HoldForAnswers() ? 0 : Sleep());
 
                 // While replies were written, those who got them first have sent more.
                 for (int again = 0; again < MostLooks && Gatherer.MaySend && ServeReady(0); again++)
@@ -165,6 +166,27 @@ internal sealed class GatewayLoop : IDisposable
             _connections[_ready[i].Token]?.OnReady(_ready[i].For);
         TakeInbox();
         return ready > 0;
+    }
+
+    /// <summary>
+    /// While requests are under way, all that clients send can only gather. So it is left in their sockets until the answers
+    /// are there, for a moment at most, and then read at once: this thread is not woken for each. False: there is nothing to wait for.
+    /// </summary>
+    private bool HoldForAnswers()
+    {
+        if (!Gatherer.ExpectsAnswers)
+            return false;
+        long until = Environment.TickCount64 + HoldMillis;
+        do
+        {
+            Interlocked.Exchange(ref _sleeping, 1);
+            if (_inbox.IsEmpty)
+                _poller.WaitForWake(HoldMillis);
+            Volatile.Write(ref _sleeping, 0);
+            TakeInbox();
+        }
+        while (Gatherer.ExpectsAnswers && Environment.TickCount64 < until);
+        return true;
     }
 
     /// <summary>Says that this thread is about to sleep, and for how long it may, in ms; −1: until it is woken.</summary>

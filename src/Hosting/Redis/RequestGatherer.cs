@@ -22,6 +22,7 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
     // Since when something has been gathering, in ms of TickCount64; and the requests under way that it waits for.
     private long _since;
+    private long _lastSent;
     private int _waitedFor;
 
     public GroupInfo Group => group;
@@ -31,6 +32,9 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
     /// <summary>When what has been gathered goes although others are under way, in ms of <see cref="Environment.TickCount64"/>; null: there is nothing.</summary>
     public long? NextDue => _gathering.Count == 0 ? null : _since + _longestHold;
+
+    /// <summary>What comes now has to wait for answers, and these should be here soon.</summary>
+    public bool ExpectsAnswers => _waitedFor > 0 && Environment.TickCount64 - _lastSent < _longestHold;
 
     /// <summary>What has been gathered may go now.</summary>
     public bool MaySend => _gathering.Count > 0 && (_waitedFor == 0 || Environment.TickCount64 - _since >= _longestHold);
@@ -139,6 +143,7 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
     private void Send(SharedRequest request)
     {
         request.Lane.UnderWay++;
+        _lastSent = Environment.TickCount64;
         if (!request.Lane.Late)
             _waitedFor++;
         try

@@ -470,6 +470,27 @@ public abstract class GatewayTests
     }
 
     [Fact]
+    public async Task What_needs_no_shard_is_answered_while_requests_are_under_way()
+    {
+        var answer = new TaskCompletionSource();
+        _group.Before = _ => answer.Task;
+        await using GatewayHost gateway = await StartAsync(_group, new RespLimits { GatherFor = TimeSpan.FromSeconds(10) });
+        using RawConnection waiting = await gateway.ConnectAsync();
+        using RawConnection other = await gateway.ConnectAsync();
+        await waiting.CommandAsync("INCR", "k");
+        long start = Environment.TickCount64;
+        for (int i = 0; i < 50; i++)
+        {
+            await other.CommandAsync("PING");
+            await other.ExpectAsync("+PONG\r\n");
+        }
+
+        Assert.InRange(Environment.TickCount64 - start, 0, 5_000);
+        answer.SetResult();
+        await waiting.ExpectAsync(":1\r\n");
+    }
+
+    [Fact]
     public async Task A_thousand_clients_are_served_and_leave_nothing_behind()
     {
         await using GatewayHost gateway = await StartAsync(_group, threads: 2);

@@ -14,6 +14,7 @@ internal sealed unsafe partial class EpollPoller : IPoller
     private const int Add_ = 1, Delete = 2, Modify = 3;
     private const uint In = 0x1, Out = 0x4, Error = 0x8, HangUp = 0x10, EdgeTriggered = 1u << 31;
     private const int Interrupted = 4;
+    private const short PollIn = 0x1;
 
     // struct epoll_event { uint32_t events; uint64_t data; } is packed on x86, and nowhere else.
     private static readonly int DataOffset = RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.X86 ? 4 : 8;
@@ -28,7 +29,7 @@ internal sealed unsafe partial class EpollPoller : IPoller
         _epoll = Checked(epoll_create1(CloseOnExec));
         _wake = Checked(eventfd(0, CloseOnExec | NonBlocking));
 
-        // Edge-triggered: each write is told once and never has to be read.
+        // Edge-triggered: each write is told once and need not be read.
         Control(Add_, _wake, WakeToken, In | EdgeTriggered);
     }
 
@@ -59,6 +60,14 @@ internal sealed unsafe partial class EpollPoller : IPoller
         }
 
         return count;
+    }
+
+    public void WaitForWake(int timeoutMillis)
+    {
+        var wake = new PollDescriptor { Handle = _wake, Events = PollIn };
+        ulong count;
+        if (poll(&wake, 1, timeoutMillis) > 0)
+            _ = read(_wake, &count, sizeof(ulong));
     }
 
     public void Wake()
@@ -107,8 +116,22 @@ internal sealed unsafe partial class EpollPoller : IPoller
     private static partial int eventfd(uint initial, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMillis);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint read(int handle, void* bytes, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
     private static partial nint write(int handle, void* bytes, nint count);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int close(int handle);
+
+    /// <summary>struct pollfd.</summary>
+    private struct PollDescriptor
+    {
+        public int Handle;
+        public short Events;
+        public short Found;
+    }
 }

@@ -32,6 +32,9 @@ internal interface IPoller : IDisposable
     /// <summary>Waits for a socket, for <see cref="Wake"/>, or until the time is up (ms; −1: for ever); returns how many are ready.</summary>
     int Wait(Span<ReadySocket> ready, int timeoutMillis);
 
+    /// <summary>Waits for <see cref="Wake"/> alone, for so many ms at most.</summary>
+    void WaitForWake(int timeoutMillis);
+
     /// <summary>Ends the wait that goes on, or the next one. From any thread.</summary>
     void Wake();
 }

@@ -62,6 +62,12 @@ internal sealed class SelectPoller : IPoller
         return count;
     }
 
+    public void WaitForWake(int timeoutMillis)
+    {
+        if (_wakeReceiver.Poll(TimeSpan.FromMilliseconds(timeoutMillis), SelectMode.SelectRead))
+            ClearWake();
+    }
+
     // A datagram that finds no room is not needed: others wait to be seen.
     public void Wake() => _wakeSender.Send([1], SocketFlags.None, out _);
 

@@ -40,12 +40,16 @@ public sealed partial class PrimaryBackupReplica
 
     private void TakeTransfer(in ClientRequest request)
     {
-        ReplicaId to = request.Payload.Length == sizeof(int) ? new ReplicaId(BinaryPrimitives.ReadInt32LittleEndian(request.Payload.Span)) : default;
+        bool isForced = IsForced(request);
+        bool isWhole = request.Payload.Length == sizeof(int) || isForced;
+        ReplicaId to = isWhole ? new ReplicaId(BinaryPrimitives.ReadInt32LittleEndian(request.Payload.Span)) : default;
         if (to == Self && _part == Part.Primary)
             Answer(request.Id, null);
+        else if (isForced && _part != Part.Primary)
+            TakeForced(request, to);
         else if (WhyNoControl(request) is { } why)
             Reject(request.Id, why);
-        else if (request.Payload.Length != sizeof(int) || to.Value < 0)
+        else if (!isWhole || to.Value < 0)
             Reject(request.Id, new Rejection(RejectReason.Invalid, Detail: $"a transfer names a replica in 4 bytes, 0 for whoever is best; this has {request.Payload.Length}"));
         else if (BestSuccessor(id => to.IsNone || id == to) is { } successor)
             BeginSwitchover(successor, request.Id, request.Deadline);

@@ -97,6 +97,7 @@ public sealed partial class PrimaryBackupReplica
         _viewMayBeDue = true;
         Disarm(ProposalTimer);
         EndSwitchover();
+        ConcludeForced();
         if (_change is not { } change)
             return;
         if (_view.Membership!.Equals(change.Target))
@@ -193,11 +194,13 @@ public sealed partial class PrimaryBackupReplica
             change.RequestId = 0;
         if (_switchover is { } switchover && ids.Contains(switchover.RequestId))
             switchover.RequestId = 0;
+        if (_forced is { } forced && ids.Contains(forced.RequestId))
+            _forced = (0, NotArmed);
     }
 
     private long ExpireControl(long now)
     {
-        long next = ExpireSwitchover(now);
+        long next = Math.Min(ExpireSwitchover(now), ExpireForced(now));
         if (_change is not { } change)
             return next;
         if (change.Deadline > now)

@@ -23,6 +23,9 @@ public sealed partial class PrimaryBackupReplica
         /// <summary>It was this epoch's primary, and what it lacks was never acknowledged.</summary>
         public bool ByRight => byRight;
 
+        /// <summary>An operator wants it, with however few seals.</summary>
+        public bool IsForced { get; init; }
+
         /// <summary>Enough would seal: it is asked for in earnest.</summary>
         public bool IsSealing { get; set; }
 
@@ -267,6 +270,8 @@ public sealed partial class PrimaryBackupReplica
     {
         if (!claim.IsSealing || !_sealIsDurable)
             return false;
+        if (claim.IsForced)
+            return true;
         int seals = 1;
         foreach (LogPosition position in claim.Seals.Values)
         {

@@ -99,7 +99,8 @@ internal sealed class BackupNode
 
     public long Change(Membership target, long? deadline = null) => Ask(RequestKind.ChangeMembers, target.Encode(), deadline);
 
-    public long Transfer(int to, long? deadline = null) => Ask(RequestKind.Transfer, BitConverter.GetBytes(to), deadline);
+    public long Transfer(int to, long? deadline = null, bool force = false) =>
+        Ask(RequestKind.Transfer, force ? [.. BitConverter.GetBytes(to), PrimaryBackupReplica.ForceFlag] : BitConverter.GetBytes(to), deadline);
 
     private long Ask(RequestKind kind, ReadOnlyMemory<byte> payload, long? deadline, LogPosition atLeast = default, WriteConcern concern = default, long staleness = 0)
     {

@@ -97,6 +97,23 @@ public class FailoverTests
     }
 
     [Fact]
+    public void An_operator_may_accept_the_loss_and_make_the_last_one_primary()
+    {
+        var cluster = new BackupCluster(3);
+        cluster.Ready();
+        cluster.Write("a");
+        Assert.Equal("NoQuorum", cluster.Answer(cluster[3], cluster[3].Transfer(3, force: true)));
+        cluster.Kill(1, 2);
+        cluster.Run(2 * Second);
+        Assert.Null(cluster.Primary);
+        Assert.Equal("NotLeader", cluster.Answer(cluster[3], cluster[3].Transfer(3)));
+        Assert.Equal("", cluster.Answer(cluster[3], cluster[3].Transfer(3, force: true)));
+        Assert.Equal(3, cluster.Ready().Id.Value);
+        Assert.Equal("b", cluster.Write("b", Async));
+        Assert.Equal("a,b", cluster[3].State);
+    }
+
+    [Fact]
     public void With_a_promise_of_all_backups_any_one_takes_over()
     {
         var cluster = new BackupCluster(3, new PrimaryBackupOptions { Concern = new WriteConcern(AckLevel.Sync, 0, AckReach.Durable, 10_000, OnAckTimeout.Refuse) });

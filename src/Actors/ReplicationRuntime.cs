@@ -5,6 +5,7 @@ using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Routing;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Supervision;
+using ActorRepl.Actors.Verify;
 using ActorRepl.Protocols.Control;
 using Akka.Actor;
 using ReplicaReport = ActorRepl.Actors.Messages.ReplicaReport;
@@ -21,9 +22,10 @@ public sealed class ReplicationRuntime
     private readonly ControlFeed _feed;
     private readonly IActorRef _root;
     private readonly ReplicationClient _client;
+    private readonly ShardVerifier _verifier;
 
     private ReplicationRuntime(
-        ActorSystem system, ReplicationSettings settings, NodeDirectory nodes, NodeMemory memory, ControlFeed feed, IActorRef root, ReplicationClient client)
+        ActorSystem system, ReplicationSettings settings, NodeDirectory nodes, NodeMemory memory, ControlFeed feed, IActorRef root, ReplicationClient client, ShardVerifier verifier)
     {
         _feed = feed;
         _system = system;
@@ -32,6 +34,7 @@ public sealed class ReplicationRuntime
         Nodes = nodes;
         Settings = settings;
         _client = client;
+        _verifier = verifier;
     }
 
     public ReplicationSettings Settings { get; }
@@ -69,7 +72,7 @@ public sealed class ReplicationRuntime
             client.Admin = new ClusterAdmin(settings, locator, client);
         IActorRef root = system.ActorOf(GroupsSupervisor.Props(settings, locator, memory, routers, feed, client), settings.RootName(settings.SelfNode));
         await routers.WhenComplete.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
-        return new ReplicationRuntime(system, settings, nodes, memory, feed, root, client);
+        return new ReplicationRuntime(system, settings, nodes, memory, feed, root, client, new ShardVerifier(settings, locator, client));
     }
 
     /// <summary>The replicas of this node, by group and shard. One that does not answer in 2 s is reported as down.</summary>
@@ -78,6 +81,13 @@ public sealed class ReplicationRuntime
         IEnumerable<HostedShard> hosted = _memory.State.Hosted.Where(replica => Settings.Groups.Any(group => group.Name == replica.Group));
         return await Task.WhenAll(hosted.Select(replica => ReportAsync(replica.Group, replica.Shard, cancellation))).ConfigureAwait(false);
     }
+
+    /// <summary>
+    /// Compares the whole states of a shard's replicas, as of one entry of its log, while it works on; waits this long for each step.
+    /// </summary>
+    /// <exception cref="ReplicationException">There is no such group or shard.</exception>
+    public Task<ShardVerification> VerifyAsync(string group, int shard, TimeSpan patience, CancellationToken cancellation = default) =>
+        _verifier.VerifyAsync(group, shard, patience, cancellation);
 
     /// <summary>
     /// Makes this node's leaders give leadership away and waits until the shards it led have other leaders, at most this long. For a

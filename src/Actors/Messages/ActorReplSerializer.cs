@@ -17,7 +17,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
 {
     private const string Join = "j1", Joins = "jr1", Founds = "f1", FoundsReply = "fr1", Nodes = "n1", Peer = "p1", Requests = "b1", Replies = "r2", Stopped = "s1", StatusRequest = "g1", Report = "t1",
         ExecuteManifest = "x1", QueryManifest = "q2", ExecutedManifest = "xr2", QueryResultManifest = "qr2", RejectedManifest = "rr1",
-        Bundle = "m1";
+        Bundle = "m1", Arm = "v1", Sum = "vg1", Summed = "vr1";
 
     // Beside the kind of a request: a write concern follows.
     private const byte HasConcern = 0x80;
@@ -49,6 +49,9 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         Executed => ExecutedManifest,
         QueryResult => QueryResultManifest,
         RequestRejected => RejectedManifest,
+        ArmChecksum => Arm,
+        GetChecksum => Sum,
+        ShardChecksum => Summed,
         _ => throw Foreign(o),
     };
 
@@ -126,6 +129,9 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
                 writer.Byte(rejected.OutcomeUnknown ? (byte)1 : (byte)0);
                 writer.Text(rejected.Message);
                 break;
+            case ArmChecksum or GetChecksum or ShardChecksum:
+                ChecksumCodec.Write(ref writer, obj);
+                break;
             default:
                 throw Foreign(obj);
         }
@@ -158,6 +164,9 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             ExecutedManifest => ReadExecuted(ref reader),
             QueryResultManifest => ReadQueryResult(ref reader),
             RejectedManifest => new RequestRejected((RejectReason)reader.Byte(), reader.Bool(), reader.Text()),
+            Arm => ChecksumCodec.ReadArm(ref reader),
+            Sum => ChecksumCodec.ReadGet(ref reader),
+            Summed => ChecksumCodec.ReadSum(ref reader),
             _ => throw new InvalidDataException($"unknown message '{manifest}': a newer node may have sent it"),
         };
         reader.End();
@@ -186,6 +195,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
             + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : query.Kind == RequestKind.SessionRead ? PositionSize : 0),
         Executed executed => PositionSize + executed.Result.Length,
         QueryResult result => PositionSize + result.Result.Length,
+        ArmChecksum or GetChecksum or ShardChecksum => ChecksumCodec.SizeOf(message),
         RequestRejected rejected => 2 * sizeof(byte) + TextSize(rejected.Message),
         _ => throw Foreign(message),
     };

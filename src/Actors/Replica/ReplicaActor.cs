@@ -141,6 +141,18 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             case GetReplicaStatus:
                 Sender.Tell(Describe(driver.Status), _self);
                 return;
+            case ArmChecksum arm:
+                OnArmChecksum(driver, arm);
+                return;
+            case GetChecksum get:
+                OnGetChecksum(driver, get);
+                return;
+            case ShardChecksum taken:
+                OnChecksumTaken(taken);
+                return;
+            case ForgetChecksum forget:
+                OnForgetChecksum(driver, forget.Mark);
+                return;
             case HandOverLeadership:
                 driver.Handle(new Input.HandOver(ReplicaId.None));
                 break;

@@ -34,6 +34,7 @@ public static class RuntimeConfig
                 MinBackoff = all.Time("router.min-backoff"),
                 MaxBackoff = all.Time("router.max-backoff"),
                 DeadlineCheck = all.Time("router.deadline-check"),
+                AboutAsFast = all.Time("router.about-as-fast"),
             },
             Replica = new ReplicaSettings
             {

@@ -75,6 +75,15 @@ internal sealed class ShardSupervisor : UntypedActor
             case PeerEnvelope:
                 // Lost, as on any bad network: the peer sends again.
                 break;
+            case ArmChecksum or GetChecksum when _running:
+                _replica.Tell(message, Sender);
+                break;
+            case ArmChecksum arm:
+                Sender.Tell(new ShardChecksum(_group.Name, _shard, _settings.Self, arm.Mark, default) { Problem = WhyDown }, Self);
+                break;
+            case GetChecksum get:
+                Sender.Tell(new ShardChecksum(_group.Name, _shard, _settings.Self, get.Mark, default) { Problem = WhyDown }, Self);
+                break;
             case GetReplicaStatus when _running:
                 _replica.Tell(message, Sender);
                 break;

@@ -48,7 +48,7 @@ public static class CommandTree
 
     private static RootCommand Build() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
     {
-        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), FaultTree.Build(Where, FindAsync), LostTree.Build(),
+        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(),
     };
 
     private static Command Up()

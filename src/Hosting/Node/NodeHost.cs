@@ -47,8 +47,10 @@ internal static class NodeHost
         var endpoints = new StatusEndpoints(app.Services.GetRequiredService<NodeService>(), launch);
         var admin = new AdminEndpoints(app.Services.GetRequiredService<NodeService>());
         var faults = new FaultEndpoints(app.Services.GetRequiredService<NodeService>());
+        var verify = new VerifyEndpoint(app.Services.GetRequiredService<NodeService>());
         app.Run(context => AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context)
-            : FaultEndpoints.Handles(context.Request.Path) ? faults.HandleAsync(context) : endpoints.HandleAsync(context));
+            : FaultEndpoints.Handles(context.Request.Path) ? faults.HandleAsync(context)
+            : VerifyEndpoint.Handles(context.Request.Path) ? verify.HandleAsync(context) : endpoints.HandleAsync(context));
         return app;
     }
 

@@ -6,14 +6,17 @@ using ActorRepl.Hosting.Cluster;
 namespace ActorRepl.Hosting.Status;
 
 /// <summary>Gives a local cluster orders over HTTP, by way of whichever node answers.</summary>
-internal sealed class AdminClient(LocalCluster cluster) : IDisposable
+internal sealed class AdminClient(LocalCluster cluster, TimeSpan? timeout = null) : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(30) };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = timeout ?? TimeSpan.FromSeconds(30) };
 
     public Task<MembersReport> MembersAsync(string group, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, $"/members?group={Uri.EscapeDataString(group)}", StatusJson.Default.MembersReport, cancellation);
 
     public Task<NodesReport> NodesAsync(CancellationToken cancellation) => SendAsync(HttpMethod.Get, "/nodes", StatusJson.Default.NodesReport, cancellation);
+
+    public Task<ShardVerifyStatus> VerifyAsync(string group, int shard, int seconds, CancellationToken cancellation) => SendAsync(
+        HttpMethod.Post, $"/verify?group={Uri.EscapeDataString(group)}&shard={shard}&timeout={seconds}", StatusJson.Default.ShardVerifyStatus, cancellation);
 
     /// <param name="query">As <c>name=value</c>.</param>
     public Task<OrderTaken> OrderAsync(string path, IEnumerable<(string Name, string? Value)> query, CancellationToken cancellation) => SendAsync(

@@ -62,6 +62,8 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(NodesReport))]
 [JsonSerializable(typeof(OrderTaken))]
 [JsonSerializable(typeof(FaultsReport))]
+[JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(ShardVerifyStatus))]
 [JsonSerializable(typeof(LostFiles))]
 [JsonSerializable(typeof(LostContent))]
 [JsonSerializable(typeof(string))]

@@ -239,6 +239,8 @@ public sealed partial class ReplicaDriver
                 int place = (int)(index - batch.FirstIndex);
                 if (apply.Waiting.Count > 0 && apply.Waiting[place] is not 0 and long request)
                     _host.Reply(request, result);
+                if (_marks.Count > 0)
+                    PassMarks(payload.Span, new LogPosition(batch.Term, index));
             }
 
             index++;

@@ -31,4 +31,10 @@ public interface ICheckpointView : IDisposable
 {
     /// <summary>The state in segments of at most <paramref name="maxBytes"/>, as long as single items allow it.</summary>
     IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes);
+
+    /// <summary>
+    /// Reads all of it, in bounded memory. A view whose segments do not follow from the state alone, order and bounds included, must
+    /// say how the state is added up.
+    /// </summary>
+    StateChecksum Checksum() => StateChecksum.OfSegments(this);
 }

@@ -29,12 +29,14 @@ public enum SessionStatus : byte
 
 /// <summary>
 /// The payload a <see cref="SessionMachine"/> takes. Flag 0: the command follows. Flag 1: client id (16 bytes,
-/// big-endian), sequence (8), first incomplete (8), then the command. Little-endian otherwise.
+/// big-endian), sequence (8), first incomplete (8), then the command. Flag 2: a mark (16 bytes), which changes nothing.
+/// Little-endian otherwise.
 /// </summary>
 public static class CommandEnvelope
 {
     private const byte Bare = 0;
     private const byte Session = 1;
+    private const byte Marked = 2;
     private const int GuidSize = 16;
     private const int SessionHeader = sizeof(byte) + GuidSize + 2 * sizeof(long);
 
@@ -59,6 +61,17 @@ public static class CommandEnvelope
         writer.Raw(command);
         return bytes;
     }
+
+    /// <summary>A place in the log that replicas can tell from all others.</summary>
+    public static byte[] Mark(Guid mark)
+    {
+        byte[] bytes = new byte[sizeof(byte) + GuidSize];
+        bytes[0] = Marked;
+        mark.TryWriteBytes(bytes.AsSpan(sizeof(byte)), bigEndian: true, out _);
+        return bytes;
+    }
+
+    public static bool IsMark(ReadOnlySpan<byte> payload) => payload.Length == sizeof(byte) + GuidSize && payload[0] == Marked;
 
     /// <summary>Splits a payload into its stamp, null for a command of no session, and its command.</summary>
     /// <exception cref="InvalidDataException">The payload is no envelope.</exception>

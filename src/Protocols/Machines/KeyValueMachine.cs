@@ -287,6 +287,15 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
                 yield return segment.WrittenSpan.ToArray();
         }
 
+        // Where a pair lies in the table depends on the table's own seed, and on what was there before.
+        public StateChecksum Checksum()
+        {
+            StateChecksum sum = default;
+            foreach ((ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value) in view.Pairs())
+                sum = sum.Add(key.Span, value.Span);
+            return sum;
+        }
+
         public void Dispose() => view.Release();
     }
 }

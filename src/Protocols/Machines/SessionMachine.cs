@@ -41,6 +41,8 @@ public sealed class SessionMachine(IStateMachine inner, SessionOptions? options 
 
     public ReadOnlyMemory<byte> Apply(in AppliedCommand command)
     {
+        if (CommandEnvelope.IsMark(command.Payload.Span))
+            return default;
         ReadOnlyMemory<byte> payload;
         SessionStamp? stamp;
         try
@@ -92,6 +94,8 @@ public sealed class SessionMachine(IStateMachine inner, SessionOptions? options 
     private sealed class View(SessionTable.Frozen sessions, ICheckpointView machine) : ICheckpointView
     {
         public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes) => sessions.Segments(maxBytes).Concat(machine.Segments(maxBytes));
+
+        public StateChecksum Checksum() => StateChecksum.OfSegments(sessions.Segments(64 * 1024)) + machine.Checksum();
 
         public void Dispose() => machine.Dispose();
     }

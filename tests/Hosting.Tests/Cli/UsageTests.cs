@@ -19,6 +19,8 @@ public sealed class UsageTests : IDisposable
     [InlineData("node", "Option '--id' is required")]
     [InlineData("get", "Required argument missing for command: 'get'")]
     [InlineData("put key", "Required argument missing for command: 'put'")]
+    [InlineData("verify", "Required argument missing for command: 'verify'")]
+    [InlineData("verify kv --timeout 0", "--timeout is 0; it must be 1 to 3600")]
     [InlineData("kill one", "Cannot parse argument 'one'")]
     [InlineData("fault", "Required")]
     [InlineData("fault 1 smoke", "Unrecognized command or argument 'smoke'")]

@@ -43,6 +43,10 @@ public sealed class CommandTests : IAsyncLifetime
             Assert.Equal("Ada Lovelace", json.RootElement.GetProperty("value").GetString());
         await FailsAsync("there is no key 'nobody'", "get", "nobody", "--data", Data);
 
+        string verified = await SucceedsAsync("verify", "kv", "--data", Data);
+        Assert.Equal(4, verified.Split('\n').Count(line => line.EndsWith("1,2,3     equal", StringComparison.Ordinal)));
+        await FailsAsync("there is no group 'other'; there are kv", "verify", "other", "--data", Data);
+
         await FailsAsync($"the cluster in {Data} is already running", "up", "--data", Data, "--base-port", $"{FreePorts.Base(3)}");
         await FailsAsync("there is no node 4; the nodes are 1, 2, 3", "kill", "4", "--data", Data);
 
@@ -55,6 +59,9 @@ public sealed class CommandTests : IAsyncLifetime
             Assert.Equal("down", states[1]);
         }
 
+        CommandResult incomplete = await CommandLine.RunAsync("verify", "kv", "--shard", "0", "--data", Data);
+        Assert.Equal(1, incomplete.ExitCode);
+        Assert.StartsWith("actorrepl: kv/0: node 2 does not say", incomplete.Error, StringComparison.Ordinal);
         await FailsAsync("node 2 is not running", "kill", "2", "--data", Data);
         Assert.Equal("1", await SucceedsAsync("del", "name", "nobody", "--data", Data));
         Assert.Contains("ready", await SucceedsAsync("restart", "2", "--data", Data), StringComparison.Ordinal);

@@ -102,7 +102,7 @@ public class SessionMachineTests
         Prop.ForAll<byte[]>(bytes =>
         {
             byte[] payload = [(byte)(bytes.Length % 3 + 1), .. bytes];
-            CommandEnvelope.DecodeResult(machine.Apply(new AppliedCommand(++_index, 0, payload.AsMemory(0, Math.Min(payload.Length, 17)))), out SessionStatus status);
+            CommandEnvelope.DecodeResult(machine.Apply(new AppliedCommand(++_index, 0, payload.AsMemory(0, Math.Min(payload.Length, 16)))), out SessionStatus status);
             return status == SessionStatus.Malformed;
         }).QuickCheckThrowOnFailure();
     }

@@ -1,5 +1,8 @@
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Node;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Raft;
+using Akka.Configuration;
 
 namespace ActorRepl.Hosting;
 
@@ -74,6 +77,9 @@ public sealed class GroupBuilder
 
     internal Func<IStateMachine>? Machine { get; private set; }
 
+    /// <summary>Makes the protocol of a node's settings.</summary>
+    internal Func<Config, IProtocolFactory> Protocol { get; private set; } = OfRaft;
+
     /// <summary>Replicates by Raft: a majority of the replicas has every acknowledged command on disk.</summary>
     /// <param name="replicas">Of each shard: 1 to the number of nodes.</param>
     /// <param name="shards">1 to 1024; fixed once the group has data.</param>
@@ -81,8 +87,11 @@ public sealed class GroupBuilder
     {
         Replicas = replicas;
         Shards = shards;
+        Protocol = OfRaft;
         return this;
     }
+
+    private static RaftFactory OfRaft(Config settings) => new(RaftSettings.Read(settings));
 
     /// <summary>Makes the empty state machine of a shard; without it, the built-in key-value machine.</summary>
     public GroupBuilder StateMachine(Func<IStateMachine> create)

@@ -153,7 +153,10 @@ internal sealed class ReplicationClient : IReplicationClient
         if (concern.IsDefault)
             return concern;
         string? wrong = kind == RequestKind.Command ? Concerns.Refusal(_settings.Groups.First(one => one.Name == group), concern) : $"it is for commands, not for a {kind}";
-        return wrong is null ? concern : throw new ArgumentException($"{nameof(RequestOptions.Concern)}: {wrong}", nameof(options));
+        if (wrong is null)
+            return concern;
+        var why = new Rejection(RejectReason.Invalid, Detail: $"the acknowledgement asked for: {wrong}");
+        throw new ReplicationException(why, Explain.Rejection(why));
     }
 
     private ClusterAdmin Orders => Admin ?? throw new InvalidOperationException("this runtime has no control group");

@@ -61,9 +61,10 @@ public static class CommandTree
         Option<string?> config = Config();
         Option<string> cluster = ClusterName();
         Option<bool> faults = Faults();
-        return new Command("up", "Start a cluster of node processes on 127.0.0.1 and show how it is. Ctrl-C stops it.") { nodes, data, basePort, detach, config, cluster, faults }
+        Option<string?> protocol = Protocol();
+        return new Command("up", "Start a cluster of node processes on 127.0.0.1 and show how it is. Ctrl-C stops it.") { nodes, data, basePort, detach, config, cluster, faults, protocol }
             .Runs((line, _) => new UpCommand(new UpOptions(line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                line.GetValue(detach), FullPath(line.GetValue(config)), line.GetValue(cluster)!, line.GetValue(faults))).RunAsync());
+                line.GetValue(detach), FullPath(line.GetValue(config)), line.GetValue(cluster)!, line.GetValue(faults), line.GetValue(protocol))).RunAsync());
     }
 
     private static Command Node()
@@ -77,13 +78,14 @@ public static class CommandTree
         Option<string> cluster = ClusterName();
         var join = new Option<string?>("--join") { Description = "Join the running cluster of the node that listens for other nodes there.", HelpName = "HOST:PORT" };
         Option<bool> faults = Faults();
+        Option<string?> protocol = Protocol();
         var logFile = new Option<bool>("--log-file") { Description = "Log to node.log in the node's directory, not to the terminal." };
         var detached = new Option<bool>("--detached") { Description = "Leave the terminal's session.", Hidden = true };
-        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, logFile, detached, NodeAdd() }
+        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, protocol, logFile, detached, NodeAdd() }
             .Runs((line, _) =>
             {
                 var launch = new NodeLaunch(line.GetValue(id), line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join), Faults = line.GetValue(faults) };
+                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join), Faults = line.GetValue(faults), Protocol = line.GetValue(protocol) };
                 return new NodeCommand(launch, line.GetValue(logFile), line.GetValue(detached)).RunAsync();
             });
     }
@@ -249,9 +251,27 @@ public static class CommandTree
         (Option<string> data, Option<int?> basePort) = Where();
         var key = new Argument<string>("KEY");
         var value = new Argument<string>("VALUE");
-        return new Command("put", "Give a key a value; returns once a majority of nodes has it on disk.") { key, value, data, basePort }
+        var ack = new Option<string?>("--ack")
+        {
+            Description = "When it counts as done, in words apart by commas, such as semi-sync:1,applied,500ms,refuse; without it, as the group says.", HelpName = "WORDS",
+        };
+        ack.Validators.Add(result => CheckAck(result));
+        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, data, basePort }
             .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
-                .PutAsync(line.GetValue(key)!, line.GetValue(value)!, cancellation));
+                .PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), cancellation));
+    }
+
+    private static void CheckAck(System.CommandLine.Parsing.OptionResult result)
+    {
+        try
+        {
+            if (result.Tokens.Count == 1)
+                Redis.ConcernText.Parse(result.Tokens[0].Value);
+        }
+        catch (FormatException wrong)
+        {
+            result.AddError($"--ack is '{result.Tokens[0].Value}': {wrong.Message}");
+        }
     }
 
     private static Command Delete()
@@ -294,6 +314,18 @@ public static class CommandTree
     private static Option<bool> Json() => new("--json") { Description = "Print JSON." };
 
     private static Option<bool> Faults() => new("--faults") { Description = "Let 'actorrepl fault' put faults on links and disks, for tests." };
+
+    private static Option<string?> Protocol()
+    {
+        string[] known = [.. ActorRepl.Hosting.Node.NodeSettings.Protocols.Keys];
+        var option = new Option<string?>("--protocol") { Description = $"The protocol of groups whose settings name none: {string.Join(" or ", known)}. Fixed once there is data.", HelpName = "NAME" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && !known.Contains(result.Tokens[0].Value))
+                result.AddError($"--protocol is '{result.Tokens[0].Value}'; it must be {string.Join(" or ", known)}");
+        });
+        return option;
+    }
 
     private static Option<string?> Config() =>
         new("--config") { Description = "A HOCON file whose settings replace the defaults of hocon/reference.conf.", HelpName = "FILE" };

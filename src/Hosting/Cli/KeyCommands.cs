@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Redis;
 using ActorRepl.Hosting.Status;
 
 namespace ActorRepl.Hosting.Cli;
@@ -11,6 +12,8 @@ namespace ActorRepl.Hosting.Cli;
 internal sealed class KeyCommands(LocalCluster cluster)
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private string? _ack;
 
     public async Task<int> GetAsync(string key, bool json, CancellationToken cancellation)
     {
@@ -25,8 +28,10 @@ internal sealed class KeyCommands(LocalCluster cluster)
         return found ? ExitCode.Success : ExitCode.Failure;
     }
 
-    public async Task<int> PutAsync(string key, string value, CancellationToken cancellation)
+    /// <param name="ack">When the write counts as done (<see cref="ConcernText"/>); null: as the group says.</param>
+    public async Task<int> PutAsync(string key, string value, string? ack, CancellationToken cancellation)
     {
+        _ack = ack;
         RespReply reply = await CallAsync(cancellation, "SET"u8.ToArray(), Bytes(key), Bytes(value)).ConfigureAwait(false);
         Terminal.Line(reply.Text);
         return ExitCode.Success;
@@ -50,6 +55,8 @@ internal sealed class KeyCommands(LocalCluster cluster)
             try
             {
                 await using RespClient client = await RespClient.ConnectAsync(node.RedisAddress, cancellation).ConfigureAwait(false);
+                if (_ack is not null && await client.CallAsync(cancellation, "ACK"u8.ToArray(), Bytes(_ack)).ConfigureAwait(false) is { Kind: RespReplyKind.Error } refused)
+                    throw new UserErrorException($"node {node.Id} answered: {refused.Text}");
                 RespReply reply = await client.CallAsync(cancellation, words).ConfigureAwait(false);
                 if (reply.Kind != RespReplyKind.Error)
                     return reply;

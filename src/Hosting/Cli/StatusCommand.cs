@@ -14,6 +14,9 @@ internal static class StatusCommand
     private static readonly string[] Headings =
         ["node", "state", "redis", "http", "group", "shard", "role", "term", "commit", "applied", "lag", "health", "members"];
 
+    private static readonly string[] FollowerHeadings =
+        ["group", "shard", "follower", "in sync", "sent", "received", "durable", "applied", "lag", "bytes", "ms", "missed", "caught up in"];
+
     /// <summary>Succeeds if every node is ready.</summary>
     public static async Task<int> RunAsync(LocalCluster cluster, bool json, CancellationToken cancellation)
     {
@@ -25,9 +28,16 @@ internal static class StatusCommand
         }
         else
         {
-            Terminal.Table(Headings, [.. nodes.SelectMany(Rows)]);
+            bool modes = Replicas(nodes).Any(replica => replica.Of.Mode is not null);
+            Terminal.Table(modes ? [.. Headings, "mode", "in sync"] : Headings, [.. nodes.SelectMany(node => Rows(node, modes))]);
             foreach (NodeReport node in nodes.Where(node => node is { State: "starting", Status: null }))
                 Terminal.Line($"node {node.Id}: {node.Error}");
+            string[][] followers = [.. Replicas(nodes).SelectMany(replica => (replica.Of.Progress ?? []).Select(follower => Row(replica.Group, replica.Of.Shard, follower)))];
+            if (followers.Length > 0)
+            {
+                Terminal.Line("");
+                Terminal.Table(FollowerHeadings, followers);
+            }
         }
 
         return nodes.All(node => node.State == "ready") ? ExitCode.Success : ExitCode.Failure;
@@ -56,19 +66,31 @@ internal static class StatusCommand
         ? string.Join(' ', replicas.OrderBy(replica => replica.Shard).Select(replica => $"{replica.Shard}={replica.Role}"))
         : string.Join(", ", replicas.CountBy(replica => replica.Role).OrderBy(role => role.Key, StringComparer.Ordinal).Select(role => $"{role.Value} {role.Key}"));
 
-    private static IEnumerable<string[]> Rows(NodeReport node)
+    private static IEnumerable<(GroupStatus Group, ShardReplicaStatus Of)> Replicas(IEnumerable<NodeReport> nodes) =>
+        nodes.SelectMany(node => node.Status?.Groups ?? []).SelectMany(group => group.Local.Select(replica => (group, replica)))
+            .OrderBy(replica => replica.group.Name, StringComparer.Ordinal).ThenBy(replica => replica.replica.Shard);
+
+    private static IEnumerable<string[]> Rows(NodeReport node, bool modes)
     {
         string[] start = [$"{node.Id}", node.State, $"127.0.0.1:{node.RedisPort}", $"127.0.0.1:{node.HttpPort}"];
-        string[][] replicas = [.. (node.Status?.Groups ?? []).SelectMany(group => group.Local.OrderBy(replica => replica.Shard).Select(replica => Row(group, replica)))];
+        string[][] replicas = [.. (node.Status?.Groups ?? []).SelectMany(group => group.Local.OrderBy(replica => replica.Shard).Select(replica => Row(group, replica, modes)))];
         return replicas.Length == 0
-            ? [[.. start, .. Enumerable.Repeat("-", Headings.Length - start.Length)]]
+            ? [[.. start, .. Enumerable.Repeat("-", Headings.Length - start.Length + (modes ? 2 : 0))]]
             : replicas.Select((row, i) => (string[])[.. i == 0 ? start : ["", "", "", ""], .. row]);
     }
 
-    private static string[] Row(GroupStatus group, ShardReplicaStatus replica) =>
+    private static string[] Row(GroupStatus group, ShardReplicaStatus replica, bool modes) =>
     [
         group.Name, $"{replica.Shard}", replica.Role, $"{replica.Term}", Number(replica.Commit), Number(replica.Applied), Number(replica.Lag),
         replica.Health, replica.Members?.ToString() ?? "-",
+        .. modes ? (string[])[replica.Mode ?? "-", replica.SyncSet is { } set ? string.Join(' ', set) : "-"] : [],
+    ];
+
+    private static string[] Row(GroupStatus group, int shard, FollowerStatus follower) =>
+    [
+        group.Name, $"{shard}", $"node {follower.Node}", follower.InSync ? "yes" : "no", Number(follower.Sent), Number(follower.Received), Number(follower.Durable),
+        Number(follower.Applied), Number(follower.LagEntries), Number(follower.LagBytes), follower.LagMs.ToString("N1", CultureInfo.InvariantCulture),
+        $"{follower.MissedBeats}", follower.CatchUpSeconds is { } seconds ? $"{seconds.ToString("N1", CultureInfo.InvariantCulture)} s" : "-",
     ];
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);

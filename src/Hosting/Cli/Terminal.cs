@@ -32,9 +32,9 @@ internal static class Terminal
 
     private static Style Colour(string cell) => cell switch
     {
-        "leader" or "ready" or "running" => new Style(Color.Green),
-        "down" or "storage-failed" => new Style(Color.Red),
-        "candidate" or "starting" or "storage-full" => new Style(Color.Yellow),
+        "leader" or "primary" or "ready" or "running" or "target" => new Style(Color.Green),
+        "down" or "storage-failed" or "floor" => new Style(Color.Red),
+        "candidate" or "starting" or "storage-full" or "degraded" or "recovery" => new Style(Color.Yellow),
         _ => Style.Plain,
     };
 }

@@ -8,7 +8,7 @@ using Spectre.Console;
 namespace ActorRepl.Hosting.Cli;
 
 /// <param name="Data">Absolute, as is <paramref name="Config"/>.</param>
-internal sealed record UpOptions(int Nodes, string Data, int BasePort, bool Detach, string? Config, string Cluster, bool Faults = false);
+internal sealed record UpOptions(int Nodes, string Data, int BasePort, bool Detach, string? Config, string Cluster, bool Faults = false, string? Protocol = null);
 
 /// <summary><c>actorrepl up</c>: starts the nodes, shows the cluster forming, then waits for the end.</summary>
 internal sealed class UpCommand(UpOptions options)
@@ -61,13 +61,13 @@ internal sealed class UpCommand(UpOptions options)
 
         for (int id = 1; id <= options.Nodes; id++)
             new NodePorts(options.BasePort, id).CheckFree();
-        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, before?.Founders ?? before?.Nodes.Count ?? options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config));
+        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, before?.Founders ?? before?.Nodes.Count ?? options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config) { Protocol = options.Protocol ?? before?.Protocol });
         try
         {
             Directory.CreateDirectory(options.Data);
             int founders = before?.Founders ?? before?.Nodes.Count ?? options.Nodes;
             var file = new ClusterFile(
-                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders, options.Faults);
+                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders, options.Faults, options.Protocol ?? before?.Protocol);
             file.Write(options.Data);
             return new LocalCluster(options.Data, file);
         }

@@ -14,7 +14,9 @@ public sealed record ClusterNode(int Id, int Pid);
 /// </summary>
 /// <param name="Founders">How many nodes, from 1, the cluster was founded by; null: all of them.</param>
 /// <param name="Faults">Its nodes let faults be put on them.</param>
-public sealed record ClusterFile(string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null, bool Faults = false)
+/// <param name="Protocol">Of groups whose settings name none; null: as the settings say.</param>
+public sealed record ClusterFile(
+    string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null, bool Faults = false, string? Protocol = null)
 {
     public const string Name = "cluster.json";
 

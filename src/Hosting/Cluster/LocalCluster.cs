@@ -36,7 +36,7 @@ public sealed class LocalCluster(string data, ClusterFile file)
         ?? throw new UserErrorException($"there is no node {id}; the nodes are {string.Join(", ", File.Nodes.Select(node => node.Id))}");
 
     public NodeLaunch Launch(int id) =>
-        new(id, File.Founders ?? File.Nodes.Count, Data, File.BasePort, File.Cluster, File.Config) { Join = Joins(id), Faults = File.Faults };
+        new(id, File.Founders ?? File.Nodes.Count, Data, File.BasePort, File.Cluster, File.Config) { Join = Joins(id), Faults = File.Faults, Protocol = File.Protocol };
 
     /// <summary>Where a node that did not found the cluster asks for it: at one that runs, if there is any.</summary>
     private string? Joins(int id)

@@ -14,6 +14,9 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
     /// <summary>Faults can be put on it: <c>actorrepl.faults.enabled</c>.</summary>
     public bool Faults { get; init; }
 
+    /// <summary>Of groups whose settings name none; null: <c>actorrepl.group-defaults.protocol</c>.</summary>
+    public string? Protocol { get; init; }
+
     /// <summary>The node's own directory.</summary>
     public string Directory => Path.Combine(Data, $"node-{Id}");
 
@@ -25,7 +28,7 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
     [
         "node", "--id", $"{Id}", "--nodes", $"{Nodes}", "--data", Data, "--base-port", $"{BasePort}", "--cluster", Cluster,
         "--log-file", "--detached", .. Config is null ? [] : (string[])["--config", Config], .. Join is null ? [] : (string[])["--join", Join],
-        .. Faults ? (string[])["--faults"] : [],
+        .. Faults ? (string[])["--faults"] : [], .. Protocol is null ? [] : (string[])["--protocol", Protocol],
     ];
 }
 

@@ -3,6 +3,7 @@ using ActorRepl.Actors.Messages;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Hosting.Status;
+using ActorRepl.Protocols.Kernel;
 using Microsoft.AspNetCore.Http;
 
 namespace ActorRepl.Hosting.Http;
@@ -54,6 +55,10 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             new HealthStatus(missing.Count == 0 ? "ready" : "not ready", missing));
     }
 
+    private static FollowerStatus Describe(FollowerProgress follower) => new(
+        follower.Id.Value, follower.InSync, follower.Sent, follower.Received, follower.Durable, follower.Applied, follower.LagEntries, follower.LagBytes,
+        Math.Round(follower.LagMicros / 1000.0, 1), follower.MissedBeats, follower.CatchUpMicros is { } micros ? Math.Round(micros / 1e6, 1) : null);
+
     private static ShardReplicaStatus Describe(ReplicaReport report)
     {
         string health = report.Health switch
@@ -70,6 +75,9 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
                 status.Followers.Count == 0 ? null : status.Followers.ToDictionary(follower => $"{follower.Key.Value}", follower => follower.Value))
             {
                 Members = MemberSet.Of(status.Members),
+                Mode = status.Mode == ReplicaMode.None ? null : status.Mode.ToString().ToLowerInvariant(),
+                SyncSet = status.SyncSet.Count == 0 ? null : [.. status.SyncSet.Select(member => member.Value)],
+                Progress = status.Progress.Count == 0 ? null : [.. status.Progress.Select(Describe)],
             };
     }
 

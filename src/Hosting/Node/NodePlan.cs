@@ -108,7 +108,7 @@ internal sealed record NodePlan
         return new GroupDefinition
         {
             Name = group.Name,
-            Protocol = new RaftFactory(RaftSettings.Read(settings)),
+            Protocol = group.Protocol(settings),
             Machine = group.Machine ?? (() => new KeyValueMachine(keyValue)),
             Shards = group.Shards,
             Replicas = group.Replicas,

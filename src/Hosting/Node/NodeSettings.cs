@@ -27,10 +27,18 @@ public sealed record NodeSettings
         ["debug"] = LogLevel.Debug, ["info"] = LogLevel.Information, ["warning"] = LogLevel.Warning, ["error"] = LogLevel.Error,
     };
 
+    /// <summary>The protocols a setting can name.</summary>
+    internal static readonly IReadOnlyDictionary<string, Action<GroupBuilder, GroupSettings>> Protocols = new Dictionary<string, Action<GroupBuilder, GroupSettings>>
+    {
+        ["raft"] = (group, settings) => group.Raft(settings.Replicas, settings.Shards),
+    };
+
     /// <exception cref="UserErrorException">A setting is unknown or out of its bounds.</exception>
     public static NodeSettings Load(NodeLaunch launch)
     {
         Config config = launch.Config is { } file ? Hocon.Load(file).WithFallback(Hocon.Reference) : Hocon.Reference;
+        if (launch.Protocol is { } all)
+            config = ConfigurationFactory.ParseString($"actorrepl.group-defaults.protocol = \"{all}\"").WithFallback(config);
         if (launch.Id > launch.Nodes && launch.Join is null)
             throw new UserErrorException($"--id is {launch.Id}; it must be 1 to {launch.Nodes}, the number of nodes, unless the node joins a running cluster (--join)");
         GroupSettings[] groups = [.. config.GetConfig("actorrepl.groups").AsEnumerable().Select(group => Group(config, group.Key, launch.Nodes))];
@@ -67,14 +75,14 @@ public sealed record NodeSettings
         options.Join = Launch.Join;
         options.Config = (Launch.Config is { } file ? File.ReadAllText(file) : "") + (Launch.Faults ? "\nactorrepl.faults.enabled = on" : "");
         foreach (GroupSettings group in Groups)
-            options.AddGroup(group.Name, declared => declared.Raft(group.Replicas, group.Shards));
+            options.AddGroup(group.Name, declared => Protocols[group.Protocol](declared, group));
     }
 
     private static GroupSettings Group(Config all, string name, int nodes)
     {
         string path = $"actorrepl.groups.{name}";
         string Of(string setting) => all.HasPath($"{path}.{setting}") ? $"{path}.{setting}" : $"actorrepl.group-defaults.{setting}";
-        string protocol = all.Choice(Of("protocol"), new Dictionary<string, string> { ["raft"] = "raft" });
+        string protocol = all.Choice(Of("protocol"), Protocols.Keys.ToDictionary(known => known));
         int replicas = all.Int(Of("replicas"), 0, nodes);
         return new GroupSettings(name, protocol, all.Int(Of("shards"), 1, 1024), replicas == 0 ? Math.Min(3, nodes) : replicas);
     }

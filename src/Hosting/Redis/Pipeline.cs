@@ -9,7 +9,7 @@ namespace ActorRepl.Hosting.Redis;
 /// Commands of one connection that are under way together, answered in the order they came. A shard's commands keep their
 /// order inside its part; the parts of different shards run in parallel.
 /// </summary>
-internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Action answered)
+internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, RedisClientInfo client, Action answered)
 {
     private enum Form : byte
     {
@@ -69,6 +69,7 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Acti
         if (gatherer.Filling[shard] is not { } part)
         {
             gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
+            part.Concern = client.Concern;
             _parts.Add(part);
         }
 

@@ -2,7 +2,7 @@ namespace ActorRepl.Hosting.Redis;
 
 internal enum RedisCommandId : byte
 {
-    Append, Client, Command, Config, DbSize, Decr, DecrBy, Del, Echo, Exists, Get, Hello, Incr, IncrBy, Info, MGet, Ping, Quit,
+    Ack, Append, Client, Command, Config, DbSize, Decr, DecrBy, Del, Echo, Exists, Get, Hello, Incr, IncrBy, Info, MGet, Ping, Quit,
     Select, Set, StrLen,
 }
 
@@ -16,6 +16,7 @@ internal sealed record RedisCommand(RedisCommandId Id, string Name, int Arity, s
 
     public static readonly IReadOnlyList<RedisCommand> All =
     [
+        new(RedisCommandId.Ack, "ack", -1, ["fast"]),
         new(RedisCommandId.Append, "append", 3, ["write", "denyoom", "fast"], 1, 1, 1),
         new(RedisCommandId.Client, "client", -2, ["admin"]),
         new(RedisCommandId.Command, "command", -1, ["loading", "stale"]),

@@ -8,6 +8,9 @@ namespace ActorRepl.Hosting.Redis;
 /// <summary>Turns the commands of one connection into operations of the key-value machine, or answers them on the spot.</summary>
 internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client, RespLimits limits)
 {
+    /// <summary>Commands after it are not to be treated as those before: it waits for a pipeline of its own.</summary>
+    public static bool BeginsAnew(RespParser command) => RedisCommand.Find(command[0])?.Id == RedisCommandId.Ack;
+
     /// <summary>Adds a command to the pipeline; false: the client wants to leave, or must.</summary>
     public bool Dispatch(RespParser command, Pipeline pipeline)
     {
@@ -135,6 +138,9 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
             case RedisCommandId.Quit:
                 reply.Write("+OK\r\n"u8);
                 break;
+            case RedisCommandId.Ack:
+                Acknowledge(command, reply);
+                break;
             case RedisCommandId.Select:
                 Select(command, reply);
                 break;
@@ -145,6 +151,29 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
 
         pipeline.AnswerReady();
         return known.Id != RedisCommandId.Quit;
+    }
+
+    /// <summary>Without words, what is in force; with words, what holds for the writes from here on.</summary>
+    private void Acknowledge(RespParser command, IBufferWriter<byte> reply)
+    {
+        if (command.Count == 1)
+        {
+            reply.WriteBulk(Encoding.ASCII.GetBytes(ConcernText.Describe(client.Concern)));
+            return;
+        }
+
+        var words = new StringBuilder();
+        for (int i = 1; i < command.Count; i++)
+            words.Append(Encoding.Latin1.GetString(command[i])).Append(' ');
+        try
+        {
+            client.Concern = ConcernText.Parse(words.ToString());
+            reply.Write("+OK\r\n"u8);
+        }
+        catch (FormatException wrong)
+        {
+            reply.WriteError($"ERR acknowledgement: {wrong.Message}");
+        }
     }
 
     private static void Select(RespParser command, IBufferWriter<byte> reply)

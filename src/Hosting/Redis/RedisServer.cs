@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.IO.Enumeration;
 using System.Text;
+using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Redis;
 
@@ -14,6 +15,9 @@ internal sealed class RedisClientInfo(long id, string address)
     public long Id => id;
 
     public string Name { get; set; } = "";
+
+    /// <summary>When its writes count as done.</summary>
+    public WriteConcern Concern { get; set; }
 
     public string Describe() => $"id={id} addr={address} name={Name} age={(long)Stopwatch.GetElapsedTime(_since).TotalSeconds} db=0 resp=2";
 }

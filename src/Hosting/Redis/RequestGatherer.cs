@@ -59,7 +59,7 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
     public void Add(PipelinePart part)
     {
         Lane lane = (part.Writes ? _writes : _reads)[part.Shard];
-        part.Alone |= part.Reads && part.Writes;
+        part.Alone |= part.Writes && (part.Reads || !part.Concern.IsDefault);
         if (part.Alone)
         {
             SharedRequest alone = Rent(lane);
@@ -149,7 +149,8 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         try
         {
             RequestKind kind = request.Operations.IsReadOnly ? RequestKind.Read : RequestKind.Command;
-            client.Send(group.Name, request.Lane.Shard, kind, request.Operations.Written.Span, request);
+            client.Send(group.Name, request.Lane.Shard, kind, request.Operations.Written.Span, request,
+                request.Concern.IsDefault ? null : new RequestOptions { Concern = request.Concern });
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {

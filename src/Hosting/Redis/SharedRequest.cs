@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 
 namespace ActorRepl.Hosting.Redis;
@@ -21,6 +22,9 @@ internal sealed class PipelinePart
     /// <summary>It makes a request of its own, so that all the room in a result is for it.</summary>
     public bool Alone { get; set; }
 
+    /// <summary>When what it writes counts as done; anything but the default is for this connection alone.</summary>
+    public WriteConcern Concern { get; set; }
+
     public KeyValueReplyReader Replies { get; set; }
 
     /// <summary>Why the operations were refused, as clients are told; null: they were not.</summary>
@@ -35,6 +39,7 @@ internal sealed class PipelinePart
         Operations.Clear();
         Reads = false;
         Alone = false;
+        Concern = default;
         Replies = default;
         Error = null;
         Answered = 0;
@@ -56,9 +61,14 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     /// <summary>Where it was gathered.</summary>
     public RequestGatherer.Lane Lane { get; set; } = null!;
 
+    /// <summary>When what it writes counts as done.</summary>
+    public WriteConcern Concern { get; private set; }
+
     public void Add(PipelinePart part)
     {
         _parts.Add(part);
+        if (part.Writes)
+            Concern = part.Concern;
         Operations.Add(part.Operations);
     }
 
@@ -107,6 +117,7 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     public void Clear()
     {
         _parts.Clear();
+        Concern = default;
         Operations.Clear();
         _result = default;
         _failure = null;

@@ -47,7 +47,23 @@ public sealed record ShardReplicaStatus(
 {
     /// <summary>Who holds the shard as this replica knows it.</summary>
     public MemberSet? Members { get; init; }
+
+    /// <summary><c>target</c>, <c>degraded</c>, <c>floor</c> or <c>recovery</c>; null: the protocol has no modes.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>The nodes whose acknowledgements count and of whom one may take over; null: the protocol has no such set.</summary>
+    public IReadOnlyList<int>? SyncSet { get; init; }
+
+    /// <summary>On a primary: how far each follower has got.</summary>
+    public IReadOnlyList<FollowerStatus>? Progress { get; init; }
 }
+
+/// <summary>How far a follower has got, as its primary knows it. Positions are log indexes, lags against the primary's log on disk.</summary>
+/// <param name="LagMs">For how long the oldest entry that it lacks has been in the primary's log.</param>
+/// <param name="MissedBeats">Heartbeats in a row that it has not answered.</param>
+/// <param name="CatchUpSeconds">When it will have caught up at its pace; null: it has, or the pace is not known.</param>
+public sealed record FollowerStatus(
+    int Node, bool InSync, long Sent, long Received, long Durable, long Applied, long LagEntries, long LagBytes, double LagMs, int MissedBeats, double? CatchUpSeconds);
 
 /// <summary>What <c>/health/ready</c> and errors say.</summary>
 public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);

@@ -32,7 +32,10 @@ public abstract class GatewayTests
     [InlineData("HELLO 3", "-NOPROTO unsupported protocol version\r\n")]
     [InlineData("HELLO two", "-ERR Protocol version is not an integer or out of range\r\n")]
     [InlineData("HELLO 2 AUTH a b", "-ERR Syntax error in HELLO option 'AUTH'\r\n")]
-    [InlineData("COMMAND COUNT", ":21\r\n")]
+    [InlineData("COMMAND COUNT", ":22\r\n")]
+    [InlineData("ACK", "$7\r\ndefault\r\n")]
+    [InlineData("ACK semi-sync:300", "-ERR acknowledgement: 'semi-sync:300' is not known; it must be async, semi-sync[:N], sync or quorum; received, durable or applied; a time such as 500ms or 2s; degrade or refuse; or default\r\n")]
+    [InlineData("ACK async applied", "-ERR acknowledgement: level Async waits for no other member: it has neither reach nor timeout\r\n")]
     [InlineData("COMMAND DOCS", "*0\r\n")]
     [InlineData("COMMAND INFO get nosuch", "*2\r\n*6\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*-1\r\n")]
     [InlineData("COMMAND NOSUCH", "-ERR unknown subcommand 'NOSUCH'. Try COMMAND HELP.\r\n")]
@@ -61,6 +64,22 @@ public abstract class GatewayTests
         await client.CommandAsync("PING");
         await client.ExpectAsync("+PONG\r\n");
         Assert.Empty(_group.Requests);
+    }
+
+    [Fact]
+    public async Task Writes_are_acknowledged_as_their_own_connection_has_asked_and_in_one_pipeline_each_as_asked_before_it()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync(), other = await gateway.ConnectAsync();
+        await client.SendAsync("SET a 1\r\nACK semi-sync:2 applied 700ms refuse\r\nSET a 2\r\nGET a\r\nACK async\r\nSET a 3\r\nACK default\r\nSET a 4\r\n");
+        await client.ExpectAsync("+OK\r\n+OK\r\n+OK\r\n$1\r\n2\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+        await other.CommandAsync("SET", "a", "5");
+        await other.ExpectAsync("+OK\r\n");
+        Assert.Equal([default, Ack.SemiSync(2, TimeSpan.FromMilliseconds(700), OnAckTimeout.Refuse, AckReach.Applied), Ack.Async, default, default], _group.Concerns);
+        await client.CommandAsync("ACK", "sync", "2s");
+        await client.ExpectAsync("+OK\r\n");
+        await client.CommandAsync("ACK");
+        await client.ExpectAsync("$11\r\nsync 2000ms\r\n");
     }
 
     [Fact]

@@ -16,6 +16,9 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     /// <summary>Every request in order: kind, shard, and how many operations.</summary>
     public List<(bool Query, int Shard, int Operations)> Requests { get; } = [];
 
+    /// <summary>What the requests that were sent ask for, in order.</summary>
+    public List<WriteConcern> Concerns { get; } = [];
+
     /// <summary>Asked before each request with its shard; what it returns is thrown.</summary>
     public Func<int, Exception?> Refuse { get; set; } = _ => null;
 
@@ -46,8 +49,12 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
             return _machines[shard].Query(query).ToArray();
     }
 
-    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null) =>
+    public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
+    {
+        lock (_lock)
+            Concerns.Add(options?.Concern ?? default);
         _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
+    }
 
     public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) => throw new NotSupportedException();
 

@@ -1,6 +1,7 @@
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.PrimaryBackup;
 using ActorRepl.Protocols.Raft;
 using Akka.Configuration;
 
@@ -88,6 +89,21 @@ public sealed class GroupBuilder
         Replicas = replicas;
         Shards = shards;
         Protocol = OfRaft;
+        return this;
+    }
+
+    /// <summary>
+    /// One primary a shard takes all commands, backups follow its log, and the most advanced of them takes its place when it is gone.
+    /// </summary>
+    /// <param name="replicas">Of each shard: 1 to the number of nodes.</param>
+    /// <param name="shards">1 to 1024; fixed once the group has data.</param>
+    /// <param name="ack">When a command counts as done that does not say so itself, such as <c>Ack.SemiSync(1)</c>; what it leaves open <c>actorrepl.primary-backup.ack</c> says.</param>
+    /// <param name="options">Changes what <c>actorrepl.primary-backup</c> says of the rest.</param>
+    public GroupBuilder PrimaryBackup(int replicas = 3, int shards = 4, WriteConcern ack = default, Func<PrimaryBackupOptions, PrimaryBackupOptions>? options = null)
+    {
+        Replicas = replicas;
+        Shards = shards;
+        Protocol = settings => new PrimaryBackupFactory(PrimaryBackupSettings.Read(settings, ack, options));
         return this;
     }
 

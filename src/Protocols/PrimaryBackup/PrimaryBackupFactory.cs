@@ -16,6 +16,9 @@ public sealed class PrimaryBackupFactory(PrimaryBackupOptions options) : IProtoc
 
     public string Name => "primary-backup";
 
+    // It knows all of them; what a view has too few members for, the primary says.
+    public string? Refusal(in WriteConcern concern) => null;
+
     public IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, bool joins = false) =>
         new PrimaryBackupReplica(self, replicas, seed, _options, joins);
 }

@@ -23,7 +23,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("verify kv --timeout 0", "--timeout is 0; it must be 1 to 3600")]
     [InlineData("put key value --ack most", "--ack is 'most': 'most' is not known; it must be async, semi-sync[:N]")]
     [InlineData("put key value --ack async,applied", "--ack is 'async,applied': level Async waits for no other member")]
-    [InlineData("up --protocol paxos", "--protocol is 'paxos'; it must be raft")]
+    [InlineData("up --protocol paxos", "--protocol is 'paxos'; it must be raft or primary-backup")]
     [InlineData("kill one", "Cannot parse argument 'one'")]
     [InlineData("fault", "Required")]
     [InlineData("fault 1 smoke", "Unrecognized command or argument 'smoke'")]

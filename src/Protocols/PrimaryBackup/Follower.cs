@@ -177,6 +177,9 @@ internal sealed class Follower(ReplicaId id)
         HasDiverged = true;
         Shared = shared;
         Applied = 0;
+        // What is under way is of no use either: a checkpoint is what comes next.
+        if (Mode == FollowerMode.Replicate)
+            Enter(FollowerMode.Probe);
         Probing = false;
     }
 

@@ -128,10 +128,14 @@ internal sealed partial class PrimaryBackupInvariants
         if ((entry.Durable & Bit(replica.Id)) == 0)
             throw new RuleBrokenException("acknowledged is durable at the primary", $"{replica.Id} acknowledges {at} before it has it on disk");
         bool isMet = IsMet(view, voters, concern, entry);
-        if (!isMet && (concern.OnTimeout == OnAckTimeout.Refuse || !(waited >= concern.TimeoutMillis * Instant.Millisecond || primary.IsDegraded || shadow.DegradedAt >= replica.Now.Monotonic - waited)))
+        bool mayDegrade = concern.OnTimeout == OnAckTimeout.Degrade
+            && (waited >= concern.TimeoutMillis * Instant.Millisecond || primary.IsDegraded || shadow.DegradedAt >= replica.Now.Monotonic - waited);
+        if (!isMet && !mayDegrade)
             throw new RuleBrokenException("acknowledged has what was asked for", $"{replica.Id} acknowledges {at} after {waited} µs in {view}; asked was {concern}; received by {Names(entry.Received)}, durable at {Names(entry.Durable)}, applied at {Names(entry.Applied)}");
         _world.Coverage.Count(CoverageItem.DegradedAcks, isMet ? 0 : 1);
-        if (isMet && concern is { Level: not AckLevel.Async, Reach: not AckReach.Received })
+        // One that may have degraded counts as Async even where the backups have it: that need not be so in a view under way. But if it
+        // comes too late for Async, it has to be one that had not.
+        if (isMet && (!mayDegrade || shadow.Epoch < _serving) && concern is { Level: not AckLevel.Async, Reach: not AckReach.Received })
             Promised(replica, view, at);
         else
             AcknowledgedAsync(replica, shadow, at);

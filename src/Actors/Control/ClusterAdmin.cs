@@ -49,17 +49,38 @@ public sealed class ClusterAdmin
     /// <summary>Gives the orders that follow from the state; returns how many shards they concern.</summary>
     /// <param name="plan">One of <see cref="MemberRequests"/>.</param>
     /// <exception cref="ReplicationException">It is refused, with the reason; or the control group did not answer.</exception>
-    public async Task<int> OrderAsync(Func<ControlState, MemberPlan> plan, CancellationToken cancellation = default)
+    public Task<int> OrderAsync(Func<ControlState, MemberPlan> plan, CancellationToken cancellation = default) =>
+        GiveAsync(
+            state =>
+            {
+                MemberPlan orders = plan(state);
+                return (orders.Commands, orders.Refusal);
+            },
+            cancellation);
+
+    /// <summary>Gives the order that follows from the state; returns 1, or 0 if all is so already.</summary>
+    /// <param name="plan">One of <see cref="NodeRequests"/>.</param>
+    /// <exception cref="ReplicationException">It is refused, with the reason; or the control group did not answer.</exception>
+    public Task<int> OrderAsync(Func<ControlState, NodeOrder> plan, CancellationToken cancellation = default) =>
+        GiveAsync(
+            state =>
+            {
+                NodeOrder order = plan(state);
+                return (order.Command is { } command ? [command] : [], order.Refusal);
+            },
+            cancellation);
+
+    private async Task<int> GiveAsync(Func<ControlState, (IReadOnlyList<ControlCommand> Commands, string? Refusal)> plan, CancellationToken cancellation)
     {
         int concerned = 0;
         for (int attempt = 1; ; attempt++)
         {
-            MemberPlan orders = plan(await StateAsync(cancellation).ConfigureAwait(false));
-            if (orders.Refusal is { } refusal)
+            (IReadOnlyList<ControlCommand> orders, string? refusal) = plan(await StateAsync(cancellation).ConfigureAwait(false));
+            if (refusal is not null)
                 throw new ReplicationException(new Rejection(RejectReason.Invalid, Detail: refusal), refusal);
             try
             {
-                foreach (ControlCommand.SetMembers order in orders.Commands)
+                foreach (ControlCommand order in orders)
                 {
                     await _group.SubmitAsync(order, null, cancellation).ConfigureAwait(false);
                     concerned++;

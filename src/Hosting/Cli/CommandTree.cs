@@ -81,8 +81,10 @@ public static class CommandTree
         Option<string?> protocol = Protocol();
         var logFile = new Option<bool>("--log-file") { Description = "Log to node.log in the node's directory, not to the terminal." };
         var detached = new Option<bool>("--detached") { Description = "Leave the terminal's session.", Hidden = true };
-        return new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, protocol, logFile, detached, NodeAdd() }
-            .Runs((line, _) =>
+        var command = new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, protocol, logFile, detached, NodeAdd() };
+        foreach (Command order in NodeTree.Build(Where, FindAsync))
+            command.Add(order);
+        return command.Runs((line, _) =>
             {
                 var launch = new NodeLaunch(line.GetValue(id), line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
                     line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join), Faults = line.GetValue(faults), Protocol = line.GetValue(protocol) };

@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 namespace ActorRepl.Hosting.Http;
 
 /// <summary>
-/// GET /members and /nodes; POST /members and /transfer, with what is asked in the query. 200 when it is done or ordered, 409
+/// GET /members and /nodes; POST to both and to /transfer, with what is asked in the query. 200 when it is done or ordered, 409
 /// with the reason when it is refused, 503 when nobody can say.
 /// </summary>
 internal sealed class AdminEndpoints(NodeService node)
@@ -45,7 +45,8 @@ internal sealed class AdminEndpoints(NodeService node)
             ("/transfer", true) => TransferAsync(context, admin),
             ("/members", false) => MembersAsync(context, admin),
             ("/nodes", false) => NodesAsync(context, admin),
-            _ => context.RefuseAsync(StatusCodes.Status405MethodNotAllowed, "/members takes GET and POST, /nodes GET, /transfer POST"),
+            ("/nodes", true) => OrderNodeAsync(context, admin),
+            _ => context.RefuseAsync(StatusCodes.Status405MethodNotAllowed, "/members and /nodes take GET and POST, /transfer POST"),
         };
     }
 
@@ -67,7 +68,8 @@ internal sealed class AdminEndpoints(NodeService node)
         IEnumerable<NodeEntry> nodes = state.Nodes.Values.Select(known => new NodeEntry(
             known.Id.Value, known.Name, known.Address, known.Region, known.Rack, known.Status.ToString().ToLowerInvariant(),
             control?.RoleOf(known.Id)?.ToString().ToLowerInvariant() ?? "none",
-            shards.Count(shard => shard.Wanted?.Members.Contains(known.Id) == true), shards.Count(shard => shard.Leader == known.Id)));
+            shards.Count(shard => shard.Wanted?.Members.Contains(known.Id) == true), shards.Count(shard => shard.Leader == known.Id),
+            shards.Count(shard => shard.Actual?.Members.Contains(known.Id) == true || shard.Status?.LeavingVoters.Contains(known.Id) == true)));
         await context.AnswerAsync(new NodesReport([.. nodes]), StatusJson.Default.NodesReport).ConfigureAwait(false);
     }
 
@@ -91,6 +93,21 @@ internal sealed class AdminEndpoints(NodeService node)
             "promote" => state => MemberRequests.Promote(state, group, target, shard),
             "replace" => state => MemberRequests.Replace(state, group, target, new ReplicaId(query.RequiredNumber("by")), shard),
             var other => throw new UserErrorException($"do is '{other}'; it must be add, remove, promote or replace"),
+        };
+        int shards = await admin.OrderAsync(plan, context.RequestAborted).ConfigureAwait(false);
+        await context.AnswerAsync(new OrderTaken(shards), StatusJson.Default.OrderTaken).ConfigureAwait(false);
+    }
+
+    private static async Task OrderNodeAsync(HttpContext context, ClusterAdmin admin)
+    {
+        IQueryCollection query = context.Request.Query;
+        var target = new ReplicaId(query.RequiredNumber("node"));
+        Func<ControlState, NodeOrder> plan = query.Text("do") switch
+        {
+            "drain" => state => NodeRequests.Drain(state, target),
+            "keep" => state => NodeRequests.Keep(state, target),
+            "remove" => state => NodeRequests.Remove(state, target),
+            var other => throw new UserErrorException($"do is '{other}'; it must be drain, keep or remove"),
         };
         int shards = await admin.OrderAsync(plan, context.RequestAborted).ConfigureAwait(false);
         await context.AnswerAsync(new OrderTaken(shards), StatusJson.Default.OrderTaken).ConfigureAwait(false);

@@ -33,7 +33,8 @@ public sealed record NodesReport(IReadOnlyList<NodeEntry> Nodes);
 /// <param name="Control">What it is to the control group: <c>voter</c>, <c>learner</c> or <c>none</c>.</param>
 /// <param name="Replicas">That are ordered to it, those of the control group apart.</param>
 /// <param name="Leaders">Shards it leads, likewise.</param>
-public sealed record NodeEntry(int Id, string Name, string Address, string Region, string Rack, string Status, string Control, int Replicas, int Leaders);
+/// <param name="Held">Replicas that it still has, ordered or not: the shard's membership in force names it.</param>
+public sealed record NodeEntry(int Id, string Name, string Address, string Region, string Rack, string Status, string Control, int Replicas, int Leaders, int Held);
 
 /// <summary>An order was taken.</summary>
 /// <param name="Shards">That it changes; 0: all was so already.</param>

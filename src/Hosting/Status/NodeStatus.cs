@@ -76,6 +76,7 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(KeyReport))]
 [JsonSerializable(typeof(MembersReport))]
 [JsonSerializable(typeof(NodesReport))]
+[JsonSerializable(typeof(NodeEntry))]
 [JsonSerializable(typeof(OrderTaken))]
 [JsonSerializable(typeof(FaultsReport))]
 [JsonSerializable(typeof(VerifyReport))]

@@ -60,6 +60,30 @@ public sealed class MembersTests : IDisposable
     }
 
     [Fact]
+    public async Task A_node_that_is_drained_gives_all_it_holds_to_others_and_can_then_be_removed()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options());
+        await cluster[1].Client.SetAsync("a", "1");
+        var early = await Assert.ThrowsAnyAsync<ReplicationException>(() => OrderNodeAsync(state => NodeRequests.Remove(state, new ReplicaId(2))));
+        Assert.Contains("drain it first", early.Message, StringComparison.Ordinal);
+        await cluster.StartNodeAsync(4);
+        await Wait.UntilAsync(() => cluster[1].Runtime.ControlState.Node(new ReplicaId(4))?.Status == NodeStatus.Up, "the fourth node is up", Patience);
+        Assert.Equal(1, await OrderNodeAsync(state => NodeRequests.Drain(state, new ReplicaId(2))));
+        await WhenHeldByAsync(cluster, 1, 3, 4);
+        Assert.Equal(1, await OrderNodeAsync(state => NodeRequests.Remove(state, new ReplicaId(2))));
+        Assert.Equal("1", await cluster[4].Client.GetAsync("a"));
+
+        // Not known before all founding nodes have registered.
+        async Task<int> OrderNodeAsync(Func<ControlState, NodeOrder> plan)
+        {
+            await Wait.UntilAsync(
+                async () => await cluster[1].Runtime.Admin!.StateAsync() is var state && state.Groups.ContainsKey(KeyValue.Group) && cluster.Running.All(node => state.Node(node.Id) is not null),
+                "all nodes have registered", Patience);
+            return await cluster[1].Runtime.Admin!.OrderAsync(plan);
+        }
+    }
+
+    [Fact]
     public async Task Leadership_is_given_to_whom_an_operator_names_and_a_node_that_is_no_voter_is_refused()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(Options());

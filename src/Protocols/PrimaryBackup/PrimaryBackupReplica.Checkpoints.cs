@@ -128,7 +128,7 @@ public sealed partial class PrimaryBackupReplica
         long kept = tail.Length > 0 ? tail[^1].LastIndex : manifest.Index;
         IReadOnlyList<(long Epoch, long First)> history = Configuration.Decode(manifest.Configuration).History;
         long lostFrom = Math.Min(_divergedFrom > 0 ? _divergedFrom : kept + 1, FirstContradicted(history, manifest.Index));
-        if (lostFrom > _log.BaseIndex && lostFrom <= _log.LastIndex)
+        if (lostFrom <= _log.LastIndex)
             SetAside(lostFrom, $"a checkpoint of {from} at {manifest.Index} takes their place");
         // Something shared, which may have been counted, is not here for a while.
         if (_loss == 0 && kept < Math.Min(lostFrom - 1, _log.LastIndex))

@@ -38,6 +38,8 @@ public sealed partial class PrimaryBackupReplica
             HearPrimary();
         if (IsInstalling || (IsLogFull && append.Batches.Count > 0))
             return;
+        if (_divergedFrom == 0 && ContradictsBase(append))
+            Diverge(_log.BaseIndex, "another history was there before the log that is here");
         if (_divergedFrom > 0)
             Send(from, Answer(AppendOutcome.Diverged, append, _divergedFrom - 1));
         else if (!Meets(append))
@@ -50,6 +52,20 @@ public sealed partial class PrimaryBackupReplica
     private bool MayBring(ReplicaId from, Append append) =>
         append.Brings ? _view.IsInSync(from) : append.Relays && _view.Find(Self) is { } self && self.Upstream == from;
 
+    /// <summary>Whether the append has another entry than the last one that is gone from here, or than one before it.</summary>
+    private bool ContradictsBase(Append append)
+    {
+        foreach (EntryBatch batch in append.Batches)
+        {
+            if (batch.FirstIndex > _log.BaseIndex)
+                break;
+            if (batch.Term > _log.BaseTerm || (batch.Term < _log.BaseTerm && batch.LastIndex >= _log.BaseIndex))
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether the append continues an entry that is here.</summary>
     private bool Meets(Append append)
     {
@@ -58,7 +74,7 @@ public sealed partial class PrimaryBackupReplica
         foreach (EntryBatch batch in append.Batches)
         {
             if (batch.FirstIndex <= _log.BaseIndex && _log.BaseIndex <= batch.LastIndex)
-                return batch.Term == _log.BaseTerm;
+                return true;
         }
 
         return false;
@@ -133,7 +149,7 @@ public sealed partial class PrimaryBackupReplica
     /// <summary>Commands that are about to be lost go into a file of their own, and are counted.</summary>
     private void SetAside(long from, string why)
     {
-        EntryBatch[] lost = [.. _log.After(from - 1).Where(batch => batch.Kind == EntryKind.Command)];
+        EntryBatch[] lost = [.. _log.After(Math.Max(from - 1, _log.BaseIndex)).Where(batch => batch.Kind == EntryKind.Command)];
         if (lost.Length == 0)
             return;
         long count = lost.Sum(batch => (long)batch.Count);

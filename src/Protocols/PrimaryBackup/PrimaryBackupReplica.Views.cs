@@ -11,6 +11,10 @@ public sealed partial class PrimaryBackupReplica
     private const long None = 0;
     private const long NotWritten = -1;
 
+    /// <summary>The same replica is told of the same view no more often than this.</summary>
+    private const long NoticeMicros = 10 * Instant.Millisecond;
+
+    private readonly Dictionary<ReplicaId, (long Epoch, long At)> _notified = [];
     private bool _begun;
     private long _begunLsn;
 
@@ -42,10 +46,20 @@ public sealed partial class PrimaryBackupReplica
         if (message is ViewNotice notice && notice.Epoch > Epoch)
             Adopt(notice.View);
         else if (message.Epoch < Epoch)
-            Send(from, new ViewNotice(_view));
+            Notify(from);
         else if (message.Epoch > Epoch)
             Send(from, new ViewRequest(Epoch));
         return message.Epoch == Epoch;
+    }
+
+    /// <summary>Tells of the view, but not with every one of many messages that come together.</summary>
+    private void Notify(ReplicaId to)
+    {
+        bool isNew = !_notified.TryGetValue(to, out (long Epoch, long At) last) || last.Epoch != Epoch;
+        if (!isNew && _now.Monotonic - last.At < NoticeMicros)
+            return;
+        _notified[to] = (Epoch, _now.Monotonic);
+        Send(to, new ViewNotice(_view));
     }
 
     private void OnViewChanged(Input.ViewChanged changed)

@@ -52,7 +52,10 @@ internal sealed partial class NodeRunner(Action<ActorReplOptions> configure)
 
     private async Task<Answer> StateAsync(NodeService node)
     {
-        IReadOnlyList<ReplicaReport> replicas = await node.Runtime!.LocalReplicasAsync();
+        // Founders first agree on whom the cluster has.
+        if (node.Runtime is not { } runtime)
+            return new Answer { Missing = "the node is starting", Leads = [], Usage = Used() };
+        IReadOnlyList<ReplicaReport> replicas = await runtime.LocalReplicasAsync();
         IReadOnlyList<string> missing = NodeService.Missing(replicas);
         return new Answer
         {

@@ -141,6 +141,20 @@ internal sealed class ProcessCluster : IAsyncDisposable
         await _processes[id].WaitForExitAsync();
     }
 
+    /// <summary>SIGSTOP: the process sleeps, and its connections stay.</summary>
+    public Task PauseAsync(int id) => SignalAsync("STOP", id);
+
+    /// <summary>SIGCONT.</summary>
+    public Task ResumeAsync(int id) => SignalAsync("CONT", id);
+
+    private async Task SignalAsync(string signal, int id)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{_processes[id].Id}"]);
+        await kill.WaitForExitAsync();
+        if (kill.ExitCode != 0)
+            throw new InvalidOperationException($"node {id} did not take SIG{signal}");
+    }
+
     /// <summary>SIGTERM, and waits until the process has ended in order.</summary>
     public async Task StopAsync(int id)
     {
@@ -174,7 +188,7 @@ internal sealed class ProcessCluster : IAsyncDisposable
         NodeReport[] reports = await Task.WhenAll(Ids.Select(id => _status.ReportAsync(new NodePorts(BasePort, id), default)));
         return reports
             .SelectMany(report => (report.Status?.Groups ?? []).Where(group => group.Name == "kv").SelectMany(group => group.Local), (report, replica) => (report.Id, Replica: replica))
-            .Where(item => item.Replica.Role == "leader")
+            .Where(item => item.Replica.Leader == item.Id)
             .GroupBy(item => item.Replica.Shard)
             .ToDictionary(shard => shard.Key, shard => shard.Select(item => (Node: item.Id, item.Replica.Term)).MaxBy(item => item.Term));
     }

@@ -19,6 +19,8 @@ internal sealed class ShardViews
     // A group without a leader says so at once: looking for the next one must not become a busy loop.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
+    private static readonly TimeSpan NotYet = TimeSpan.FromMilliseconds(100);
+
     private readonly ControlFeed _feed;
     private readonly ControlClient _group;
     private readonly ConcurrentDictionary<ShardKey, IActorRef> _replicas = [];
@@ -56,6 +58,11 @@ internal sealed class ShardViews
             {
                 await _group.SubmitAsync(command, Until(deadline)).ConfigureAwait(false);
                 return new ProposalOutcome(new ViewInForce(expectedEpoch + 1, view), null);
+            }
+            catch (ControlClient.ControlRefusal refusal) when (refusal.Why == ControlRefusal.NotFound && Environment.TickCount64 < deadline)
+            {
+                // A cluster that has just been founded registers its groups in its first seconds.
+                await Task.Delay(NotYet).ConfigureAwait(false);
             }
             catch (ControlClient.ControlRefusal refusal)
             {

@@ -19,6 +19,7 @@ internal sealed class Follower(ReplicaId id)
 {
     private readonly Queue<(long LastIndex, long Bytes)> _inFlight = new();
     private long _checkedAt;
+    private long _offered;
 
     public ReplicaId Id { get; } = id;
     public FollowerMode Mode { get; private set; }
@@ -58,6 +59,9 @@ internal sealed class Follower(ReplicaId id)
 
     /// <summary>Up to here, then, the logs are one as far as is known.</summary>
     public long Shared { get; private set; }
+
+    /// <summary>What it has named and this log refutes; index 0: nothing.</summary>
+    public LogPosition Refuted { get; private set; }
 
     /// <summary>A probe is out and not answered.</summary>
     public bool Probing { get; private set; }
@@ -162,9 +166,16 @@ internal sealed class Follower(ReplicaId id)
     /// <summary>Its log does not match at <paramref name="index"/>; the next to try is just beyond <paramref name="nearest"/>.</summary>
     public void Mismatched(long index, long nearest)
     {
-        bool stale = Mode == FollowerMode.Probe ? index != Next - 1 : index <= Match;
-        if (stale || Mode == FollowerMode.Transfer)
+        bool stale = Mode switch
+        {
+            FollowerMode.Probe => index != Next - 1,
+            // It has got further than what it was offered.
+            FollowerMode.Transfer => index != _offered,
+            _ => index <= Match,
+        };
+        if (stale)
             return;
+        HasDiverged = false;
         Enter(FollowerMode.Probe);
         // What it had may have been taken from it by one that took over, in this epoch: none of that was acknowledged.
         Match = Math.Min(Match, nearest);
@@ -172,15 +183,19 @@ internal sealed class Follower(ReplicaId id)
         Next = nearest + 1;
     }
 
-    public void Diverged(long shared)
+    /// <summary>Beyond a shared entry it has others; or it may have: where it begins, this log has nothing. A position that is not in this history proves it.</summary>
+    public void Diverged(long shared, LogPosition refuted)
     {
         HasDiverged = true;
         Shared = shared;
+        Refuted = refuted;
         Applied = 0;
         // What is under way is of no use either: a checkpoint is what comes next.
         if (Mode == FollowerMode.Replicate)
             Enter(FollowerMode.Probe);
-        Probing = false;
+        // It is offered one already, unless there is something new to say.
+        if (Mode == FollowerMode.Probe || refuted.Index > 0)
+            Probing = false;
     }
 
     /// <summary>No entry beyond this one is asked about.</summary>
@@ -190,9 +205,10 @@ internal sealed class Follower(ReplicaId id)
     public void ProbeAgain() => Probing = false;
 
     /// <summary>A checkpoint is offered to it, and again with each beat it answers.</summary>
-    public void Offered()
+    public void Offered(long index)
     {
         Enter(FollowerMode.Transfer);
+        _offered = index;
         Probing = true;
     }
 

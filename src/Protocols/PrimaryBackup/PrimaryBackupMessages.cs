@@ -59,7 +59,7 @@ internal abstract class PrimaryBackupMessage(long epoch) : PeerMessage
             MessageKind.AppendReply => AppendReply.DecodeBody(epoch, ref reader),
             MessageKind.Beat => Beat.DecodeBody(epoch, ref reader),
             MessageKind.BeatReply => BeatReply.DecodeBody(epoch, ref reader),
-            MessageKind.CheckpointOffer => new CheckpointOffer(epoch, NonNegative(ref reader), NonNegative(ref reader)),
+            MessageKind.CheckpointOffer => new CheckpointOffer(epoch, NonNegative(ref reader), NonNegative(ref reader), Position(ref reader)),
             MessageKind.ReadIndexRequest => new ReadIndexRequest(epoch, NonNegative(ref reader)),
             MessageKind.ReadIndexReply => new ReadIndexReply(epoch, NonNegative(ref reader), NonNegative(ref reader)),
             MessageKind.SealRequest => new SealRequest(epoch, reader.Bool(), Position(ref reader)),
@@ -286,18 +286,22 @@ internal sealed class BeatReply(long epoch, Standing standing, long echo, long v
 }
 
 /// <summary>What the member lacks is gone, or it has applied what never was: it may pull the primary's checkpoint at this index.</summary>
-internal sealed class CheckpointOffer(long epoch, long index, long indexTerm) : PrimaryBackupMessage(epoch)
+internal sealed class CheckpointOffer(long epoch, long index, long indexTerm, LogPosition refuted = default) : PrimaryBackupMessage(epoch)
 {
     public long Index { get; } = index;
     public long IndexTerm { get; } = indexTerm;
 
+    /// <summary>A position the member has named that is not in the sender's history; index 0: none.</summary>
+    public LogPosition Refuted { get; } = refuted;
+
     public override MessageKind Kind => MessageKind.CheckpointOffer;
-    protected override int BodySize => 2 * sizeof(long);
+    protected override int BodySize => 2 * sizeof(long) + PositionSize;
 
     protected override void EncodeBody(ref ByteWriter writer)
     {
         writer.Int64(Index);
         writer.Int64(IndexTerm);
+        Write(ref writer, Refuted);
     }
 }
 

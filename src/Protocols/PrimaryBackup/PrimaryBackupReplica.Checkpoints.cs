@@ -73,11 +73,11 @@ public sealed partial class PrimaryBackupReplica
 
     private void OfferCheckpoint(Follower follower)
     {
-        follower.Offered();
+        follower.Offered(_checkpointIndex);
         bool laterWouldDo = _checkpointIndex == 0 || (follower.HasDiverged && _checkpointIndex < follower.Shared);
         _checkpointWanted |= laterWouldDo;
         if (_checkpointIndex > 0 && !(laterWouldDo && _applied > _checkpointIndex))
-            Send(follower.Id, new CheckpointOffer(Epoch, _checkpointIndex, _checkpointTerm));
+            Send(follower.Id, new CheckpointOffer(Epoch, _checkpointIndex, _checkpointTerm, follower.Refuted));
     }
 
     private void OnCheckpointOffer(ReplicaId from, CheckpointOffer offer)
@@ -85,13 +85,21 @@ public sealed partial class PrimaryBackupReplica
         bool isForMe = from == _view.Primary || _view.Find(Self) is { } self && self.Upstream == from || (_part != Part.Primary && _view.IsInSync(from));
         if (!isForMe || _part == Part.Primary || IsInstalling)
             return;
-        // A late offer may lie before what is still in the log: that alone is no sign of another history.
-        bool isBefore = offer.Index < _log.BaseIndex && _history.Judge(new LogPosition(offer.IndexTerm, offer.Index), _log.BaseIndex) == Seen.Here;
-        if (_divergedFrom == 0 && (isBefore || _log.Matches(offer.Index, offer.IndexTerm)))
+        if (_divergedFrom == 0 && _log.Matches(offer.Index, offer.IndexTerm))
         {
             // What lies before it is shared, whatever the sender knew.
             var answer = new AppendReply(Epoch, AppendOutcome.Durable, Standing, 0, offer.Index, _applied, Last);
             SendWhenDurable(from, answer);
+            return;
+        }
+
+        // An offer from before the log here is late, or its sender cannot know better: it is told where this log begins. If that is
+        // not in its history, it says so.
+        bool isRefuted = offer.Refuted.Index > 0 && (_log.Matches(offer.Refuted.Index, offer.Refuted.Term)
+            || (offer.Refuted.Index < _log.BaseIndex && _history.Judge(offer.Refuted, _log.BaseIndex) == Seen.Here));
+        if (_divergedFrom == 0 && offer.Index < _log.BaseIndex && !isRefuted)
+        {
+            Send(from, new AppendReply(Epoch, AppendOutcome.Mismatch, Standing, 0, offer.Index, _applied, new LogPosition(_log.BaseTerm, _log.BaseIndex)));
             return;
         }
 
@@ -100,7 +108,7 @@ public sealed partial class PrimaryBackupReplica
         if (_fetch is not null)
             _effects.Add(new Effect.Abandon());
         if (_divergedFrom == 0 && offer.Index <= _applied)
-            Diverge(Math.Max(_log.BaseIndex, _log.LastIndexOfTermUpTo(offer.Index, offer.IndexTerm)) + 1, "the logs share nothing that is still here");
+            Diverge(Math.Max(_log.BaseIndex, _log.LastIndexOfTermUpTo(offer.Index, offer.IndexTerm)) + 1, $"{from} has another history");
         _fetch = (from, offer.Index);
         Report($"pulls the checkpoint of {from} at {offer.Index}");
         _effects.Add(new Effect.Fetch(from, offer.Index));

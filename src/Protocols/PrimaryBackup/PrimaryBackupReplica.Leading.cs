@@ -165,7 +165,7 @@ public sealed partial class PrimaryBackupReplica
                 break;
             case AppendOutcome.Diverged:
                 if (!follower.HasDiverged)
-                    follower.Diverged(reply.Index);
+                    follower.Diverged(reply.Index, default);
                 break;
         }
 
@@ -202,7 +202,7 @@ public sealed partial class PrimaryBackupReplica
         if (beginsBeyond || shared < _log.BaseIndex)
         {
             // Its log begins where this one has something else, or nothing: no entry is of use to it.
-            follower.Diverged(_log.BaseIndex);
+            follower.Diverged(_log.BaseIndex, _history.Judge(nearest, _log.LastIndex) == Seen.Lost ? nearest : default);
             return;
         }
 

@@ -146,7 +146,7 @@ internal sealed partial class PrimaryBackupInvariants
     private void CheckInherited(SimulatedReplica replica, Shadow shadow, View view, LogPosition at, EntryBook.Entry entry)
     {
         _world.Coverage.Count(CoverageItem.InheritedAcks);
-        if (!entry.IsCommitted)
+        if (!entry.IsCommitted && !(shadow.IsPrimary && at.Index <= ((PrimaryBackupReplica)replica.Protocol!).CommitIndex))
             throw new RuleBrokenException("backups commit what a primary has committed", $"{replica.Id} acknowledges {at} in epoch {shadow.Epoch}, which no primary has committed");
         Promised(replica, view, at);
     }

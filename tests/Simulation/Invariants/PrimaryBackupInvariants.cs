@@ -157,6 +157,10 @@ internal sealed partial class PrimaryBackupInvariants : IInvariants
         for (; at.Index > 0 && !_book.Contains(installed, at); at = _book.Before(at))
         {
             EntryBook.Entry entry = _book.Find(at)!;
+            // What the primary has too comes again with its log.
+            bool isShared = shadow.Epoch >= 0 && Holds(_shadows[_installed[(int)shadow.Epoch].Primary.Value].Log, at);
+            if (isShared)
+                continue;
             if (entry.Kind == EntryKind.Command && at.Index > gone && !shadow.Aside.Contains(at))
                 throw new RuleBrokenException("what was applied is set aside before it is lost", $"{replica.Id} installs {installed}; {at}, which it has applied, is not in that history");
             entry.IsSetAside = true;

@@ -117,12 +117,15 @@ public sealed partial class RaftReplica
         AbandonHandOver();
     }
 
-    /// <summary>Over, one way or the other; what it was for learns from the next leader, or that there is none yet.</summary>
+    /// <summary>
+    /// Over, one way or the other; what it was for learns from the next leader, or that there is none yet. An order whose
+    /// election was lost may be given again: whoever sent it on does so until its deadline.
+    /// </summary>
     private void AbandonHandOver()
     {
         _handOver = null;
         if (_role == RaftRole.Leader && _transfer is { } transfer)
-            EndTransfer(new Rejection(RejectReason.NoQuorum, Leader: Self, Detail: $"{transfer.To} did not take over in time"));
+            EndTransfer(new Rejection(RejectReason.Unavailable, Leader: Self, Detail: $"{transfer.To} did not take over in time"));
     }
 
     /// <summary>A transfer is answered when the next leader is known.</summary>
@@ -130,7 +133,7 @@ public sealed partial class RaftReplica
     {
         if (_transfer is not { } transfer || _term == transfer.Term || _leader.IsNone)
             return;
-        EndTransfer(_leader == transfer.To ? null : new Rejection(RejectReason.NoQuorum, Leader: _leader, Detail: $"{_leader} leads now instead of {transfer.To}"));
+        EndTransfer(_leader == transfer.To ? null : new Rejection(RejectReason.NotLeader, Leader: _leader, Detail: $"{_leader} leads now instead of {transfer.To}"));
     }
 
     private void EndTransfer(Rejection? why)

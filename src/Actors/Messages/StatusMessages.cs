@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Modes;
 
 namespace ActorRepl.Actors.Messages;
 
@@ -29,9 +30,15 @@ public sealed record ReplicaReport(string Group, int Shard, ReplicaId Node, Repl
     /// <summary>Estimated bytes of memory of the machine's state.</summary>
     public long StateBytes { get; init; }
 
+    /// <summary>How far its followers have lagged lately; empty where it does not lead. Only on the replica's own node: it does not travel.</summary>
+    public IReadOnlyList<FollowerLag> Lags { get; init; } = [];
+
     /// <summary>How often it has been started since its node was.</summary>
     public int Starts { get; init; }
 }
+
+/// <summary>How far a follower has lagged behind its leader, over the last minute or two, µs.</summary>
+public sealed record FollowerLag(ReplicaId Follower, LagQuantiles Lag);
 
 /// <summary>Published on the event stream of the node when a replica there changes role, term or leader, or stops.</summary>
 public sealed record ReplicaStatusChanged(ReplicaReport Report);

@@ -30,6 +30,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     private readonly IActorRef _supervisor;
     private readonly EventStream _events;
     private readonly ILoggingAdapter _log;
+    private readonly ReplicaObserver _observer;
 
     private IStateMachine? _machine;
     private ReplicaDriver? _driver;
@@ -49,6 +50,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         _supervisor = Context.Parent;
         _events = Context.System.EventStream;
         _log = Context.GetLogger();
+        _observer = new ReplicaObserver(context.Group.Name, context.Shard, context.Self);
         _timers = new ReplicaTimers(Context.System.Scheduler, _self);
         _writing = new List<Unwritten>(context.Settings.Replica.MaxWriteRecords);
         _onWritten = OnWritten;
@@ -79,6 +81,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     protected override void PostStop()
     {
         _timers.CancelAll();
+        _observer.Stop();
         _context.Views?.Leave(ViewKey, _self);
         _requests.RejectAll(new Rejection(RejectReason.Unavailable, OutcomeUnknown: true, Detail: $"the replica on {_context.Self} stopped"));
         _requests.SendReplies(_self);
@@ -243,6 +246,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             return;
         _statusAt = now;
         ReplicaStatus status = driver.Status;
+        _observer.Observe(status, now);
         if (_published is { } last && last.Term == status.Term && last.Leader == status.Leader && last.Role == status.Role && last.Voter == status.Voter)
             return;
         _published = status;
@@ -254,5 +258,6 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
     {
         StateBytes = _machine!.ApproximateBytes,
         Starts = _context.Start,
+        Lags = _observer.Lags,
     };
 }

@@ -22,7 +22,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             "/status" => StatusAsync(context),
             "/health/live" => SayAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
             "/health/ready" => ReadyAsync(context),
-            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes, /transfer, /verify and /faults"])),
+            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes, /transfer, /verify, /metrics and /faults"])),
         };
     }
 
@@ -78,6 +78,8 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
                 Mode = status.Mode == ReplicaMode.None ? null : status.Mode.ToString().ToLowerInvariant(),
                 SyncSet = status.SyncSet.Count == 0 ? null : [.. status.SyncSet.Select(member => member.Value)],
                 Progress = status.Progress.Count == 0 ? null : [.. status.Progress.Select(Describe)],
+                Lags = LagStatus.Of(report.Lags),
+                DegradedAcks = status.DegradedAcks,
             };
     }
 

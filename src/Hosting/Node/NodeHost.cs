@@ -2,6 +2,7 @@ using System.Net;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Http;
+using ActorRepl.Hosting.Metrics;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Hosting.Redis;
 using Microsoft.AspNetCore.Builder;
@@ -36,6 +37,7 @@ internal static class NodeHost
         });
         builder.Services.AddSingleton(provider => new RedisServer(Facts(launch, provider.GetRequiredService<IReplicationClient>()), settings.Redis));
         builder.Services.AddHostedService<RedisGateway>();
+        builder.Services.AddSingleton(new MetricsCollector());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -47,10 +49,12 @@ internal static class NodeHost
         var endpoints = new StatusEndpoints(app.Services.GetRequiredService<NodeService>(), launch);
         var admin = new AdminEndpoints(app.Services.GetRequiredService<NodeService>());
         var faults = new FaultEndpoints(app.Services.GetRequiredService<NodeService>());
+        MetricsCollector metrics = app.Services.GetRequiredService<MetricsCollector>();
         var verify = new VerifyEndpoint(app.Services.GetRequiredService<NodeService>());
         app.Run(context => AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context)
             : FaultEndpoints.Handles(context.Request.Path) ? faults.HandleAsync(context)
-            : VerifyEndpoint.Handles(context.Request.Path) ? verify.HandleAsync(context) : endpoints.HandleAsync(context));
+            : VerifyEndpoint.Handles(context.Request.Path) ? verify.HandleAsync(context)
+            : context.Request.Path.Value is "/metrics" ? MetricsEndpoint.HandleAsync(context, metrics) : endpoints.HandleAsync(context));
         return app;
     }
 

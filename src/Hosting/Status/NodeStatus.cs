@@ -54,8 +54,14 @@ public sealed record ShardReplicaStatus(
     /// <summary>The nodes whose acknowledgements count and of whom one may take over; null: the protocol has no such set.</summary>
     public IReadOnlyList<int>? SyncSet { get; init; }
 
-    /// <summary>On a primary: how far each follower has got.</summary>
+    /// <summary>On a leader: how far each follower has got.</summary>
     public IReadOnlyList<FollowerStatus>? Progress { get; init; }
+
+    /// <summary>On a leader: how far each follower has lagged lately, by node.</summary>
+    public IReadOnlyDictionary<string, LagStatus>? Lags { get; init; }
+
+    /// <summary>On a leader: commands acknowledged with less than was asked for.</summary>
+    public long DegradedAcks { get; init; }
 }
 
 /// <summary>How far a follower has got, as its primary knows it. Positions are log indexes, lags against the primary's log on disk.</summary>

@@ -64,6 +64,9 @@ public sealed record ReplicaStatus(
     /// <summary>How far each follower has got (a leader that measures it).</summary>
     public IReadOnlyList<FollowerProgress> Progress { get; init; } = [];
 
+    /// <summary>Commands that this leader has acknowledged with less than was asked for, because too few answered in time.</summary>
+    public long DegradedAcks { get; init; }
+
     /// <summary>Entries that are committed as far as this replica knows and not applied here.</summary>
     public long Lag => CommitIndex - AppliedIndex;
 }

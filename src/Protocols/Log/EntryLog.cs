@@ -10,6 +10,10 @@ internal sealed class EntryLog
 {
     private readonly List<EntryBatch> _batches = [];
 
+    // Where each batch ends, in bytes since the log began: so bytes after an entry cost no walk.
+    private readonly List<long> _ends = [];
+    private long _end;
+
     /// <summary>The entry before the first one here, and its term.</summary>
     public long BaseIndex { get; private set; }
     public long BaseTerm { get; private set; }
@@ -27,6 +31,7 @@ internal sealed class EntryLog
     public void Reset(long baseIndex, long baseTerm, IReadOnlyList<EntryBatch> batches)
     {
         _batches.Clear();
+        _ends.Clear();
         Bytes = 0;
         BaseIndex = baseIndex;
         BaseTerm = baseTerm;
@@ -39,6 +44,7 @@ internal sealed class EntryLog
         Invariant.That(batch.FirstIndex == LastIndex + 1, "the log has no gap");
         Invariant.That(batch.Term >= LastTerm, "terms in the log do not go back");
         _batches.Add(batch);
+        _ends.Add(_end += batch.Bytes.Length);
         Bytes += batch.Bytes.Length;
     }
 
@@ -50,6 +56,8 @@ internal sealed class EntryLog
         {
             EntryBatch last = _batches[^1];
             _batches.RemoveAt(_batches.Count - 1);
+            _ends.RemoveAt(_ends.Count - 1);
+            _end -= last.Bytes.Length;
             Bytes -= last.Bytes.Length;
             if (last.FirstIndex < from)
                 Append(last.Slice(last.FirstIndex, from - 1));
@@ -78,6 +86,7 @@ internal sealed class EntryLog
         for (int i = 0; i < drop; i++)
             Bytes -= _batches[i].Bytes.Length;
         _batches.RemoveRange(0, drop);
+        _ends.RemoveRange(0, drop);
     }
 
     public bool Holds(long index) => index > BaseIndex && index <= LastIndex;
@@ -138,10 +147,8 @@ internal sealed class EntryLog
     /// <summary>Bytes of the batches that hold entries after an index.</summary>
     public long BytesAfter(long index)
     {
-        long bytes = 0;
-        for (int i = _batches.Count - 1; i >= 0 && _batches[i].LastIndex > index; i--)
-            bytes += _batches[i].Bytes.Length;
-        return bytes;
+        int place = Find(index + 1);
+        return place < _batches.Count ? _end - _ends[place] + _batches[place].Bytes.Length : 0;
     }
 
     /// <summary>The wall clock of the first entry after an index that is here; 0: there is none.</summary>

@@ -79,6 +79,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         SyncSet = _view.SyncSet,
         Mode = Mode,
         Progress = Progress(),
+        DegradedAcks = _degradedAcks,
     };
 
     public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => PrimaryBackupMessage.Decode(bytes);

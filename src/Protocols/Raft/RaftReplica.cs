@@ -81,6 +81,7 @@ public sealed partial class RaftReplica : IProtocol
         Followers = _role == RaftRole.Leader ? _peers.ToDictionary(peer => peer.Id, peer => peer.Match) : NoFollowers,
         Members = _configuration.Membership,
         LeavingVoters = _configuration.OldCounted,
+        Progress = Progress(),
     };
 
     public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => RaftMessage.Decode(bytes);

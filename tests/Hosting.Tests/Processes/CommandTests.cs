@@ -43,6 +43,13 @@ public sealed class CommandTests : IAsyncLifetime
             Assert.Equal("Ada Lovelace", json.RootElement.GetProperty("value").GetString());
         await FailsAsync("there is no key 'nobody'", "get", "nobody", "--data", Data);
 
+        using (var http = new HttpClient())
+        {
+            string metrics = await http.GetStringAsync(new Uri(new NodePorts(_basePort, 1).HttpAddress, "/metrics"));
+            Assert.Contains("# TYPE actorrepl_wal_records_total counter", metrics, StringComparison.Ordinal);
+            Assert.Matches("actorrepl_follower_lag_seconds_count\\{[^}]*follower=\"[23]\"\\} [0-9]+", metrics);
+        }
+
         string verified = await SucceedsAsync("verify", "kv", "--data", Data);
         Assert.Equal(4, verified.Split('\n').Count(line => line.EndsWith("1,2,3     equal", StringComparison.Ordinal)));
         await FailsAsync("there is no group 'other'; there are kv", "verify", "other", "--data", Data);

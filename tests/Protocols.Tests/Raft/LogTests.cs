@@ -92,4 +92,23 @@ public class LogTests
         Assert.Equal((first, first), (log.Part(first, first).FirstIndex, log.Part(first, first).LastIndex));
         Assert.Equal(log.After(log.BaseIndex).Sum(batch => (long)batch.Bytes.Length), log.Bytes);
     }
+
+    [Fact]
+    public void Bytes_after_an_entry_are_those_of_the_batches_that_hold_later_ones_whatever_was_cut_off_at_either_end()
+    {
+        var log = new EntryLog();
+        foreach (EntryBatch batch in (EntryBatch[])[Given.Batch(1, 1, 3), Given.Batch(4, 1, 2), Given.Batch(6, 2, 4)])
+            log.Append(batch);
+        log.TruncateFrom(8);
+        log.Append(Given.Batch(8, 3, 2));
+        log.DropThrough(3, keepBytes: 0, keepEntries: 0);
+        Assert.Equal(3, log.BaseIndex);
+        long fourth = Given.Batch(4, 1, 2).Bytes.Length, sixth = Given.Batch(6, 2, 2).Bytes.Length, eighth = Given.Batch(8, 3, 2).Bytes.Length;
+        Assert.Equal(fourth + sixth + eighth, log.BytesAfter(3));
+        Assert.Equal(fourth + sixth + eighth, log.BytesAfter(4));
+        Assert.Equal(sixth + eighth, log.BytesAfter(5));
+        Assert.Equal(eighth, log.BytesAfter(7));
+        Assert.Equal(0, log.BytesAfter(9));
+        Assert.Equal(log.Bytes, log.BytesAfter(3));
+    }
 }

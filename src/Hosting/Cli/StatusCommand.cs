@@ -32,7 +32,8 @@ internal static class StatusCommand
             Terminal.Table(modes ? [.. Headings, "mode", "in sync"] : Headings, [.. nodes.SelectMany(node => Rows(node, modes))]);
             foreach (NodeReport node in nodes.Where(node => node is { State: "starting", Status: null }))
                 Terminal.Line($"node {node.Id}: {node.Error}");
-            string[][] followers = [.. Replicas(nodes).SelectMany(replica => (replica.Of.Progress ?? []).Select(follower => Row(replica.Group, replica.Of.Shard, follower)))];
+            // Where modes follow from it; of others it is in --json.
+            string[][] followers = [.. Replicas(nodes).Where(replica => replica.Of.Mode is not null).SelectMany(replica => (replica.Of.Progress ?? []).Select(follower => Row(replica.Group, replica.Of.Shard, follower)))];
             if (followers.Length > 0)
             {
                 Terminal.Line("");

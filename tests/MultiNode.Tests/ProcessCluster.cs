@@ -106,6 +106,13 @@ internal sealed class ProcessCluster : IAsyncDisposable
     /// <summary>The faults of a node; null while it does not say.</summary>
     public Task<FaultsReport?> FaultsAsync(int id) => TryAsync(() => _http.GetFromJsonAsync<FaultsReport>(Uri(id, "/faults"), JsonSerializerOptions.Web));
 
+    /// <summary>The states of a shard's replicas, compared by way of a node; null: it could not say.</summary>
+    public Task<ShardVerifyStatus?> VerifyAsync(int asked, int shard) => TryAsync(async () =>
+    {
+        (HttpStatusCode code, string body) = await OrderAsync(asked, $"/verify?group=kv&shard={shard}&timeout=5");
+        return code == HttpStatusCode.OK ? JsonSerializer.Deserialize<ShardVerifyStatus>(body, JsonSerializerOptions.Web) : null;
+    });
+
     /// <summary>A node's replica of a shard, by its own word; null while it does not say.</summary>
     public async Task<ShardReplicaStatus?> ReplicaAsync(int id, int shard) =>
         (await _status.ReportAsync(new NodePorts(BasePort, id), default)).Status?.Groups.Single(group => group.Name == "kv").Local.SingleOrDefault(replica => replica.Shard == shard);

@@ -5,7 +5,7 @@ namespace ActorRepl.Simulation.Faults;
 /// <summary>The schedules of faults for primary–backup. A seed of <c>mixed</c> draws one of them.</summary>
 internal static class PrimaryBackupProfiles
 {
-    private static readonly Profile Base = new("everything") { LongPause = 1, ControlOutage = 1, ControlDrop = 30, Damage = 0, ReplaceDisk = 0 };
+    private static readonly Profile Base = new("everything") { LongPause = 1, ControlOutage = 1, ControlDrop = 30 };
 
     public static readonly Profile[] All =
     [
@@ -13,7 +13,7 @@ internal static class PrimaryBackupProfiles
         Base with { Name = "five", Nodes = 5 },
         Base with { Name = "crashes", Crash = 10, CrashLeader = 10, CrashAll = 3, Partition = 0, IsolateLeader = 0, OneWay = 0, SlowSync = 100, FaultGap = 200 * Instant.Millisecond },
         Base with { Name = "network", Nodes = 5, Drop = 50, Duplicate = 30, Late = 100, Partition = 8, IsolateLeader = 6, OneWay = 6, Crash = 1, CrashLeader = 1, MaxBatchBytes = 128 },
-        Base with { Name = "disks", SlowSync = 150, DiskFull = 5, WriteFailure = 8, CheckpointFailure = 5, CheckpointEntries = 20, KeepEntries = 2 },
+        Base with { Name = "disks", Weight = 2, SlowSync = 150, DiskFull = 5, WriteFailure = 8, CheckpointFailure = 5, Damage = 3, ReplaceDisk = 3, CheckpointEntries = 20, KeepEntries = 2 },
         Base with { Name = "checkpoints", CheckpointEntries = 8, KeepEntries = 0, Checkpoint = 200 * Instant.Millisecond, ThinkTime = 10 * Instant.Millisecond, Partition = 6 },
         Base with
         {
@@ -38,7 +38,7 @@ internal static class PrimaryBackupProfiles
         },
         Base with
         {
-            Name = "members", Weight = 2, Spares = 3, OperatorGap = 150 * Instant.Millisecond, CheckpointEntries = 25, KeepEntries = 5, FaultGap = 400 * Instant.Millisecond,
+            Name = "members", Weight = 2, Spares = 3, OperatorGap = 150 * Instant.Millisecond, CheckpointEntries = 25, KeepEntries = 5, Damage = 2, ReplaceDisk = 2, FaultGap = 400 * Instant.Millisecond,
         },
     ];
 }

@@ -79,7 +79,10 @@ internal sealed partial class PrimaryBackupInvariants
             Committed(replica, shadow, backup.CommitIndex);
         if (backup.IsDegraded)
             shadow.DegradedAt = replica.Now.Monotonic;
-        CountMode(shadow, backup.CurrentMode);
+        CountDegraded(shadow, backup.IsDegraded);
+        if (backup.CurrentMode != shadow.Mode)
+            _world.Coverage.Count(CoverageItem.ModeChanges);
+        shadow.Mode = backup.CurrentMode;
     }
 
     private void Begins(SimulatedReplica replica, Shadow shadow)
@@ -89,6 +92,9 @@ internal sealed partial class PrimaryBackupInvariants
         _lastPrimary = replica.Id;
         if (shadow.Epoch >= _installed.Count || _installed[(int)shadow.Epoch].Primary != replica.Id)
             throw new RuleBrokenException("one primary an epoch", $"{replica.Id} takes itself for the primary of epoch {shadow.Epoch}: {(shadow.Epoch < _installed.Count ? _installed[(int)shadow.Epoch] : "there is no such view")}");
+        // A view may name one that has just lost something: it does not begin.
+        if (shadow.IsLost)
+            throw new RuleBrokenException("who has lost something does not lead", $"{replica.Id} leads epoch {shadow.Epoch}");
         _world.OnElected(replica);
     }
 
@@ -220,8 +226,6 @@ internal sealed partial class PrimaryBackupInvariants
     private void CheckComplete(View view)
     {
         Shadow primary = _shadows[view.Primary.Value];
-        if (primary.IsLost && view.Primary != _installed[Math.Max(0, _installed.Count - 2)].Primary)
-            throw new RuleBrokenException("who has lost something does not take over", $"{view.Primary} is the primary of {view}");
         if (!primary.IsLost && !Holds(primary.Durable, _promised))
             throw new RuleBrokenException("what was acknowledged is not lost", $"{view.Primary}, primary of epoch {view.Epoch}, does not have {_promised} on disk, which was acknowledged");
     }
@@ -253,16 +257,22 @@ internal sealed partial class PrimaryBackupInvariants
             _timesCommitted[members] = TimesCommitted(members) + 1;
     }
 
-    private static View FirstView(IReadOnlyList<ReplicaId> replicas, PrimaryBackupOptions options) =>
-        View.Create(0, replicas[0], options.PromiseFor(replicas.Count - 1, replicas.Count), replicas.Select(id => new ViewMember(id, InSync: true)));
-
-    private void CountMode(Shadow shadow, ReplicaMode mode)
+    private static View FirstView(IReadOnlyList<ReplicaId> replicas, PrimaryBackupOptions options)
     {
-        if (mode == shadow.Mode)
+        ViewMember[] members =
+        [
+            .. replicas.Select(id => new ViewMember(id, InSync: false, Upstream: options.PartOf(id).Upstream))
+                .Select(member => member with { InSync = member.IsEligible }),
+        ];
+        return View.Create(0, members.First(member => member.InSync).Id, options.PromiseFor(members.Count(member => member.InSync) - 1, members.Length), members);
+    }
+
+    private void CountDegraded(Shadow shadow, bool isDegraded)
+    {
+        if (isDegraded == shadow.IsDegraded)
             return;
-        _world.Coverage.Count(CoverageItem.Degraded, mode == ReplicaMode.Degraded ? 1 : 0);
-        _world.Coverage.Count(CoverageItem.Healed, mode == ReplicaMode.Target && shadow.Mode != ReplicaMode.None ? 1 : 0);
-        shadow.Mode = mode;
+        shadow.IsDegraded = isDegraded;
+        _world.Coverage.Count(isDegraded ? CoverageItem.Degraded : shadow.IsPrimary ? CoverageItem.Healed : CoverageItem.DegradedLost);
     }
 
     private static string Names(ulong replicas) => string.Join(",", Enumerable.Range(1, 63).Where(id => (replicas & (1UL << id)) != 0).Select(id => $"n{id}"));

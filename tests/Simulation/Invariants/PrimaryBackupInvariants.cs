@@ -196,6 +196,7 @@ internal sealed partial class PrimaryBackupInvariants : IInvariants
         /// <summary>The first of the epochs in a row that it leads; the highest number if it does not.</summary>
         public long LeadsSince { get; set; } = long.MaxValue;
         public ReplicaMode Mode { get; set; }
+        public bool IsDegraded { get; set; }
 
         /// <summary>When it was last degraded, on its monotonic clock.</summary>
         public long DegradedAt { get; set; }
@@ -203,7 +204,8 @@ internal sealed partial class PrimaryBackupInvariants : IInvariants
         public void Restart()
         {
             Asked.Clear();
-            (Epoch, IsPrimary, LeadsSince, Mode, DegradedAt) = (View.Unknown.Epoch, false, long.MaxValue, ReplicaMode.None, long.MinValue);
+            (Epoch, IsPrimary, LeadsSince) = (View.Unknown.Epoch, false, long.MaxValue);
+            (Mode, IsDegraded, DegradedAt) = (ReplicaMode.None, false, long.MinValue);
         }
 
         public LogPosition Position(long index) => new(Log.TermAt(index), index);

@@ -80,6 +80,8 @@ internal enum CoverageItem
     SyncSetChanges,
     Degraded,
     Healed,
+    DegradedLost,
+    ModeChanges,
     StrongAcks,
     AsyncAcks,
     DegradedAcks,

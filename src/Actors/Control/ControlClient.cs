@@ -33,13 +33,16 @@ internal sealed class ControlClient(ReplicationClient client)
 
     /// <summary>A shard as of a moment between call and return; null: there is none of that name.</summary>
     /// <exception cref="ReplicationException">The group did not answer.</exception>
-    public async Task<ControlShard?> ShardAsync(ShardKey shard, RequestOptions? options = null, CancellationToken cancellation = default)
+    public async Task<ControlShard?> ShardAsync(ShardKey shard, RequestOptions? options = null, CancellationToken cancellation = default) =>
+        await GroupAsync(shard.Group, options, cancellation).ConfigureAwait(false) is { } group && shard.Shard < group.Shards.Count ? group.Shards[shard.Shard] : null;
+
+    /// <summary>A group as of a moment between call and return; null: there is none of that name.</summary>
+    /// <exception cref="ReplicationException">The group did not answer.</exception>
+    public async Task<ControlGroup?> GroupAsync(string name, RequestOptions? options = null, CancellationToken cancellation = default)
     {
         ReadOnlyMemory<byte> answer = await client
-            .QueryShardAsync(ControlGroup.Own, 0, ControlCodec.Encode(new ControlQuery.Group(shard.Group)), options, cancellation).ConfigureAwait(false);
-        return ControlCodec.DecodeResult(answer) is ControlResult.Group group
-            ? group.Value is { } known && shard.Shard < known.Shards.Count ? known.Shards[shard.Shard] : null
-            : throw new InvariantViolationException("the control group gives a group");
+            .QueryShardAsync(ControlGroup.Own, 0, ControlCodec.Encode(new ControlQuery.Group(name)), options, cancellation).ConfigureAwait(false);
+        return ControlCodec.DecodeResult(answer) is ControlResult.Group group ? group.Value : throw new InvariantViolationException("the control group gives a group");
     }
 
     /// <summary>A command was refused by the rules of the control group; nothing was done.</summary>

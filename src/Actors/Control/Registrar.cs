@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
@@ -62,10 +63,27 @@ internal sealed class Registrar : UntypedActor, IWithTimers
             await _client.SubmitAsync(command, Patience).ConfigureAwait(false);
             return new Said(null, IsFinal: true);
         }
+        catch (ControlClient.ControlRefusal refusal) when (refusal.Why == ControlRefusal.Invalid && command is ControlCommand.RegisterGroup)
+        {
+            return await RefusedAsync((ControlCommand.RegisterGroup)command, refusal).ConfigureAwait(false);
+        }
         catch (ControlClient.ControlRefusal refusal)
         {
             // A founding node that has not registered yet will.
             return new Said(refusal.Message, IsFinal: refusal.Why == ControlRefusal.Invalid);
+        }
+        catch (ReplicationException problem)
+        {
+            return new Said(problem.Message, IsFinal: false);
+        }
+    }
+
+    private async Task<Said> RefusedAsync(ControlCommand.RegisterGroup command, ControlClient.ControlRefusal refusal)
+    {
+        try
+        {
+            ControlGroup? known = await _client.GroupAsync(command.Name, Patience).ConfigureAwait(false);
+            return new Said(refusal.Message, IsFinal: true) { SpeaksAnother = known is not null && known.Protocol != command.Protocol };
         }
         catch (ReplicationException problem)
         {
@@ -80,6 +98,8 @@ internal sealed class Registrar : UntypedActor, IWithTimers
             ControlCommand command = _toSay.Dequeue();
             if (said.Problem is { } refusal)
                 _log.Error("the control group refuses {0}: {1}", command.GetType().Name, refusal);
+            if (said.SpeaksAnother && command is ControlCommand.RegisterGroup group)
+                Context.Parent.Tell(new GroupRefused(group.Name), Self);
         }
         else
         {
@@ -95,5 +115,9 @@ internal sealed class Registrar : UntypedActor, IWithTimers
         public static readonly Next Instance = new();
     }
 
-    private sealed record Said(string? Problem, bool IsFinal);
+    private sealed record Said(string? Problem, bool IsFinal)
+    {
+        /// <summary>The cluster's other nodes have the group by another protocol.</summary>
+        public bool SpeaksAnother { get; init; }
+    }
 }

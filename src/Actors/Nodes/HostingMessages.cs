@@ -1,5 +1,8 @@
 namespace ActorRepl.Actors.Nodes;
 
+/// <summary>To the top actor: the cluster has this group by another protocol; replicas that speak this node's do nothing but harm.</summary>
+internal sealed record GroupRefused(string Group);
+
 /// <summary>To the hosting actor: hold a replica of the shard, from now on; it begins as one that joins.</summary>
 internal sealed record HostShard(string Group, int Shard);
 

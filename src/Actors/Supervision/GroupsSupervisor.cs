@@ -45,6 +45,11 @@ internal sealed class GroupsSupervisor(
                 foreach (IActorRef child in Context.GetChildren())
                     child.Forward(message);
                 break;
+            case GroupRefused refused:
+                // Their data stays: the node may have been started with a wrong setting.
+                foreach (HostedShard hosted in memory.State.Hosted.Where(hosted => hosted.Group == refused.Group))
+                    Context.Child(refused.Group).Tell(new StopHosting(hosted), ActorRefs.NoSender);
+                break;
             case StartHosting start:
                 Context.Child(start.Replica.Group).Forward(message);
                 break;

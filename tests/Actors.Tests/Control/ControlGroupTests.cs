@@ -12,6 +12,7 @@ namespace ActorRepl.Actors.Tests.Control;
 public sealed class ControlGroupTests : IDisposable
 {
     private readonly DiskData _data = new();
+    private bool _foreign;
     private readonly MemoryNodeStateStore[] _stores = [.. Enumerable.Range(0, 3).Select(_ => new MemoryNodeStateStore())];
 
     [Fact]
@@ -64,6 +65,28 @@ public sealed class ControlGroupTests : IDisposable
         Assert.Equal("3", await cluster[2].Client.GetAsync("a"));
     }
 
+    [Fact]
+    public async Task A_node_that_declares_a_group_by_another_protocol_runs_no_replica_of_it()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options);
+        await WhenSettledAsync(cluster[3]);
+        await cluster[1].Client.SetAsync("a", "1");
+        await cluster.TerminateAsync(3);
+        _foreign = true;
+        TestNode again = await cluster.StartNodeAsync(3);
+        await Wait.UntilAsync(
+            async () => (await again.Runtime.LocalReplicasAsync()).Single(replica => replica.Group == KeyValue.Group) is { Status: null, Detail: "this node holds no replica of the shard" },
+            "its replica is stopped");
+        await cluster[1].Client.SetAsync("a", "2", TimeSpan.FromSeconds(10));
+        Assert.Equal("2", await again.Client.GetAsync("a", timeout: TimeSpan.FromSeconds(10)));
+
+        // With the right protocol again, it goes on with the data it had.
+        await cluster.TerminateAsync(3);
+        _foreign = false;
+        again = await cluster.StartNodeAsync(3);
+        await Wait.UntilAsync(async () => (await again.Runtime.LocalReplicasAsync()).All(replica => replica.Status is { Leader.IsNone: false }), "it runs again");
+    }
+
     public void Dispose() => _data.Dispose();
 
     private TestClusterOptions Options => new()
@@ -71,6 +94,7 @@ public sealed class ControlGroupTests : IDisposable
         Config = _data.Config,
         Change = settings => settings with
         {
+            Groups = _foreign ? [.. settings.Groups.Select(group => group with { Protocol = new ViewingProtocol() })] : settings.Groups,
             NodeState = _stores[settings.Self.Value - 1],
             Nodes = [.. settings.Nodes.Select(node => node.Id == settings.Self ? node with { Rack = $"r{node.Id.Value}" } : node)],
             Control = new ControlSettings { Protocol = new RaftFactory() },

@@ -46,9 +46,11 @@ public sealed partial class PrimaryBackupReplica
 
     private void Expect(in ClientRequest request)
     {
-        _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
+        // A backup that stays behind says so while there is time left to ask the primary.
+        long deadline = request.Kind == RequestKind.SessionRead && _part != Part.Primary ? SessionReads.PatienceOf(request, _now.Monotonic) : request.Deadline;
+        _earliestDeadline = Math.Min(_earliestDeadline, deadline);
         if (request.Kind == RequestKind.SessionRead)
-            _sessionReads.Add(request);
+            _sessionReads.Add(request with { Deadline = deadline });
         else if (request.Kind != RequestKind.Command)
             _reads.Add(request);
         else if (HoldsCommands)

@@ -65,7 +65,8 @@ public sealed partial class PrimaryBackupReplica
 
     private void OnWatchTimer()
     {
-        if (_part == Part.Primary)
+        // Nobody beats to one that is no member: it knows the primary of its view for whoever asks.
+        if (_part == Part.Primary || !_view.IsMember(Self))
             return;
         if (_part == Part.Member && _now.Monotonic < _watchAt)
         {

@@ -85,7 +85,10 @@ internal sealed class PendingReads
     /// <summary>The next reads that may be served, null if none may.</summary>
     public IReadOnlyList<ClientRequest>? TakeReady(long appliedIndex)
     {
-        if (!_confirmed.TryPeek(out (long Index, List<ClientRequest> Reads) next) || next.Index > appliedIndex)
+        (long Index, List<ClientRequest> Reads) next;
+        while (_confirmed.TryPeek(out next) && next.Reads.Count == 0)
+            _confirmed.Dequeue();
+        if (_confirmed.Count == 0 || next.Index > appliedIndex)
             return null;
         _confirmed.Dequeue();
         Waiting -= next.Reads.Count;
@@ -101,6 +104,16 @@ internal sealed class PendingReads
         gathering.AddRange(_gathering);
         _gathering = gathering;
         _asking.Clear();
+    }
+
+    /// <summary>As <see cref="Recall"/>, and what is confirmed too: its index may be of a history that is lost.</summary>
+    public void RecallAll()
+    {
+        var confirmed = new List<ClientRequest>();
+        while (_confirmed.TryDequeue(out (long Index, List<ClientRequest> Reads) next))
+            confirmed.AddRange(next.Reads);
+        Recall();
+        _gathering = [.. confirmed, .. _gathering];
     }
 
     /// <summary>Removes every read whose index is not confirmed and for which the condition holds.</summary>

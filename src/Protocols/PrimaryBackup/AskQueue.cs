@@ -62,6 +62,9 @@ internal sealed class AskQueue
     public bool WantsReceived { get; private set; }
     public bool WantsApplied { get; private set; }
 
+    /// <summary>All that are not wholly committed.</summary>
+    public Queue<AskRun> Open => _open;
+
     /// <summary>The first entries that are not all committed.</summary>
     public bool TryPeekOpen(out AskRun run) => _open.TryPeek(out run!);
 

@@ -28,17 +28,18 @@ public sealed partial class PrimaryBackupReplica
     private void AdvanceCommit()
     {
         long before = _commit, reached = _commit;
-        while (_asks.TryPeekOpen(out AskRun run))
+        foreach (AskRun run in _asks.Open)
         {
             reached = Math.Max(reached, Math.Min(Math.Min(run.Last, _durable.LastIndex), MetUpTo(run.Ask)));
             if (reached < run.Last)
                 break;
-            _asks.Commit();
         }
 
         // Entries of an earlier primary only with one of this epoch (Raft 5.4.2): until then a log without them may still be the later one.
         if (reached >= _epochStart && reached > _commit)
             CommitTo(reached);
+        while (_asks.TryPeekOpen(out AskRun run) && run.Last <= _commit)
+            _asks.Commit();
         if (_commit > before && _asks.WantsApplied)
             SendBeats();
     }
@@ -61,6 +62,9 @@ public sealed partial class PrimaryBackupReplica
             ? Among(_view, needed, Measured.Received)
             : Math.Min(Among(_view, Math.Max(needed, _view.Promise), Measured.Durable), WhileProposed(Measured.Durable));
     }
+
+    /// <summary>Up to where every failover keeps the log, if it is not one that an operator forces.</summary>
+    private long KeptUpTo => Math.Min(Among(_view, _view.Promise, Measured.Durable), WhileProposed(Measured.Durable));
 
     /// <summary>How many backups a level asks for, by itself.</summary>
     private int Needed(in Ask ask) => ask.Level switch

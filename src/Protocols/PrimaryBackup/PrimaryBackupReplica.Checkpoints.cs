@@ -8,6 +8,8 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// </summary>
 public sealed partial class PrimaryBackupReplica
 {
+    private const int OverdueFactor = 3;
+
     private long _checkpointIndex;
     private long _checkpointTerm;
     private long _appliedBytes;
@@ -33,6 +35,11 @@ public sealed partial class PrimaryBackupReplica
         bool due = _appliedBytes >= _options.CheckpointBytes || _applied - _checkpointIndex >= _options.CheckpointEntries;
         // The machine stands at the applied index only if nothing is on its way to it.
         if (!(due && !IsBeingPulled) && !_checkpointWanted)
+            return;
+        // What a failover may still lose stays in the log, from where it can be set aside; not at any price either.
+        bool isOverdue = _log.Bytes >= _options.MaxLogBytes / 4 * 3 || _appliedBytes >= OverdueFactor * _options.CheckpointBytes
+            || _applied - _checkpointIndex >= OverdueFactor * _options.CheckpointEntries;
+        if (_part == Part.Primary && _applied > KeptUpTo && !isOverdue)
             return;
         if (_checkpointing != 0 || IsInstalling || _divergedFrom > 0 || _applied != _applying || _applied <= _checkpointIndex || _now.Monotonic < _checkpointNotBefore)
             return;
@@ -74,9 +81,10 @@ public sealed partial class PrimaryBackupReplica
     private void OfferCheckpoint(Follower follower)
     {
         follower.Offered(_checkpointIndex);
-        bool laterWouldDo = _checkpointIndex == 0 || (follower.HasDiverged && _checkpointIndex < follower.Shared);
-        _checkpointWanted |= laterWouldDo;
-        if (_checkpointIndex > 0 && !(laterWouldDo && _applied > _checkpointIndex))
+        // What is shared beyond an older one could not always stay in the member's log, and would be missing there for a while.
+        if (_checkpointIndex == 0 || (follower.HasDiverged && _checkpointIndex < follower.Shared))
+            _checkpointWanted = true;
+        else
             Send(follower.Id, new CheckpointOffer(Epoch, _checkpointIndex, _checkpointTerm, follower.Refuted));
     }
 

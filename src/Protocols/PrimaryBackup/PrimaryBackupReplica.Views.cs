@@ -97,6 +97,9 @@ public sealed partial class PrimaryBackupReplica
         if (!IsInstalling)
             _divergedFrom = 0;
         Report($"{view}");
+        bool goesOn = led && view.Primary == Self;
+        if (!goesOn)
+            _reads.RecallAll();
         if (view.Primary == Self && MayLead)
             BecomePrimary();
         else

@@ -4,6 +4,7 @@ using System.Text;
 using ActorRepl.Benchmarks;
 using ActorRepl.Benchmarks.Failover;
 using ActorRepl.Benchmarks.InProcess;
+using ActorRepl.Benchmarks.Lag;
 
 var endpoints = new Option<string>("--endpoints") { Description = "Comma-separated client addresses of the etcd members.", DefaultValueFactory = _ => "http://127.0.0.1:2379" };
 var clients = new Option<int>("--clients") { Description = "Callers, each with one request under way.", DefaultValueFactory = _ => 64 };
@@ -76,7 +77,7 @@ var journals = new Command("journals", "The journals on SQLite and in segments, 
 journals.SetAction(parse => JournalBenchmark.RunAsync([.. parse.GetValue(writerCounts)!.Split(',').Select(int.Parse)], parse.GetValue(rounds),
     parse.GetValue(size), parse.GetValue(seconds), Path.GetFullPath(parse.GetValue(data)!)));
 
-var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals };
+var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals, LagCommand.Build() };
 foreach (Command command in FailoverCommands.All)
     root.Add(command);
 // On Ctrl-C a run ends its nodes before it goes.

@@ -34,7 +34,7 @@ internal sealed class FalseFailoverBenchmark(FailoverOptions options, Output out
 
     public async Task<FalseFailoverReport> RunAsync(double minutes, CancellationToken stop)
     {
-        await using ProcessCluster cluster = await ProcessCluster.StartAsync(settings: $"{NoMoves}\n{options.Config}", basePort: options.BasePort);
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync(settings: $"{NoMoves}\n{options.Settings}", basePort: options.BasePort);
         _elections.Look(await cluster.LeadersAsync());
         using var busy = new BusyProcesses(Environment.ProcessorCount);
         var writers = new ShardWriters(cluster, options.Writers, cluster.Ids, [.. Enumerable.Range(0, Workload.Shards)]);

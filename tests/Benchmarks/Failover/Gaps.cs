@@ -24,10 +24,12 @@ internal sealed record GapReport(string What, IReadOnlyList<Gap> Gaps, int Write
         + $"{Writes} writes acknowledged, {Gaps.Sum(gap => gap.Failed)} not\n{string.Join('\n', Goals)}";
 }
 
-/// <param name="Most">The most that it may be.</param>
-internal sealed record Goal(string Of, double Measured, double Most)
+/// <param name="Most">The most that it may be; null: any.</param>
+/// <param name="Least">The least that it may be; null: any.</param>
+internal sealed record Goal(string Of, double Measured, double? Most = null, double? Least = null)
 {
-    public bool Met => Measured <= Most;
+    public bool Met => !(Measured > Most) && !(Measured < Least);
 
-    public override string ToString() => $"goal {(Met ? "met" : "missed")}: {Of} {Measured:0} of at most {Most:0}";
+    public override string ToString() =>
+        $"goal {(Met ? "met" : "missed")}: {Of} {Measured:0} of {(Most is { } most ? $"at most {most:0}" : $"at least {Least:0}")}";
 }

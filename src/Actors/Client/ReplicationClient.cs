@@ -125,8 +125,14 @@ internal sealed class ReplicationClient : IReplicationClient
     {
         IActorRef?[] routers = _routers.Of(group) ?? throw Unknown(group);
         return (uint)shard < (uint)routers.Length
-            ? routers[shard]!
+            ? routers[shard] ?? throw Starting()
             : throw new ArgumentOutOfRangeException(nameof(shard), shard, $"group '{group}' has shards 0 to {routers.Length - 1}");
+    }
+
+    private static ReplicationException Starting()
+    {
+        var why = new Rejection(RejectReason.Unavailable, Detail: "the node is starting");
+        return new ReplicationException(why, Explain.Rejection(why));
     }
 
     internal int Millis(RequestOptions? options)

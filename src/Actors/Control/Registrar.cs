@@ -49,6 +49,9 @@ internal sealed class Registrar : UntypedActor, IWithTimers
             case Said said:
                 OnSaid(said);
                 break;
+            case Status.Failure failure: // of SayAsync: whatever it was, the node must not stay untold
+                OnSaid(new Said(failure.Cause.Message, IsFinal: false));
+                break;
         }
     }
 

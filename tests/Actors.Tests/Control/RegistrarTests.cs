@@ -24,13 +24,13 @@ public sealed class RegistrarTests : TestKit
     };
 
     [Fact]
-    public void A_node_whose_routers_start_late_is_told_all_the_same()
+    public async Task A_node_whose_routers_start_late_is_told_all_the_same()
     {
         var settings = new ReplicationSettings { Cluster = "test", Self = new(1), Nodes = [new NodeInfo(new(1), "one", new Address("akka", Sys.Name, "127.0.0.1", 1))], Groups = [Group] };
         var routers = new RouterTable(settings.Groups);
         var client = new ReplicationClient(settings, routers, new TaskCompletionSource().Task);
         TestProbe router = CreateTestProbe();
-        var early = Assert.Throws<ReplicationException>(() => { _ = client.ExecuteOnShardAsync("control", 0, default); });
+        var early = await Assert.ThrowsAsync<ReplicationException>(async () => await client.ExecuteOnShardAsync("control", 0, default));
         Assert.Equal(RejectReason.Unavailable, early.Rejection.Reason);
         Sys.ActorOf(Registrar.Props(settings, Guid.NewGuid(), new ControlClient(client)));
         router.ExpectNoMsg(TimeSpan.FromMilliseconds(800)); // longer than the registrar waits before it speaks for the first time

@@ -246,4 +246,22 @@ public sealed class RemotingSpec
         await using var teller = Repeat.Telling(target, "again");
         Assert.Equal("again", await recorder.NextAsync<string>());
     }
+
+    [Fact]
+    public async Task A_quarantine_without_a_uid_closes_the_connections_and_bans_nobody()
+    {
+        await using var a = NetworkNode.Start("left");
+        await using var b = NetworkNode.Start("right");
+        var near = a.Record();
+        var far = b.Record();
+        a.System.EventStream.Subscribe(near.Ref, typeof(DisassociatedEvent));
+        b.System.EventStream.Subscribe(far.Ref, typeof(ThisActorSystemQuarantinedEvent));
+        var target = await a.FindAsync(b, far.Ref);
+
+        ((IRemoteActorRefProvider)((ExtendedActorSystem)a.System).Provider).Quarantine(b.Address, null);
+        await near.FishAsync<DisassociatedEvent>(e => e.RemoteAddress == b.Address);
+
+        await using var teller = Repeat.Telling(target, "again");
+        Assert.Equal("again", await far.NextAsync<string>());
+    }
 }

@@ -162,8 +162,9 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
                 remoting.Enqueue(new DisassociatedEvent(remoting.DefaultAddress, Remote, inbound is not null));
             }
         }
-        _ = outbound?.CloseAsync(CloseReason.Quarantined);
-        _ = inbound?.CloseAsync(CloseReason.Quarantined);
+        CloseReason reason = uid is null ? CloseReason.Renewed : CloseReason.Quarantined;
+        _ = outbound?.CloseAsync(reason);
+        _ = inbound?.CloseAsync(reason);
         remoting.PublishPending();
         Drop(undelivered);
     }

@@ -43,6 +43,9 @@ internal enum CloseReason : byte
 
     /// <summary>The hello was for somebody else, of another version, or malformed.</summary>
     Refused = 3,
+
+    /// <summary>The peer wants another connection in place of this one.</summary>
+    Renewed = 4,
 }
 
 /// <summary>

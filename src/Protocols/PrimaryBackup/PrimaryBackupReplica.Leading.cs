@@ -165,7 +165,7 @@ public sealed partial class PrimaryBackupReplica
                 break;
             case AppendOutcome.Diverged:
                 if (!follower.HasDiverged)
-                    follower.Diverged(reply.Index, default);
+                    follower.Diverged(Math.Min(reply.Index, _log.LastIndex), default);
                 break;
         }
 

@@ -31,5 +31,5 @@ internal sealed record Goal(string Of, double Measured, double? Most = null, dou
     public bool Met => !(Measured > Most) && !(Measured < Least);
 
     public override string ToString() =>
-        $"goal {(Met ? "met" : "missed")}: {Of} {Measured:0} of {(Most is { } most ? $"at most {most:0}" : $"at least {Least:0}")}";
+        $"goal {(Met ? "met" : "missed")}: {Of} {Measured:0.#} of {(Most is { } most ? $"at most {most:0}" : $"at least {Least:0}")}";
 }

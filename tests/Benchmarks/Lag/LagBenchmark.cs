@@ -37,6 +37,8 @@ internal sealed class LagBenchmark(LagOptions options, Output output)
         await Task.Delay(WarmUp, stop);
         SteadyReport steady = await SteadyAsync(cluster, writers, stop);
         output.Progress($"{steady}");
+        if (writers.Failure is { } failure)
+            output.Progress($"a write that failed was told: {failure}");
         return new LagReport(options.Rate, steady, options.Away > 0 ? await ReturnAsync(cluster, writers, stop) : null);
     }
 

@@ -45,10 +45,18 @@ internal sealed class ProcessCluster : IAsyncDisposable
     public static async Task<ProcessCluster> StartAsync(int nodes = 3, string? settings = null, int? basePort = null)
     {
         var cluster = new ProcessCluster(nodes, basePort ?? FreeBasePort(NodePorts.MaxNodes), settings);
-        foreach (int id in cluster.Ids)
-            cluster.Start(id);
-        await cluster.WhenReadyAsync();
-        return cluster;
+        try
+        {
+            foreach (int id in cluster.Ids)
+                cluster.Start(id);
+            await cluster.WhenReadyAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync(); // nobody else knows of its processes
+            throw;
+        }
     }
 
     /// <param name="id">The node.</param>

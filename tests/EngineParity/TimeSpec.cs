@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.TestKit.Xunit2;
 
@@ -125,9 +126,11 @@ public class TimeSpec : TestKit
     [Fact]
     public void Scheduled_messages_come_in_the_order_of_their_times()
     {
-        int[] delays = [200, 40, 120, 80, 160];
-        foreach (int delay in delays) Sys.Scheduler.ScheduleTellOnce(TimeSpan.FromMilliseconds(delay), TestActor, delay, ActorRefs.NoSender);
-        foreach (int delay in delays.Order()) ExpectMsg(delay);
+        // Counted from one start, so that it does not matter how much time passes between the calls.
+        var clock = Stopwatch.StartNew();
+        int[] times = [500, 340, 420, 380, 460];
+        foreach (int time in times) Sys.Scheduler.ScheduleTellOnce(TimeSpan.FromMilliseconds(time) - clock.Elapsed, TestActor, time, ActorRefs.NoSender);
+        foreach (int time in times.Order()) ExpectMsg(time);
     }
 
     [Fact]

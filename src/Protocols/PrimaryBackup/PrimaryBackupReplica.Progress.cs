@@ -27,7 +27,14 @@ public sealed partial class PrimaryBackupReplica
             : new Rejection(RejectReason.NoQuorum, Detail: $"{keepUp} replicas keep up with the primary; {_options.MinReplicasToWrite} must, to write");
     }
 
-    private long LagMicros(Follower follower) => _log.WallAfter(follower.Match) is > 0 and long since ? Math.Max(0, _now.Wall - since) : 0;
+    private long LagMicros(Follower follower)
+    {
+        if (_log.WallAfter(follower.Match) is not (> 0 and long since))
+            return 0;
+        long age = Math.Max(0, _now.Wall - since);
+        // What it has is not known before its first answer to this primary, which may be young itself.
+        return follower.HasAnswered ? age : Math.Min(age, _now.Monotonic - _begunAt);
+    }
 
     /// <summary>With each beat.</summary>
     private void Measure()

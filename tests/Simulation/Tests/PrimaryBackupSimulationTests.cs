@@ -10,12 +10,12 @@ public class PrimaryBackupSimulationTests(ITestOutputHelper output)
 {
     private static readonly RunOptions PrimaryBackup = new() { Protocol = new SimulatedPrimaryBackup() };
 
-    /// <summary>The command line runs many more; here a fixed number, from a base that changes with the day.</summary>
+    /// <summary>The command line runs many more, of any base; here the same few each time.</summary>
     [Fact]
     public void Every_rule_holds_through_faults_and_the_group_serves_again_after_them()
     {
         const int seeds = 300;
-        ulong first = (ulong)DateTime.UtcNow.DayOfYear * 1_000_000;
+        ulong first = 1_000_000;
         RunResult result = new Runner(PrimaryBackup).Run(first, seeds);
         output.WriteLine($"seeds {first} to {first + seeds - 1}: {result.Steps} steps, {result.StepsPerSecond:N0} steps/s");
         foreach (CoverageItem item in Coverage.Items)

@@ -150,7 +150,9 @@ internal sealed partial class ShardRouter
             ScheduleLook();
         }
 
-        RejectReason reason = call.LastRejection?.Reason == RejectReason.StorageUnavailable ? RejectReason.StorageUnavailable : RejectReason.NoQuorum;
+        RejectReason reason = call.LastRejection?.Reason is RejectReason.StorageUnavailable or RejectReason.TooStale
+            ? call.LastRejection.Value.Reason
+            : RejectReason.NoQuorum;
         string last = call.LastRejection is { Detail.Length: > 0 } rejection ? $"; last heard: {rejection.Detail}" : "";
         Fail(call, new Rejection(reason, IsUncertain(call), Detail: $"{Place} did not answer within {call.TimeoutMillis} ms, {whom}{last}"));
     }

@@ -22,10 +22,10 @@ public sealed partial class PrimaryBackupReplica
     {
         if (read.Kind == RequestKind.Read)
             return _part != Part.Primary ? new Rejection(RejectReason.NotLeader, Leader: Leader)
-                : IsCutOff ? new Rejection(RejectReason.NoQuorum, Detail: "no backup confirms that this is still the primary") : null;
+                : IsCutOff ? new Rejection(RejectReason.Unavailable, Detail: "no backup confirms that this is still the primary") : null;
         if (_divergedFrom > 0)
             return new Rejection(RejectReason.TooStale, Leader: Leader, Detail: "the state here is of a history that was lost; a checkpoint is on its way");
-        if (read.Kind == RequestKind.SessionRead && _history.Judge(read.AtLeast, _applied) == Seen.Lost)
+        if (read.Kind == RequestKind.SessionRead && (_history.Judge(read.AtLeast, _applied) == Seen.Lost || IsOfNoHistory(read.AtLeast)))
             return HistoryLost(read);
         if (read.Kind == RequestKind.FollowerRead && _part != Part.Primary && Leader.IsNone)
             return new Rejection(RejectReason.NotLeader);
@@ -33,6 +33,9 @@ public sealed partial class PrimaryBackupReplica
             ? new Rejection(RejectReason.TooStale, Detail: "no primary says how old the state here is")
             : null;
     }
+
+    // All entries of an epoch are its primary's own.
+    private bool IsOfNoHistory(LogPosition seen) => _part == Part.Primary && _begun && seen.Term == Epoch && seen.Index > _log.LastIndex;
 
     private Rejection HistoryLost(in ClientRequest read) =>
         new(RejectReason.HistoryLost, Leader: Leader, Detail: $"the session has seen {read.AtLeast}, which is not in the shard's history any more");

@@ -41,6 +41,9 @@ public sealed partial class PrimaryBackupReplica
             return true;
         if (Find(id) is not { Loss: 0, HasDiverged: false } follower || !Answers(follower))
             return false;
+        // It takes nothing before the next epoch: one that waits for it to have everything would never come.
+        if (follower.Standing.Sealed && follower.Match < Acknowledgeable)
+            return false;
         if (_view.IsInSync(id))
             return true;
         // One that comes and goes does not take the view to and fro.

@@ -83,6 +83,16 @@ public class ReadTests
     }
 
     [Fact]
+    public void What_the_primary_of_an_epoch_never_made_nobody_has_seen_and_it_says_so_at_once()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.Write("a");
+        long read = primary.Read(RequestKind.SessionRead, atLeast: new LogPosition(primary.Replica.Epoch, primary.Status.LastIndex + 1));
+        Assert.Equal(RejectReason.HistoryLost, primary.Rejections[read].Reason);
+    }
+
+    [Fact]
     public void A_bounded_read_is_served_from_fresh_state_and_refused_where_nobody_says_how_old_it_is()
     {
         var cluster = new BackupCluster(3);

@@ -16,9 +16,6 @@ public sealed partial class PrimaryBackupReplica
 
     private Rejection? TooFewKeepUp()
     {
-        // Another may be the primary by now: whoever sends it on looks for that one, until the deadline.
-        if (IsCutOff)
-            return new Rejection(RejectReason.Unavailable, Detail: "no backup confirms that this is still the primary");
         if (_modes is { TakesCommands: false } modes && _begun)
             return new Rejection(RejectReason.NoQuorum, Detail: $"the shard takes no commands at its floor: {modes.Reason}");
         if (_options.MinReplicasToWrite == 0)

@@ -66,6 +66,7 @@ public sealed class ReplicationRuntime
         var nodes = new NodeDirectory(memory.State.Nodes);
         nodes.Changed += node => system.EventStream.Publish(new NodeChanged(node));
         var locator = new NodeLocator(settings, nodes, system);
+        UndeliveredRequests.AnswerFor(system, settings, locator);
         var routers = new RouterTable(settings.Groups);
         var client = new ReplicationClient(settings, routers, system.WhenTerminated);
         if (settings.Control is not null)

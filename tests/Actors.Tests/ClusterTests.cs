@@ -1,6 +1,8 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Tests.Cluster;
 using ActorRepl.Protocols.Kernel;
+using Akka.Actor;
 
 namespace ActorRepl.Actors.Tests;
 
@@ -104,5 +106,47 @@ public sealed class ClusterTests
             () => cluster[1].Client.SetAsync("a", "2", TimeSpan.FromSeconds(1)));
         Assert.Contains(refused.Rejection.Reason, new[] { RejectReason.NoQuorum, RejectReason.Unavailable });
         Assert.InRange(Environment.TickCount64 - start, 0, 3_000);
+    }
+
+    [Fact]
+    public async Task No_write_through_another_node_fails_while_the_leaders_node_hands_over_and_stops()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode leader = await cluster.LeaderAsync();
+        TestNode other = cluster.Running.First(node => node.Id != leader.Id);
+        using var enough = new CancellationTokenSource();
+        Task[] writers = [.. Enumerable.Range(0, 16).Select(writer => WriteAsync(other, $"w{writer}", enough.Token))];
+        await other.Client.SetAsync("before", "1");
+
+        Assert.True(await leader.Runtime.HandOverAsync(Wait.Long));
+        await leader.Runtime.StopAsync(Wait.Long);
+
+        await other.Client.SetAsync("after", "1");
+        await enough.CancelAsync();
+        await Task.WhenAll(writers);
+    }
+
+    [Fact]
+    public async Task A_request_that_comes_after_the_replica_has_stopped_is_refused_and_nothing_of_it_is_done()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestNode gone = cluster[3];
+        TestNode other = cluster[1];
+        ActorPath supervisor = gone.Runtime.Settings.RootPath(gone.Runtime.Settings.SelfNode) / KeyValue.Group / "shard-0";
+        await gone.Runtime.StopAsync(Wait.Long);
+
+        var request = new RoutedRequest(7, RequestKind.Command, 1_000, KeyValue.Set("a", "1"));
+        ReplyBatch refused = await ((ExtendedActorSystem)other.System).Provider.ResolveActorRef(supervisor)
+            .Ask<ReplyBatch>(new RequestBatch(KeyValue.Group, 0, 1, [request]), Wait.Long);
+
+        Assert.Equal((KeyValue.Group, 0, gone.Id, true), (refused.Group, refused.Shard, refused.From, refused.ReplicaDown));
+        RoutedReply reply = Assert.Single(refused.Replies);
+        Assert.Equal((7, RejectReason.Unavailable, false), (reply.Id, reply.Rejection!.Value.Reason, reply.Rejection.Value.OutcomeUnknown));
+    }
+
+    private static async Task WriteAsync(TestNode node, string key, CancellationToken until)
+    {
+        for (int i = 0; !until.IsCancellationRequested; i++)
+            await node.Client.SetAsync(key, $"{i}");
     }
 }

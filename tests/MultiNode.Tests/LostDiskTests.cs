@@ -13,20 +13,20 @@ public class LostDiskTests(ITestOutputHelper output)
     private readonly int _seed = Random.Shared.Next();
 
     [Fact]
-    public async Task A_founder_that_lost_its_directory_comes_back_as_a_learner_and_then_a_voter()
+    public async Task A_founder_that_lost_its_directory_comes_back_as_a_learner_and_then_a_voter_with_join_and_without()
     {
         await using ProcessCluster cluster = await ProcessCluster.StartAsync(settings: Settings);
         await ProcessCluster.UntilAsync(async () => (await cluster.NodesAsync(1)).Count(node => node.Status == "up") == 3, "all have registered");
         var workload = new Workload(cluster, _seed);
         workload.Start();
         await WritesGoOnAsync(workload);
-        await ReplaceAsync(cluster, 3);
+        await ReplaceAsync(cluster, 3, join: null);
         await cluster.WhenHeldByAsync(1, 1, 2, 3);
 
         // Node 3 counts again: without node 2 there is a majority with it, and all of that is there when node 2 is back.
         await cluster.KillAsync(2);
         await WritesGoOnAsync(workload);
-        cluster.Start(2);
+        await ReplaceAsync(cluster, 2, join: 1);
         await cluster.WhenReadyAsync();
         await workload.StopAsync();
         output.WriteLine($"seed {_seed}");
@@ -83,12 +83,12 @@ public class LostDiskTests(ITestOutputHelper output)
         Assert.Contains("knows n3 by another data directory", said, StringComparison.Ordinal);
     }
 
-    private async Task ReplaceAsync(ProcessCluster cluster, int id)
+    private async Task ReplaceAsync(ProcessCluster cluster, int id, int? join)
     {
         var clock = Stopwatch.StartNew();
         await cluster.KillAsync(id);
         cluster.Lose(id);
-        cluster.Start(id);
+        cluster.Start(id, join);
         await ProcessCluster.UntilAsync(() => VotesAsync(cluster, id), $"node {id} votes in every shard");
         string log = cluster.Log(id);
         Assert.Contains("joins with an empty disk", log, StringComparison.Ordinal);

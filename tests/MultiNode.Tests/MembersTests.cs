@@ -59,6 +59,38 @@ public class MembersTests(ITestOutputHelper output)
         await AssertNothingLostAsync(workload, 4);
     }
 
+    [Fact]
+    public async Task A_node_is_drained_and_removed_under_writes_and_what_cannot_be_is_refused_with_the_reason()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        await ProcessCluster.UntilAsync(async () => (await cluster.NodesAsync(1)).Count(node => node.Control == "voter") == 3, "all vote in the control group");
+        var workload = new Workload(cluster, _seed);
+        workload.Start();
+        await RefusedAsync(cluster, "no other node to go to", "node", "drain", "2");
+        await RefusedAsync(cluster, "drain it first", "node", "remove", "2");
+        await RefusedAsync(cluster, "node 7 has not registered", "node", "drain", "7");
+
+        await cluster.JoinAsync(4);
+        await DoneAsync(cluster, "done: node 2 holds 0 replicas", "node", "drain", "2");
+        await cluster.WhenHeldByAsync(1, 1, 3, 4);
+        await RefusedAsync(cluster, "no other node to go to", "node", "drain", "3");
+        await DoneAsync(cluster, "takes replicas again", "node", "drain", "2", "--undo");
+        await DoneAsync(cluster, "done", "node", "drain", "2");
+        await DoneAsync(cluster, "out of the cluster", "node", "remove", "2");
+        Assert.Contains(await cluster.NodesAsync(1), node => node is { Id: 2, Status: "removed", Control: "none", Replicas: 0, Held: 0, Leaders: 0 });
+        Assert.Empty(workload.Failures);
+
+        // Neither counts any more: with node 2 there would be no majority of four without it and another.
+        await cluster.KillAsync(2);
+        await cluster.KillAsync(1);
+        int before = workload.Acknowledged;
+        await ProcessCluster.UntilAsync(() => Task.FromResult(workload.Acknowledged > before + 100), "writes go on");
+        await ProcessCluster.UntilAsync(async () => (await cluster.NodesAsync(3)).Count > 0, "the control group goes on");
+        await workload.StopAsync();
+        output.WriteLine($"seed {_seed}; {workload.Acknowledged} writes acknowledged");
+        await AssertNothingLostAsync(workload, 3, 4);
+    }
+
     // Five nodes vote in the control group. Nodes 2 and 3 are no majority of them, and one of the shards 0 and 1.
     [Fact]
     public async Task While_the_control_group_is_down_orders_are_refused_and_reads_and_writes_go_on_also_after_a_restart()
@@ -91,6 +123,20 @@ public class MembersTests(ITestOutputHelper output)
     {
         (HttpStatusCode code, string said) = await cluster.OrderAsync(1, order);
         Assert.True(code == HttpStatusCode.OK, said);
+    }
+
+    private static async Task DoneAsync(ProcessCluster cluster, string says, params string[] command)
+    {
+        (int code, string said) = await cluster.CommandAsync(command);
+        Assert.True(code == 0, $"{string.Join(' ', command)}: {said}");
+        Assert.Contains(says, said, StringComparison.Ordinal);
+    }
+
+    private static async Task RefusedAsync(ProcessCluster cluster, string reason, params string[] command)
+    {
+        (int code, string said) = await cluster.CommandAsync(command);
+        Assert.True(code == 1, $"{string.Join(' ', command)} ended with {code}: {said}");
+        Assert.Contains(reason, said, StringComparison.Ordinal);
     }
 
     private static async Task AssertNothingLostAsync(Workload workload, params int[] readThrough)

@@ -47,6 +47,7 @@ internal sealed class ProcessCluster : IAsyncDisposable
         var cluster = new ProcessCluster(nodes, basePort ?? FreeBasePort(NodePorts.MaxNodes), settings);
         try
         {
+            cluster.Describe();
             foreach (int id in cluster.Ids)
                 cluster.Start(id);
             await cluster.WhenReadyAsync();
@@ -91,6 +92,7 @@ internal sealed class ProcessCluster : IAsyncDisposable
         Start(id);
         await UntilAsync(async () => (await NodesAsync(1)).Any(node => node.Id == id && node.Status == "up"), $"node {id} is counted in");
         _ids = [.. _ids, id];
+        Describe();
     }
 
     public async Task<IReadOnlyList<NodeEntry>> NodesAsync(int asked) =>
@@ -101,6 +103,16 @@ internal sealed class ProcessCluster : IAsyncDisposable
     {
         using HttpResponseMessage response = await _http.PostAsync(Uri(asked, order), null);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>Runs <c>actorrepl</c> on this cluster; its exit code, and what it said on both outputs.</summary>
+    public async Task<(int Code, string Said)> CommandAsync(params string[] words)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(NodeProcess).Assembly.Location, .. words, "--data", _data]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process command = Process.Start(start)!;
+        string[] said = await Task.WhenAll(command.StandardOutput.ReadToEndAsync(), command.StandardError.ReadToEndAsync());
+        await command.WaitForExitAsync();
+        return (command.ExitCode, string.Concat(said));
     }
 
     /// <summary>Puts a fault on a node, by <c>/faults</c>.</summary>
@@ -222,6 +234,9 @@ internal sealed class ProcessCluster : IAsyncDisposable
         _http.Dispose();
         Directory.Delete(_data, recursive: true);
     }
+
+    // How commands find the cluster.
+    private void Describe() => new ClusterFile("multinode", BasePort, [.. _ids.Select(id => new ClusterNode(id, 0))], _config, _founders).Write(_data);
 
     private NodeLaunch Launch(int id) => new(id, _founders, _data, BasePort, "multinode", _config)
     {

@@ -66,11 +66,13 @@ internal sealed class Controller : UntypedActor, IWithTimers
             case Known known when known.Term == _term:
                 OnKnown(known);
                 break;
-            case Tick when _reconciler is { } reconciler && IsDue():
+            case Tick when _reconciler is { } reconciler && IsDue(reconciler):
                 Act(reconciler);
                 break;
             case Failed failed:
                 _log.Info("{0} was not done, it is looked at again: {1}", failed.Action, failed.Problem);
+                if (failed is { Action: ControlAction.ChangeMembers change, OutcomeUnknown: false })
+                    _reconciler?.Refused(change, Now);
                 break;
         }
     }
@@ -132,9 +134,9 @@ internal sealed class Controller : UntypedActor, IWithTimers
         }
     }
 
-    // Looking at many shards that are as they were must not cost what few do; an order is seen to at once.
-    private bool IsDue() =>
-        _ticks++ % Math.Clamp(_seen.Reports.Count / ShardsOfATick, 1, 4) == 0 || _feed.State.Version != _actedOn;
+    // Looking at many shards that are as they were must not cost what few do; an order, and what is under way, is seen to at once.
+    private bool IsDue(Reconciler reconciler) =>
+        _ticks++ % Math.Clamp(_seen.Reports.Count / ShardsOfATick, 1, 4) == 0 || _feed.State.Version != _actedOn || reconciler.IsMovingLeaders;
 
     private void Act(Reconciler reconciler)
     {
@@ -148,9 +150,11 @@ internal sealed class Controller : UntypedActor, IWithTimers
         _actedOn = _feed.State.Version;
         if (_actedOn < _knowsAll)
             return;
-        foreach (ControlAction action in reconciler.Next(_feed.State, _seen, new Instant(ReplicaClock.Monotonic, 0, 0)))
+        foreach (ControlAction action in reconciler.Next(_feed.State, _seen, Now))
             CarryOutAsync(action).PipeTo(Self);
     }
+
+    private static Instant Now => new(ReplicaClock.Monotonic, 0, 0);
 
     private async Task<object> CarryOutAsync(ControlAction action)
     {
@@ -173,7 +177,7 @@ internal sealed class Controller : UntypedActor, IWithTimers
         }
         catch (ReplicationException problem)
         {
-            return new Failed(action, problem.Message);
+            return new Failed(action, problem.Message, problem.Rejection.OutcomeUnknown);
         }
     }
 
@@ -189,5 +193,5 @@ internal sealed class Controller : UntypedActor, IWithTimers
 
     private sealed record Known(long Term, long? Version);
 
-    private sealed record Failed(ControlAction Action, string Problem);
+    private sealed record Failed(ControlAction Action, string Problem, bool OutcomeUnknown);
 }

@@ -38,10 +38,20 @@ internal sealed class NodeCommands(LocalCluster cluster, bool json) : IDisposabl
         return Say(await FindAsync(id, cancellation).ConfigureAwait(false), $"node {id} takes replicas again");
     }
 
-    public async Task<int> RemoveAsync(int id, CancellationToken cancellation)
+    /// <summary>Orders it, then waits until the control group counts on it no more: only then is nothing lost with its process.</summary>
+    public async Task<int> RemoveAsync(int id, TimeSpan patience, CancellationToken cancellation)
     {
         await OrderAsync(id, "remove", cancellation).ConfigureAwait(false);
-        return Say(await FindAsync(id, cancellation).ConfigureAwait(false), $"node {id} is out of the cluster; stop its process, and remove its data before its number comes back");
+        var waited = Stopwatch.StartNew();
+        while (true)
+        {
+            NodeEntry node = await FindAsync(id, cancellation).ConfigureAwait(false);
+            if (node.Control == "none")
+                return Say(node, $"node {id} is out of the cluster; stop its process, and remove its data before its number comes back");
+            if (waited.Elapsed > patience)
+                throw new UserErrorException($"node {id} is removed, and {node.Control} in the control group after {patience.TotalSeconds:0} s; let its process run until 'actorrepl nodes' shows 'none' there");
+            await Task.Delay(Look, cancellation).ConfigureAwait(false);
+        }
     }
 
     public void Dispose() => _client.Dispose();

@@ -18,7 +18,8 @@ internal static class NodeTree
             (commands, id, line, cancellation) => line.GetValue(undo)
                 ? commands.KeepAsync(id, cancellation)
                 : commands.DrainAsync(id, TimeSpan.FromSeconds(line.GetValue(timeout)), cancellation), undo, timeout);
-        yield return Order("remove", "Take a node that holds nothing out of the cluster, for good.", (commands, id, _, cancellation) => commands.RemoveAsync(id, cancellation));
+        yield return Order("remove", "Take a node that holds nothing out of the cluster, for good.",
+            (commands, id, line, cancellation) => commands.RemoveAsync(id, TimeSpan.FromSeconds(line.GetValue(timeout)), cancellation), timeout);
 
         Command Order(string name, string description, Func<NodeCommands, int, ParseResult, CancellationToken, Task<int>> carryOut, params Option[] own)
         {

@@ -64,13 +64,24 @@ internal sealed class AdminEndpoints(NodeService node)
         IReadOnlyList<ShardMembers>[] groups = await Task.WhenAll(
             state.Groups.Keys.Where(group => group != ControlGroup.Own).Select(group => admin.MembersAsync(state, group, context.RequestAborted))).ConfigureAwait(false);
         ShardMembers[] shards = [.. groups.SelectMany(group => group)];
-        Membership? control = state.Shard(new ShardKey(ControlGroup.Own, 0))?.Members;
+        ShardMembers control = (await admin.MembersAsync(state, ControlGroup.Own, context.RequestAborted).ConfigureAwait(false))[0];
         IEnumerable<NodeEntry> nodes = state.Nodes.Values.Select(known => new NodeEntry(
             known.Id.Value, known.Name, known.Address, known.Region, known.Rack, known.Status.ToString().ToLowerInvariant(),
-            control?.RoleOf(known.Id)?.ToString().ToLowerInvariant() ?? "none",
+            PartIn(control, known.Id),
             shards.Count(shard => shard.Wanted?.Members.Contains(known.Id) == true), shards.Count(shard => shard.Leader == known.Id),
             shards.Count(shard => shard.Actual?.Members.Contains(known.Id) == true || shard.Status?.LeavingVoters.Contains(known.Id) == true)));
         await context.AnswerAsync(new NodesReport([.. nodes]), StatusJson.Default.NodesReport).ConfigureAwait(false);
+    }
+
+    // By what is in force: a voter that is only wanted bears no loss of another.
+    private static string PartIn(ShardMembers control, ReplicaId node)
+    {
+        if (control.Actual is not { } actual)
+            return "unknown";
+        MemberRole? wanted = (control.Wanted ?? actual).RoleOf(node), role = actual.RoleOf(node);
+        if (wanted is null)
+            return role is null && control.Status?.LeavingVoters.Contains(node) != true ? "none" : "leaving";
+        return role is null || wanted == MemberRole.Voter && role != wanted ? "joining" : role.Value.ToString().ToLowerInvariant();
     }
 
     private static async Task OrderAsync(HttpContext context, ClusterAdmin admin)

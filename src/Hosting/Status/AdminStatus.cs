@@ -30,7 +30,8 @@ public sealed record MemberSet(IReadOnlyList<int> Voters, IReadOnlyList<int> Lea
 public sealed record NodesReport(IReadOnlyList<NodeEntry> Nodes);
 
 /// <param name="Status"><c>joining</c>, <c>up</c>, <c>draining</c>, <c>lost</c> or <c>removed</c>.</param>
-/// <param name="Control">What it is to the control group: <c>voter</c>, <c>learner</c> or <c>none</c>.</param>
+/// <param name="Control">What it is to the control group by the word of its leader: <c>voter</c>, <c>learner</c> or <c>none</c>; <c>joining</c>
+/// while it is to be more than it is, <c>leaving</c> while it is to be none; <c>unknown</c>: nobody says that it leads.</param>
 /// <param name="Replicas">That are ordered to it, those of the control group apart.</param>
 /// <param name="Leaders">Shards it leads, likewise.</param>
 /// <param name="Held">Replicas that it still has, ordered or not: the shard's membership in force names it.</param>

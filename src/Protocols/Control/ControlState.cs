@@ -114,6 +114,9 @@ public sealed record ControlGroup
     /// <summary>The control group's own name, under which it may be registered among the others.</summary>
     public const string Own = "control";
 
+    /// <summary>The one shard of the control group.</summary>
+    public static readonly ShardKey OwnShard = new(Own, 0);
+
     public required string Name { get; init; }
 
     /// <summary>The protocol's name, such as "raft".</summary>

@@ -4,8 +4,8 @@ namespace ActorRepl.Protocols.Control;
 
 /// <summary>
 /// Leaders. Off nodes that drain first; then to the preferred leader, once it has been up for a while; shards whose preferred
-/// leader is not to be had are spread evenly. Each shard rests after a transfer, each node takes part in few at a time, and
-/// a count moves only from a node with at least two more: nothing swings to and fro.
+/// leader is not to be had are spread evenly. Each shard rests after a transfer, each node takes part in few at a time, a
+/// fiftieth of the shards if there are many, and a count moves only from a node with at least two more: nothing swings to and fro.
 /// </summary>
 public sealed partial class Reconciler
 {
@@ -15,6 +15,17 @@ public sealed partial class Reconciler
     private readonly Dictionary<ShardKey, (ReplicaId From, ReplicaId To, long At)> _transfers = [];
 
     private readonly Dictionary<ReplicaId, int> _leaderCounts = [];
+
+    /// <summary>Leaderships that are on their way to or from a node.</summary>
+    private readonly Dictionary<ReplicaId, int> _transferCounts = [];
+
+    /// <summary>A transfer was asked for and does not show yet: it is worth looking again soon.</summary>
+    public bool IsMovingLeaders => _transferCounts.Count > 0;
+
+    // A node that comes back to a thousand shards must not wait an hour for its leaderships.
+    private const int ShardsOfATransfer = 50;
+
+    private int MostTransfers => Math.Max(_options.MaxTransfersPerNode, _views.Count / ShardsOfATransfer);
 
     private void ForgetOldTransfers()
     {
@@ -31,6 +42,19 @@ public sealed partial class Reconciler
             if (!_leaders.TryGetValue(key, out (ReplicaId Leader, long Term, long Since) known) || (known.Leader, known.Term) != (view.Leader, view.Status.Term))
                 _leaders[key] = (view.Leader, view.Status.Term, _now);
         }
+    }
+
+    private void CountTransfers()
+    {
+        _transferCounts.Clear();
+        foreach ((_, (ReplicaId from, ReplicaId to, _)) in _transfers.Where(pair => IsTransferring(pair.Key)))
+            CountTransfer(from, to);
+    }
+
+    private void CountTransfer(ReplicaId from, ReplicaId to)
+    {
+        _transferCounts[from] = TransfersOf(from) + 1;
+        _transferCounts[to] = TransfersOf(to) + 1;
     }
 
     /// <summary>Asked for, and the leader is still the old one.</summary>
@@ -102,13 +126,13 @@ public sealed partial class Reconciler
 
     private int LeadersOn(ReplicaId id) => _leaderCounts.GetValueOrDefault(id);
 
-    private int TransfersOf(ReplicaId id) =>
-        _transfers.Count(pair => (pair.Value.From == id || pair.Value.To == id) && IsTransferring(pair.Key));
+    private int TransfersOf(ReplicaId id) => _transferCounts.GetValueOrDefault(id);
 
     private void Transfer(ShardKey key, ShardView view, ReplicaId to)
     {
-        if (!HasRoomForAction || _transfers.ContainsKey(key) || TransfersOf(view.Leader) >= _options.MaxTransfersPerNode || TransfersOf(to) >= _options.MaxTransfersPerNode)
+        if (!HasRoomForAction || _transfers.ContainsKey(key) || TransfersOf(view.Leader) >= MostTransfers || TransfersOf(to) >= MostTransfers)
             return;
+        CountTransfer(view.Leader, to);
         _transfers[key] = (view.Leader, to, _now);
         _leaderCounts[view.Leader] = LeadersOn(view.Leader) - 1;
         _leaderCounts[to] = LeadersOn(to) + 1;

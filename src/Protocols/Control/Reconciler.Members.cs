@@ -10,8 +10,14 @@ namespace ActorRepl.Protocols.Control;
 /// </summary>
 public sealed partial class Reconciler
 {
-    /// <summary>Requests to change members that do not show yet.</summary>
-    private readonly Dictionary<ShardKey, (Membership From, Membership Target, long At)> _asked = [];
+    // Of which the pauses grow: it stays far from where a shift overflows.
+    private const int MaxRefusals = 16;
+
+    /// <summary>Requests to change members that do not show yet, and until when they are waited for.</summary>
+    private readonly Dictionary<ShardKey, (Membership From, Membership Target, long Until)> _asked = [];
+
+    /// <summary>How often in a row a shard has refused a change.</summary>
+    private readonly Dictionary<ShardKey, int> _refusals = [];
 
     /// <summary>Each shard as it was last seen, for counting what goes on there while nobody is known to lead it.</summary>
     private readonly Dictionary<ShardKey, ShardView> _lastViews = [];
@@ -24,12 +30,27 @@ public sealed partial class Reconciler
 
     private void ForgetOldChanges()
     {
-        foreach ((ShardKey key, (Membership from, _, long at)) in _asked.ToArray())
+        foreach ((ShardKey key, (Membership from, _, long until)) in _asked.ToArray())
         {
             bool shows = _views.TryGetValue(key, out ShardView? view) && (view.IsChanging || !view.Actual.Equals(from));
-            if (shows || _now - at >= _options.RetryAfter)
+            if (shows)
+                _refusals.Remove(key);
+            if (shows || _now >= until)
                 _asked.Remove(key);
         }
+    }
+
+    /// <summary>
+    /// A shard has refused a change, for certain: mostly because the step before it was not committed yet. It is asked again
+    /// soon, and if it goes on refusing later each time.
+    /// </summary>
+    public void Refused(ControlAction.ChangeMembers change, in Instant now)
+    {
+        if (!_asked.TryGetValue(change.Shard, out (Membership From, Membership Target, long Until) asked) || !asked.Target.Equals(change.Target))
+            return;
+        int times = _refusals.GetValueOrDefault(change.Shard);
+        _refusals[change.Shard] = Math.Min(times + 1, MaxRefusals);
+        _asked[change.Shard] = asked with { Until = Math.Min(asked.Until, now.Monotonic + (_options.RetryRefusedAfter << times)) };
     }
 
     private void CountMoves()
@@ -42,7 +63,7 @@ public sealed partial class Reconciler
         {
             if (_state.Shard(key) is not { } shard)
                 continue;
-            Membership coming = _asked.TryGetValue(key, out (Membership From, Membership Target, long At) asked) ? asked.Target : view.Actual;
+            Membership coming = _asked.TryGetValue(key, out (Membership From, Membership Target, long Until) asked) ? asked.Target : view.Actual;
             foreach (ReplicaId id in shard.Members.Members)
             {
                 // One that has caught up waits for others, perhaps for such that wait for room: it must take none.
@@ -68,7 +89,7 @@ public sealed partial class Reconciler
 
     private void FollowNodesWithControlGroup()
     {
-        var key = new ShardKey(ControlGroup.Own, 0);
+        ShardKey key = ControlGroup.OwnShard;
         if (_state.Shard(key) is not { } shard)
             return;
         Membership wanted = PlacementPlanner.ControlMembers(_state, shard.Members);
@@ -119,7 +140,7 @@ public sealed partial class Reconciler
             if (!HasRoomForAction || view.IsChanging || _asked.ContainsKey(key) || IsTransferring(key) || !IsReachable(view.Leader))
                 continue;
             ControlShard shard = _state.Shard(key)!;
-            if (NextMembership(shard, view) is not { } target || !KeepsMajority(shard, view, target))
+            if (NextMembership(key, shard, view) is not { } target || !KeepsMajority(shard, view, target))
                 continue;
             if (!target.Voters.Contains(view.Leader) && !_transfers.ContainsKey(key) && Successor(view, target) is { } successor)
             {
@@ -133,27 +154,42 @@ public sealed partial class Reconciler
                 continue;
             foreach (ReplicaId id in joining)
                 CountMove(view.Leader, id);
-            _asked[key] = (view.Actual, target, _now);
+            _asked[key] = (view.Actual, target, _now + _options.RetryAfter);
             _actions.Add(new ControlAction.ChangeMembers(key, view.Leader, target));
         }
     }
 
     /// <summary>The next membership on the way to the one that is wanted; null: it is in force, or learners have to catch up first.</summary>
-    private Membership? NextMembership(ControlShard shard, ShardView view)
+    private Membership? NextMembership(ShardKey key, ControlShard shard, ShardView view)
     {
+        bool MayCount(ReplicaId id) => IsReachable(id) && HasCaughtUp(view, id) && (key == ControlGroup.OwnShard || CountsInControlGroup(id));
         (Membership wanted, Membership actual) = (shard.Members, view.Actual);
         if (shard.Retired.Overlaps(actual.Members))
             return actual.Voters.All(shard.Retired.Contains) ? null : shard.Retired.Aggregate(actual, (members, id) => members.Without(id));
         // The shard itself counts such a replica no more, and then anew.
         if (actual.Equals(wanted))
-            return actual.Voters.Any(id => view.HasLostVote(id) && IsReachable(id) && HasCaughtUp(view, id)) ? actual : null;
+            return actual.Voters.Any(id => view.HasLostVote(id) && MayCount(id)) ? actual : null;
 
         IEnumerable<ReplicaId> joining = wanted.Voters.Concat(wanted.Learners).Except(actual.Members).Except(shard.Retired);
         var withLearners = new Membership(actual.Voters, actual.Learners.Intersect(wanted.Members).Concat(joining), actual.Witnesses);
         if (!withLearners.Equals(actual))
             return withLearners;
-        bool areReady = wanted.Voters.All(id => !actual.Learners.Contains(id) || (IsReachable(id) && HasCaughtUp(view, id)));
+        bool areReady = wanted.Voters.All(id => !actual.Learners.Contains(id) || MayCount(id));
         return areReady && !shard.Retired.Overlaps(wanted.Members) ? wanted : null;
+    }
+
+    /// <summary>
+    /// A node counts in the control group first, where it is to. Were it the other way round, all shards could look whole
+    /// while the control group, which is to mend the next loss, bears none itself. Nobody waits for a voter that is away.
+    /// </summary>
+    private bool CountsInControlGroup(ReplicaId id)
+    {
+        if (_state.Shard(ControlGroup.OwnShard) is not { } control || !control.Members.Voters.Contains(id))
+            return true;
+        if (!_views.TryGetValue(ControlGroup.OwnShard, out ShardView? view))
+            return false;
+        bool counts = view.IsSettled && view.Actual.Voters.Contains(id) && !control.Retired.Contains(id) && !view.HasLostVote(id);
+        return counts || !control.Members.Voters.All(voter => IsReachable(voter) || view.Actual.Voters.Contains(voter));
     }
 
     private ReplicaId? Successor(ShardView view, Membership target)

@@ -46,6 +46,7 @@ public sealed partial class Reconciler
         JudgeNodes();
         ReleaseReplicas();
         CountMoves();
+        CountTransfers();
         FollowNodesWithControlGroup();
         ReplaceMembers();
         ChangeMembers();

@@ -23,11 +23,14 @@ public sealed record ReconcilerOptions
     /// <summary>Between two transfers of one shard's leadership.</summary>
     public long TransferCoolDown { get; init; } = 30 * Instant.Second;
 
-    /// <summary>Leaderships that are on their way to or from a node at one time.</summary>
+    /// <summary>Leaderships that are on their way to or from a node at one time; of many shards more, a fiftieth.</summary>
     public int MaxTransfersPerNode { get; init; } = 1;
 
     /// <summary>What was asked for and does not show is asked for again after this.</summary>
     public long RetryAfter { get; init; } = 5 * Instant.Second;
+
+    /// <summary>A change of members that was refused is asked for again after this, then twice this, and so on up to <see cref="RetryAfter"/>.</summary>
+    public long RetryRefusedAfter { get; init; } = Instant.Second / 2;
 
     /// <summary>Actions of one step.</summary>
     public int MaxActions { get; init; } = 64;
@@ -45,7 +48,8 @@ public sealed record ReconcilerOptions
         {
             (nameof(ReplaceAfter), ReplaceAfter), (nameof(ReportMaxAge), ReportMaxAge), (nameof(MaxMovesPerNode), MaxMovesPerNode),
             (nameof(LeaderSettle), LeaderSettle), (nameof(TransferCoolDown), TransferCoolDown),
-            (nameof(MaxTransfersPerNode), MaxTransfersPerNode), (nameof(RetryAfter), RetryAfter), (nameof(MaxActions), MaxActions),
+            (nameof(MaxTransfersPerNode), MaxTransfersPerNode), (nameof(RetryAfter), RetryAfter),
+            (nameof(RetryRefusedAfter), RetryRefusedAfter), (nameof(MaxActions), MaxActions),
         })
         {
             if (value < 1)

@@ -215,6 +215,60 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public void A_change_that_was_refused_is_asked_for_again_soon_and_then_later_each_time()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(1, 2, 3, 4)));
+        Up(1, 2, 3, 4);
+        Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        var pauses = new List<long>();
+        var change = Assert.IsType<ControlAction.ChangeMembers>(Assert.Single(Next(cluster)));
+        while (pauses.Count < 6)
+        {
+            long refused = _now;
+            _reconciler.Refused(change, new Instant(_now, 0, 0));
+            ControlAction[] next = [];
+            for (; next.Length == 0; next = [.. Next(cluster)])
+            {
+                _now += Instant.Second / 4;
+                Report(First, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+            }
+
+            Assert.Equal([change], next);
+            pauses.Add(_now - refused);
+        }
+
+        Assert.Equal([1, 2, 4, 8, 10, 10], pauses.Select(pause => 2 * pause / Instant.Second));
+    }
+
+    [Fact]
+    public void A_node_that_lost_its_disk_votes_in_the_control_group_before_it_votes_elsewhere()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup(ControlGroup.Own, 1, 3).WithGroup("kv", 1, 3);
+        var withLearner = new Membership([N(1), N(2)], [N(3)]);
+        Up(1, 2, 3);
+        foreach (ShardKey key in new[] { ControlGroup.OwnShard, First })
+            Report(key, leader: 1, withLearner, (2, 100), (3, 100));
+        Assert.Equal([new ControlAction.ChangeMembers(ControlGroup.OwnShard, N(1), Voters(1, 2, 3))], Next(cluster));
+        Report(ControlGroup.OwnShard, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        LoseVote(ControlGroup.OwnShard, N(3));
+        Assert.DoesNotContain(Next(cluster), action => action is ControlAction.ChangeMembers { Shard.Group: "kv" });
+        Report(ControlGroup.OwnShard, leader: 1, Voters(1, 2, 3), (2, 100), (3, 100));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), Voters(1, 2, 3))], Next(cluster));
+    }
+
+    [Fact]
+    public void A_node_that_waits_for_its_vote_in_the_control_group_because_another_is_away_votes_elsewhere()
+    {
+        Cluster cluster = Cluster.Of(4).WithGroup(ControlGroup.Own, 1, 4).WithGroup("kv", 1, 3);
+        Up(1, 2, 3);
+        Down(4);
+        Report(ControlGroup.OwnShard, leader: 1, new Membership([N(1), N(2)], [N(3), N(4)]), (2, 100), (3, 100), (4, 0));
+        Report(First, leader: 1, new Membership([N(1), N(2)], [N(3)]), (2, 100), (3, 100));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), Voters(1, 2, 3))], Next(cluster));
+    }
+
+    [Fact]
     public void The_control_group_follows_the_nodes()
     {
         Cluster cluster = Cluster.Of(3).WithGroup(ControlGroup.Own, 1, 3);

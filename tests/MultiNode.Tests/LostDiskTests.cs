@@ -89,7 +89,8 @@ public class LostDiskTests(ITestOutputHelper output)
         await cluster.KillAsync(id);
         cluster.Lose(id);
         cluster.Start(id, join);
-        await ProcessCluster.UntilAsync(() => VotesAsync(cluster, id), $"node {id} votes in every shard");
+        await ProcessCluster.UntilAsync(() => VotesAsync(cluster, id), $"node {id} votes in every shard", () => cluster.StandingAsync(1));
+        await ProcessCluster.UntilAsync(async () => (await cluster.NodesAsync(1)).Any(node => node.Id == id && node.Control == "voter"), $"node {id} votes in the control group");
         string log = cluster.Log(id);
         Assert.Contains("joins with an empty disk", log, StringComparison.Ordinal);
         Assert.Contains("has a vote from now on", log, StringComparison.Ordinal);

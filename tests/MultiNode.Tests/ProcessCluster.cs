@@ -148,15 +148,27 @@ internal sealed class ProcessCluster : IAsyncDisposable
     public Task WhenHeldByAsync(int asked, params int[] nodes) => UntilAsync(
         async () => await TryAsync(() => _http.GetFromJsonAsync<MembersReport>(Uri(asked, "/members?group=kv"), JsonSerializerOptions.Web)) is { } report
             && report.Shards.All(shard => shard.Settled && shard.Actual!.Voters.SequenceEqual(nodes)),
-        $"the shards are held by {string.Join(", ", nodes)}");
+        $"the shards are held by {string.Join(", ", nodes)}",
+        () => StandingAsync(asked));
 
-    public static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    /// <summary>Who holds what, as one node tells, and what each has logged last; for a test that gives up.</summary>
+    public async Task<string> StandingAsync(int asked)
+    {
+        var said = new List<string>();
+        foreach (string group in (string[])["control", "kv"])
+            said.Add(await TryAsync<string>(async () => await _http.GetStringAsync(Uri(asked, $"/members?group={group}"))) ?? $"node {asked} does not say who holds {group}");
+        said.AddRange((await Task.WhenAll(Ids.Select(ReportAsync))).Select(Describe));
+        return string.Join(Environment.NewLine, said);
+    }
+
+    /// <param name="otherwise">What to say besides when that is never so; null: nothing.</param>
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what, Func<Task<string>>? otherwise = null)
     {
         var patience = Stopwatch.StartNew();
         while (!await condition())
         {
             if (patience.Elapsed > ReadyPatience)
-                throw new TimeoutException($"not within {ReadyPatience.TotalSeconds} s: {what}");
+                throw new TimeoutException($"not within {ReadyPatience.TotalSeconds} s: {what}; {(otherwise is null ? "" : await otherwise())}");
             await Task.Delay(100);
         }
     }

@@ -78,6 +78,7 @@ public class PrimaryBackupTests(ITestOutputHelper output)
         // Five vote in the control group, three hold a shard: with two nodes left, one of the shard's three is gone, too.
         await using ProcessCluster cluster = await ProcessCluster.StartAsync(nodes: 5, settings: Settings + "\nactorrepl.group-defaults { shards = 4, replicas = 3 }");
         const int shard = 0;
+        await InSyncAsync(cluster, shard);
         int primary = await PrimaryOfAsync(cluster, shard);
         int[] voters = (await cluster.ReplicaAsync(primary, shard))!.Members!.Voters.ToArray();
         int backup = voters.First(node => node != primary);
@@ -89,7 +90,7 @@ public class PrimaryBackupTests(ITestOutputHelper output)
         TimeSpan gap = writers.Times.LongestGap(shard, from, from + (long)(GapWindow.TotalSeconds * Stopwatch.Frequency));
         await writers.StopAsync();
         output.WriteLine($"{writers.Times.CountOf(shard) - before} writes without a control group, longest gap {gap.TotalMilliseconds:0} ms");
-        Assert.True(writers.Times.CountOf(shard) - before > 100, string.Join("; ", writers.Failures.Take(3)));
+        Assert.True(writers.Times.CountOf(shard) - before > 100, $"{await cluster.ReplicaAsync(primary, shard)}; {string.Join("; ", writers.Failures.Take(3))}");
         Assert.InRange(gap, TimeSpan.Zero, TimeSpan.FromSeconds(1));
         Assert.Equal(primary, (await cluster.ReplicaAsync(primary, shard))!.Leader);
     }

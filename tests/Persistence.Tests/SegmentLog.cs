@@ -13,6 +13,25 @@ internal sealed class SegmentLog : IDisposable
 
     public string[] Files => SegmentBytes.Files(Directory.Path);
 
+    /// <summary>What its files take; the store goes on, so one that was listed may have got another name or be gone.</summary>
+    public long Bytes
+    {
+        get
+        {
+            while (true)
+            {
+                try
+                {
+                    return Files.Sum(file => new FileInfo(file).Length);
+                }
+                catch (FileNotFoundException)
+                {
+                    // Renamed under our eyes.
+                }
+            }
+        }
+    }
+
     public SegmentWal Open(long maxBytes = 0, int spares = 2, long compactAbove = 16 * Size) => new(new SegmentOptions
     {
         Directory = Directory.Path,

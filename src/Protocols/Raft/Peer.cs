@@ -41,7 +41,10 @@ internal sealed class Peer(ReplicaId id)
     public ReplicaId Id { get; } = id;
 
     /// <summary>Whether it has granted the vote of the election that is on.</summary>
-    public bool Granted { get; set; }
+    public bool Granted { get; private set; }
+
+    /// <summary>Whether it has denied the vote of the election that is on.</summary>
+    public bool Denied { get; private set; }
 
     public PeerMode Mode { get; private set; }
 
@@ -204,6 +207,16 @@ internal sealed class Peer(ReplicaId id)
         Enter(PeerMode.Transfer);
         Probing = true;
     }
+
+    /// <summary>What it says to the request for its vote, in the election that is on.</summary>
+    public void Answered(bool granted)
+    {
+        Granted |= granted;
+        Denied |= !granted;
+    }
+
+    /// <summary>Another election begins.</summary>
+    public void Forget() => Granted = Denied = false;
 
     /// <summary>Believed down: nothing more is sent until it answers a heartbeat.</summary>
     public void Down()

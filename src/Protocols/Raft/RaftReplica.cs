@@ -64,6 +64,7 @@ public sealed partial class RaftReplica : IProtocol
         _matchOf = MatchOf;
         _roundOf = id => id == Self ? _round : FindPeer(id) is { NonVoter: false } peer ? peer.Round : 0;
         _grantedBy = id => id == Self ? _ownVoteCounts : FindPeer(id) is { Granted: true };
+        _mayGrant = id => id == Self || (FindPeer(id) is { Denied: false } && !IsBelievedDown(id));
         _heardFrom = id => id == Self || FindPeer(id) is { NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
         _isInStep = IsInStep;
         _rejectLost = RejectLost;

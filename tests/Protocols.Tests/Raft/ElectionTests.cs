@@ -153,6 +153,37 @@ public class ElectionTests
     }
 
     [Fact]
+    public void A_candidate_that_learns_that_votes_were_split_does_not_wait_for_its_election_timeout()
+    {
+        RaftNode node = Node();
+        node.Pass(MaxTimeout);
+        node.Receive(2, new VoteReply(1, granted: true, pre: true));
+        node.Sent.Clear();
+
+        node.Receive(2, new VoteReply(1, granted: false, pre: false));
+        node.Pass(RaftOptions.Default.HintDelayMicros);
+        Assert.Empty(node.Sent); // The third may still grant its vote.
+
+        node.Receive(3, new VoteReply(1, granted: false, pre: false));
+        node.Pass(RaftOptions.Default.HintDelayMicros);
+        Assert.Equal(2, node.Take<VoteRequest>().Count(sent => sent.Message is { Pre: true, Term: 2 }));
+    }
+
+    [Fact]
+    public void A_vote_that_is_refused_while_the_rest_is_believed_down_splits_the_votes_too()
+    {
+        RaftNode node = Node();
+        node.Receive(3, new Heartbeat(1, 0, 1));
+        node.Step(new Input.PeerHint(new ReplicaId(3), Up: false));
+        node.Pass(RaftOptions.Default.HintDelayMicros);
+        node.Receive(2, new VoteReply(2, granted: true, pre: true));
+        node.Receive(2, new VoteReply(2, granted: false, pre: false));
+        node.Sent.Clear();
+        node.Pass(RaftOptions.Default.HintDelayMicros);
+        Assert.Equal(2, node.Take<VoteRequest>().Count(sent => sent.Message is { Pre: true, Term: 3 }));
+    }
+
+    [Fact]
     public void Election_timeouts_are_chosen_randomly_from_a_fixed_interval()
     {
         var timeouts = new HashSet<long>();
@@ -336,6 +367,33 @@ public class ElectionTests
                 node.Step(new Input.PeerHint(first.Id, Up: false));
             cluster.Run(2 * RaftOptions.Default.HintDelayMicros);
             Assert.True(cluster.Leader is not null, $"seed {seed}");
+        }
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(5)]
+    public void Voters_that_were_told_at_the_same_moment_ask_one_after_the_other(int size)
+    {
+        var leader = new ReplicaId(size);
+        long part = RaftOptions.Default.HintDelayMicros / (size - 1);
+        for (ulong seed = 1; seed <= 100; seed++)
+        {
+            long[] asked = [.. Enumerable.Range(1, size - 1).Select(WhenAsked).Order()];
+            Assert.All(asked.Zip(asked.Skip(1)), pair => Assert.True(pair.Second - pair.First >= part / 2 - RaftNode.Ms, $"seed {seed}: {string.Join(", ", asked)} µs"));
+            Assert.True(asked[^1] <= RaftOptions.Default.HintDelayMicros, $"seed {seed}");
+
+            long WhenAsked(int id)
+            {
+                RaftNode node = new RaftNode(id, size, seed: 1_000 * seed + (ulong)id).Start();
+                node.Receive(size, new Heartbeat(1 + (long)seed, 0, 1));
+                node.Sent.Clear();
+                node.Step(new Input.PeerHint(leader, Up: false));
+                long told = node.Now;
+                while (!node.Sent.Any(sent => sent.Message is VoteRequest))
+                    node.Pass(RaftNode.Ms / 10);
+                return node.Now - told;
+            }
         }
     }
 

@@ -45,6 +45,8 @@ public sealed class SerializerTests : IAsyncLifetime
         new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("primary", 5, new ReplicaId(1), 10, 9, 8, 7, true)
         {
             Mode = ReplicaMode.Degraded,
+            ModeReason = "one is gone",
+            Recovery = new RecoveryProgress(430, 1_000, 2_000_000),
             SyncSet = [new ReplicaId(1), new ReplicaId(3)],
             Progress =
             [

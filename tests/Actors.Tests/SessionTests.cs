@@ -46,10 +46,12 @@ public sealed class SessionTests
         });
         IReplicationClient client = cluster[1].Client;
         await client.SetAsync("n", "0");
+        IReplicationSession session = client.OpenSession(KeyValue.Group);
+        await session.ExecuteAsync(KeyValue.Bytes("n"), KeyValue.Increment("m"), Patient);
 
         _faults.FailsOnceWritten = _ => true;
         var failure = await Assert.ThrowsAsync<ReplicationException>(
-            async () => await client.OpenSession(KeyValue.Group).ExecuteAsync(KeyValue.Bytes("n"), KeyValue.Increment("n"), Patient));
+            async () => await session.ExecuteAsync(KeyValue.Bytes("n"), KeyValue.Increment("n"), Patient));
         _faults.FailsOnceWritten = _ => false;
         await cluster.LeaderAsync();
 

@@ -101,6 +101,8 @@ internal sealed class ReplicationSession : IReplicationSession
         while (true)
         {
             Numbering numbering = shard.Numbering;
+            if (!numbering.IsOpened)
+                await OpenAsync(shard.Seen, numbering, number, deadline, cancellation).ConfigureAwait(false);
             long sequence = numbering.Begin();
             (ReadOnlyMemory<byte> result, Rejection? why, bool again) answer;
             try
@@ -121,6 +123,41 @@ internal sealed class ReplicationSession : IReplicationSession
             shard.Renew(numbering);
             if (Left(deadline) == 0)
                 throw Failure(rejection with { OutcomeUnknown = false });
+        }
+    }
+
+    /// <summary>Has the session opened before its first command; whoever comes meanwhile waits for that.</summary>
+    private async ValueTask OpenAsync(SeenPositions seen, Numbering numbering, int shard, long deadline, CancellationToken cancellation)
+    {
+        if (!await numbering.Opening.WaitAsync(Left(deadline), cancellation).ConfigureAwait(false))
+            throw Failure(new Rejection(RejectReason.NoQuorum, Detail: "the session was not opened in time; nothing was done"));
+        try
+        {
+            while (!numbering.IsOpened)
+                await TryOpenAsync(seen, numbering, shard, deadline, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            numbering.Opening.Release();
+        }
+    }
+
+    private async ValueTask TryOpenAsync(SeenPositions seen, Numbering numbering, int shard, long deadline, CancellationToken cancellation)
+    {
+        try
+        {
+            var options = new RequestOptions { Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))) };
+            ReadOnlyMemory<byte> result = await _client
+                .Call(_group.Name, shard, RequestKind.Command, CommandEnvelope.Open(numbering.Client), options, cancellation, seen).ConfigureAwait(false);
+            if (SessionReply.Rejects(ref result) is { } why)
+                throw Failure(why);
+            numbering.Opened(CommandEnvelope.DecodeOpened(result));
+        }
+        catch (ReplicationException failure) when (failure.Rejection.OutcomeUnknown)
+        {
+            // Opened twice, it is one and the same; of the command that waits for it nothing is done.
+            if (Left(deadline) == 0)
+                throw Failure(failure.Rejection with { OutcomeUnknown = false });
         }
     }
 
@@ -174,6 +211,16 @@ internal sealed class ReplicationSession : IReplicationSession
         private readonly SortedSet<long> _incomplete = [];
         private readonly Lock _lock = new();
         private long _last;
+        private long _openedAt;
+
+        public Guid Client => client;
+
+        /// <summary>Held by whoever has the session opened.</summary>
+        public SemaphoreSlim Opening { get; } = new(1);
+
+        public bool IsOpened => Volatile.Read(ref _openedAt) > 0;
+
+        public void Opened(long index) => Volatile.Write(ref _openedAt, index);
 
         public long Begin()
         {
@@ -193,7 +240,7 @@ internal sealed class ReplicationSession : IReplicationSession
         public SessionStamp Stamp(long sequence)
         {
             lock (_lock)
-                return new SessionStamp(client, sequence, _incomplete.Min);
+                return new SessionStamp(client, sequence, _incomplete.Min) { OpenedAt = _openedAt };
         }
     }
 }

@@ -19,7 +19,10 @@ internal sealed class ShardViews
     // A group without a leader says so at once: looking for the next one must not become a busy loop.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
-    private static readonly TimeSpan NotYet = TimeSpan.FromMilliseconds(100);
+    // Each proposal is an entry of the control group's log: one that was refused for want of its group waits until this node knows of it, or so long.
+    private static readonly TimeSpan NotYet = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
     private readonly ControlFeed _feed;
     private readonly ControlClient _group;
@@ -62,7 +65,7 @@ internal sealed class ShardViews
             catch (ControlClient.ControlRefusal refusal) when (refusal.Why == ControlRefusal.NotFound && Environment.TickCount64 < deadline)
             {
                 // A cluster that has just been founded registers its groups in its first seconds.
-                await Task.Delay(NotYet).ConfigureAwait(false);
+                await UntilKnownAsync(shard.Group, deadline).ConfigureAwait(false);
             }
             catch (ControlClient.ControlRefusal refusal)
             {
@@ -78,6 +81,29 @@ internal sealed class ShardViews
                 await Task.Delay(Pause).ConfigureAwait(false);
             }
         }
+    }
+
+    /// <summary>Which view is in force, as of a moment between call and return. Never fails.</summary>
+    public async Task<ViewAnswer> AskAsync(ShardKey shard)
+    {
+        try
+        {
+            return await _group.ShardAsync(shard, new RequestOptions { Timeout = Patience }).ConfigureAwait(false) is { } there
+                ? new ViewAnswer(new ViewInForce(there.Epoch, there.View), null)
+                : new ViewAnswer(null, $"there is no group '{shard.Group}'");
+        }
+        catch (ReplicationException problem)
+        {
+            return new ViewAnswer(null, problem.Message);
+        }
+    }
+
+    private async Task UntilKnownAsync(string group, long deadline)
+    {
+        long until = Math.Min(deadline, Environment.TickCount64 + (long)NotYet.TotalMilliseconds);
+        do
+            await Task.Delay(Look).ConfigureAwait(false);
+        while (!_feed.State.Groups.ContainsKey(group) && Environment.TickCount64 < until);
     }
 
     // Whoever was first has the epoch. This node often knows of it already; if not, the group is asked.

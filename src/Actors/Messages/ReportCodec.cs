@@ -13,6 +13,9 @@ internal static class ReportCodec
     // Id and missed beats, whether it is in sync, four positions, three lags, when it catches up.
     private const int ProgressSize = 2 * sizeof(int) + sizeof(byte) + 8 * sizeof(long);
 
+    // Whether there is one, how far it is, what it lacks, when it ends.
+    private const int RecoverySize = sizeof(byte) + sizeof(int) + 2 * sizeof(long);
+
     // Beside whether the replica votes: mode, sync set and progress follow. Protocols without them cost nothing.
     private const byte Votes = 1, HasModes = 2;
 
@@ -25,7 +28,7 @@ internal static class ReportCodec
             : size + ActorReplSerializer.TextSize(status.Role) + 5 * sizeof(long) + sizeof(int) + sizeof(byte)
                 + sizeof(int) + status.Followers.Count * FollowerSize
                 + sizeof(int) + (status.Members?.Encode().Length ?? 0) + sizeof(int) + status.LeavingVoters.Count * sizeof(int)
-                + (status.Mode == ReplicaMode.None ? 0 : sizeof(byte) + 2 * sizeof(int) + status.SyncSet.Count * sizeof(int) + status.Progress.Count * ProgressSize);
+                + (status.Mode == ReplicaMode.None ? 0 : sizeof(byte) + ActorReplSerializer.TextSize(status.ModeReason) + RecoverySize + 2 * sizeof(int) + status.SyncSet.Count * sizeof(int) + status.Progress.Count * ProgressSize);
     }
 
     public static void Write(ref ByteWriter writer, ReplicaReport report)
@@ -65,6 +68,12 @@ internal static class ReportCodec
     private static void WriteModes(ref ByteWriter writer, ReplicaStatus status)
     {
         writer.Byte((byte)status.Mode);
+        writer.Text(status.ModeReason);
+        RecoveryProgress recovery = status.Recovery ?? default;
+        writer.Byte(status.Recovery is null ? (byte)0 : (byte)1);
+        writer.Int32(recovery.PartsPerThousand);
+        writer.Int64(recovery.LagEntries);
+        writer.Int64(recovery.EtaMicros ?? -1);
         writer.Int32(status.SyncSet.Count);
         foreach (ReplicaId member in status.SyncSet)
             writer.Int32(member.Value);
@@ -130,13 +139,16 @@ internal static class ReportCodec
     private static ReplicaStatus ReadModes(ref ByteReader reader, ReplicaStatus status)
     {
         var mode = (ReplicaMode)reader.Byte();
+        string reason = reader.Text();
+        bool recovers = reader.Bool();
+        var recovery = new RecoveryProgress(reader.Int32(), reader.Int64(), reader.Int64() is >= 0 and var eta ? eta : null);
         var syncSet = new ReplicaId[reader.Count(sizeof(int))];
         for (int i = 0; i < syncSet.Length; i++)
             syncSet[i] = new ReplicaId(reader.Int32());
         var progress = new FollowerProgress[reader.Count(ProgressSize)];
         for (int i = 0; i < progress.Length; i++)
             progress[i] = ReadProgress(ref reader);
-        return status with { Mode = mode, SyncSet = syncSet, Progress = progress };
+        return status with { Mode = mode, ModeReason = reason, Recovery = recovers ? recovery : null, SyncSet = syncSet, Progress = progress };
     }
 
     private static FollowerProgress ReadProgress(ref ByteReader reader)

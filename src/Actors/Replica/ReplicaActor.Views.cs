@@ -16,24 +16,47 @@ internal sealed partial class ReplicaActor
     private ProposedView? _underWay;
     private ProposedView? _next;
     private bool _toldOfNoViews;
+    private bool _asking;
 
     private ShardKey ViewKey => new(_context.Group.Name, _context.Shard);
 
     public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view)
     {
-        if (_context.Views is null)
-        {
-            if (!_toldOfNoViews)
-                Report("it proposes a view, and there is no control group to install it");
-            _toldOfNoViews = true;
+        if (!HasViews())
             return;
-        }
-
         var proposed = new ProposedView(expectedEpoch, view);
         if (_underWay is null)
             Propose(proposed);
         else
             _next = proposed.IsSameAs(_underWay) ? null : proposed;
+    }
+
+    /// <summary>One question at a time: its answer is as good for whoever asks meanwhile.</summary>
+    public void AskView()
+    {
+        if (!HasViews() || _asking)
+            return;
+        _asking = true;
+        _context.Views!.AskAsync(ViewKey).PipeTo(_self);
+    }
+
+    private bool HasViews()
+    {
+        if (_context.Views is not null)
+            return true;
+        if (!_toldOfNoViews)
+            Report("it proposes a view, and there is no control group to install it");
+        _toldOfNoViews = true;
+        return false;
+    }
+
+    private void OnViewAnswer(ReplicaDriver driver, ViewAnswer answer)
+    {
+        _asking = false;
+        if (answer.InForce is { } inForce)
+            driver.Handle(new Input.ViewChanged(Newer(inForce).Epoch, _inForce.View));
+        else
+            _log.Debug("{0}: the control group does not say which view is in force: {1}", _context, answer.Problem);
     }
 
     private void Propose(ProposedView proposed)

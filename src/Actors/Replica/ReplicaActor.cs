@@ -132,6 +132,9 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             case ViewInForce view:
                 OnViewInForce(driver, view);
                 break;
+            case ViewAnswer answer:
+                OnViewAnswer(driver, answer);
+                break;
             case ProposalOutcome outcome:
                 OnProposalOutcome(driver, outcome);
                 break;

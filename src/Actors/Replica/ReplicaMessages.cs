@@ -21,6 +21,9 @@ internal sealed record ViewInForce(long Epoch, ReadOnlyMemory<byte> View);
 /// <summary>To a replica: what became of the view it proposed. Nothing is in force that anybody knows of: why.</summary>
 internal sealed record ProposalOutcome(ViewInForce? InForce, string? Problem);
 
+/// <summary>Which view the control group has in force, or why nobody could say.</summary>
+internal sealed record ViewAnswer(ViewInForce? InForce, string? Problem);
+
 /// <summary>To the supervisor: the replica runs.</summary>
 internal sealed record ReplicaReady(string? Detail);
 

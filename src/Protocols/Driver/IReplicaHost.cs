@@ -49,6 +49,9 @@ public interface IReplicaHost
     /// <summary>Asks the control group for a view; whatever view is in force then comes as <see cref="Input.ViewChanged"/>.</summary>
     void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view);
 
+    /// <summary>Asks the control group which view is in force, which comes as <see cref="Input.ViewChanged"/>.</summary>
+    void AskView();
+
     /// <summary>Keeps entries that are about to be lost, for an operator; they are on disk when it returns, before anything persisted after it.</summary>
     void SetAside(IReadOnlyList<EntryBatch> lost, string why);
 

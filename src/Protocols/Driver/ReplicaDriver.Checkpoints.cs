@@ -124,9 +124,9 @@ public sealed partial class ReplicaDriver
 
     private bool IsPulling(ReplicaId from, TransferMessage reply) => _pull is not null && _pull.From == from && _pull.Token == reply.Token;
 
-    // Hard state and tail are the sender's own; the LSN only names the checkpoint.
+    // Hard state, tail and entries at risk are the sender's own; the LSN only names the checkpoint.
     private ReadOnlyMemory<byte> OfferFor(ManifestRequest request) => _saved is { } saved && saved.Index >= request.MinIndex
-        ? RecordCodec.Encode(saved with { HardState = default, Tail = [] })
+        ? RecordCodec.Encode(saved with { HardState = default, Tail = [], AtRisk = [] })
         : default(ReadOnlyMemory<byte>);
 
     private void Continue(IEnumerable<TransferMessage>? messages, string? failure)
@@ -186,6 +186,7 @@ public sealed partial class ReplicaDriver
         HardState = request.HardState,
         Configuration = request.Configuration,
         Tail = request.Tail,
+        AtRisk = request.AtRisk,
         Segments = segments,
     };
 

@@ -214,6 +214,9 @@ public sealed partial class ReplicaDriver
             case Effect.ProposeView propose:
                 _host.ProposeView(propose.ExpectedEpoch, propose.View);
                 break;
+            case Effect.AskView:
+                _host.AskView();
+                break;
             case Effect.SetAside aside:
                 _host.SetAside(aside.Lost, aside.Why);
                 break;

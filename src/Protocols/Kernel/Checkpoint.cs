@@ -22,6 +22,12 @@ public sealed record CheckpointManifest
     /// <summary>Log entries after <see cref="Index"/> as of <see cref="Lsn"/>.</summary>
     public IReadOnlyList<EntryBatch> Tail { get; init; } = [];
 
+    /// <summary>
+    /// The last entries up to <see cref="Index"/>, without a gap, where a failover may yet take them back: in the state they can be told from nothing
+    /// else. Only of use to whoever took the checkpoint.
+    /// </summary>
+    public IReadOnlyList<EntryBatch> AtRisk { get; init; } = [];
+
     /// <summary>The segments of the machine's state, in order.</summary>
     public IReadOnlyList<SegmentInfo> Segments { get; init; } = [];
 
@@ -34,7 +40,11 @@ public sealed record CheckpointRequest(
     long Term,
     ReadOnlyMemory<byte> HardState,
     ReadOnlyMemory<byte> Configuration,
-    IReadOnlyList<EntryBatch> Tail);
+    IReadOnlyList<EntryBatch> Tail)
+{
+    /// <inheritdoc cref="CheckpointManifest.AtRisk"/>
+    public IReadOnlyList<EntryBatch> AtRisk { get; init; } = [];
+}
 
 /// <summary>What recovery found: the checkpoint with the records above it folded in.</summary>
 public sealed record RecoveredState

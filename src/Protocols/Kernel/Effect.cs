@@ -61,6 +61,12 @@ public abstract record Effect
     public sealed record ProposeView(long ExpectedEpoch, ReadOnlyMemory<byte> View) : Effect;
 
     /// <summary>
+    /// Ask the control group which view is in force; <see cref="Input.ViewChanged"/> tells, even if it is the one that is known. Costs no entry of
+    /// its log. No answer: ask again.
+    /// </summary>
+    public sealed record AskView : Effect;
+
+    /// <summary>
     /// Keep entries that the record or installation after this one takes out of the log in a file of their own, for an operator; durable
     /// before that.
     /// </summary>

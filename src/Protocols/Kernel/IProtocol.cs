@@ -58,6 +58,12 @@ public sealed record ReplicaStatus(
     /// <summary>Where the protocol has modes.</summary>
     public ReplicaMode Mode { get; init; }
 
+    /// <summary>Why it is in this mode.</summary>
+    public string ModeReason { get; init; } = "";
+
+    /// <summary>While <see cref="Mode"/> is <see cref="ReplicaMode.Recovery"/>.</summary>
+    public RecoveryProgress? Recovery { get; init; }
+
     /// <summary>Those whose acknowledgements count and of whom one may take over; empty: the protocol has no such set.</summary>
     public IReadOnlyList<ReplicaId> SyncSet { get; init; } = [];
 

@@ -53,7 +53,10 @@ public abstract record Input
     /// </summary>
     public sealed record PeerHint(ReplicaId Peer, bool Up, bool OnlySilent = false) : Input;
 
-    /// <summary>A master outside the protocol has installed a view (chain, primary–backup).</summary>
+    /// <summary>
+    /// A master outside the protocol has this view in force (chain, primary–backup). It may be told again, late, and out of order; an empty one is that
+    /// which the shard was made with.
+    /// </summary>
     public sealed record ViewChanged(long Epoch, ReadOnlyMemory<byte> View) : Input;
 
     /// <summary>Give leadership away, to <paramref name="To"/> or to whoever is best: the node is about to stop.</summary>

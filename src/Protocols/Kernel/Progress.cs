@@ -25,6 +25,9 @@ public sealed record FollowerProgress(ReplicaId Id, long Sent, long Received, lo
     /// <summary>It counts for acknowledgements, and may take over.</summary>
     public bool InSync { get; init; }
 
+    /// <summary>It may be in sync: it has no part, such as a delay, that keeps it out.</summary>
+    public bool IsEligible { get; init; } = true;
+
     /// <summary>What it lacks of the leader's log, on disk.</summary>
     public long LagEntries { get; init; }
 
@@ -39,3 +42,9 @@ public sealed record FollowerProgress(ReplicaId Id, long Sent, long Received, lo
     /// <summary>When it will have caught up at its pace, in µs from now; null: it has, or the pace is not known.</summary>
     public long? CatchUpMicros { get; init; }
 }
+
+/// <summary>How far a shard has got on its way back to <see cref="ReplicaMode.Target"/>.</summary>
+/// <param name="PartsPerThousand">Of the most that was lacking since the shard was last at its target, how much is made up for: 0 to 1,000, never less than before.</param>
+/// <param name="LagEntries">What is lacking now, entries of the follower that decides.</param>
+/// <param name="EtaMicros">How long it will take at the measured pace, µs; null: the pace is not known, or too slow.</param>
+public readonly record struct RecoveryProgress(int PartsPerThousand, long LagEntries, long? EtaMicros);

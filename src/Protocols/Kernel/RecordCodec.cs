@@ -7,7 +7,8 @@ namespace ActorRepl.Protocols.Kernel;
 public static class RecordCodec
 {
     private const byte RecordVersion = 1;
-    private const byte ManifestVersion = 1;
+    private const byte ManifestVersion = 2;
+    private const byte ManifestWithoutAtRisk = 1;
     private const int Prefix = sizeof(uint) + sizeof(byte);
 
     /// <summary>crc32c (4), version (1), lsn (8), truncate from (8), hard state, configuration, batches.</summary>
@@ -28,7 +29,7 @@ public static class RecordCodec
     /// <exception cref="InvalidDataException">The bytes are no record, or are damaged.</exception>
     public static WalEntry DecodeRecord(ReadOnlyMemory<byte> bytes)
     {
-        ByteReader reader = Open(bytes, RecordVersion, "WAL record");
+        ByteReader reader = Open(bytes, RecordVersion, "WAL record", out _);
         long lsn = reader.Int64();
         long truncateFrom = reader.Int64();
         var record = new WalRecord
@@ -42,11 +43,11 @@ public static class RecordCodec
         return new WalEntry(lsn, record);
     }
 
-    /// <summary>crc32c (4), version (1), index, term, lsn (8 each), hard state, configuration, tail, segments.</summary>
+    /// <summary>crc32c (4), version (1), index, term, lsn (8 each), hard state, configuration, tail, segments, entries at risk (none in version 1).</summary>
     public static byte[] Encode(CheckpointManifest manifest)
     {
         int size = Prefix + 3 * sizeof(long) + Sized(manifest.HardState) + Sized(manifest.Configuration) + Sized(manifest.Tail)
-            + sizeof(int) + manifest.Segments.Count * (sizeof(int) + sizeof(uint));
+            + sizeof(int) + manifest.Segments.Count * (sizeof(int) + sizeof(uint)) + Sized(manifest.AtRisk);
         return Seal(size, ManifestVersion, (ref ByteWriter writer) =>
         {
             writer.Int64(manifest.Index);
@@ -61,13 +62,15 @@ public static class RecordCodec
                 writer.Int32(segment.Length);
                 writer.UInt32(segment.Crc);
             }
+
+            Write(ref writer, manifest.AtRisk);
         });
     }
 
     /// <exception cref="InvalidDataException">The bytes are no manifest, or are damaged.</exception>
     public static CheckpointManifest DecodeManifest(ReadOnlyMemory<byte> bytes)
     {
-        ByteReader reader = Open(bytes, ManifestVersion, "checkpoint manifest");
+        ByteReader reader = Open(bytes, ManifestVersion, "checkpoint manifest", out byte version, ManifestWithoutAtRisk);
         var manifest = new CheckpointManifest
         {
             Index = reader.Int64(),
@@ -80,8 +83,9 @@ public static class RecordCodec
         var segments = new SegmentInfo[reader.Count(sizeof(int) + sizeof(uint))];
         for (int i = 0; i < segments.Length; i++)
             segments[i] = new SegmentInfo(reader.Int32(), reader.UInt32());
+        EntryBatch[] atRisk = version == ManifestWithoutAtRisk ? [] : ReadBatches(ref reader);
         reader.End();
-        return manifest with { Segments = segments };
+        return manifest with { Segments = segments, AtRisk = atRisk };
     }
 
     private delegate void WriteFields(ref ByteWriter writer);
@@ -98,15 +102,15 @@ public static class RecordCodec
         return bytes;
     }
 
-    private static ByteReader Open(ReadOnlyMemory<byte> bytes, byte version, string what)
+    private static ByteReader Open(ReadOnlyMemory<byte> bytes, byte version, string what, out byte found, byte? older = null)
     {
         var reader = new ByteReader(bytes);
         uint crc = reader.UInt32();
         if (Crc32C.Compute(bytes.Span[sizeof(uint)..]) != crc)
             throw new InvalidDataException($"the checksum of a {what} does not match");
-        byte found = reader.Byte();
-        if (found != version)
-            throw new InvalidDataException($"a {what} has version {found}; this build reads {version}");
+        found = reader.Byte();
+        if (found != version && found != older)
+            throw new InvalidDataException($"a {what} has version {found}; this build reads {(older is null ? "" : $"{older} and ")}{version}");
         return reader;
     }
 

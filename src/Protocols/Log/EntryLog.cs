@@ -157,6 +157,26 @@ internal sealed class EntryLog
     /// <summary>Everything after an index.</summary>
     public EntryBatch[] After(long index) => Take(index + 1, long.MaxValue);
 
+    /// <summary>The last batches up to an index, of at most so many bytes.</summary>
+    public EntryBatch[] Before(long index, long maxBytes)
+    {
+        if (!Holds(index))
+            return [];
+        int last = Find(index), first = last + 1;
+        for (long bytes = 0; first > 0; first--)
+        {
+            bytes += _batches[first - 1].Bytes.Length;
+            if (bytes > maxBytes)
+                break;
+        }
+
+        if (first > last)
+            return [];
+        EntryBatch[] taken = [.. _batches[first..(last + 1)]];
+        taken[^1] = taken[^1].Slice(taken[^1].FirstIndex, index);
+        return taken;
+    }
+
     /// <summary>The batch an entry is in, cut down to what lies from it to <paramref name="last"/>.</summary>
     public EntryBatch Part(long first, long last)
     {

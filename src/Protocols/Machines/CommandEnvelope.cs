@@ -4,9 +4,18 @@ namespace ActorRepl.Protocols.Machines;
 
 /// <summary>
 /// Names one command of a client's session. Sequences start at 1; every command below <see cref="FirstIncomplete"/> has
-/// been answered and its result may be forgotten.
+/// been answered and its result may be forgotten. Sequence 0 opens a session.
 /// </summary>
-public readonly record struct SessionStamp(Guid Client, long Sequence, long FirstIncomplete);
+public readonly record struct SessionStamp(Guid Client, long Sequence, long FirstIncomplete)
+{
+    /// <summary>
+    /// The log index of the command that opened the session (Ongaro, dissertation, §6.3: RegisterClient). One that was forgotten is never taken for
+    /// another, however late its commands come. 0: it was not opened; its first command does that, and a late copy of it would do so again.
+    /// </summary>
+    public long OpenedAt { get; init; }
+
+    public bool Opens => Sequence == 0;
+}
 
 /// <summary>What became of a session's command: the byte in front of its result.</summary>
 public enum SessionStatus : byte
@@ -29,14 +38,16 @@ public enum SessionStatus : byte
 
 /// <summary>
 /// The payload a <see cref="SessionMachine"/> takes. Flag 0: the command follows. Flag 1: client id (16 bytes,
-/// big-endian), sequence (8), first incomplete (8), then the command. Flag 2: a mark (16 bytes), which changes nothing.
-/// Little-endian otherwise.
+/// big-endian), sequence (8), first incomplete (8), then the command. Flag 2: a mark (16 bytes), which changes nothing. Flag 3: client id;
+/// opens a session, and the result is the log index (8). Flag 4: as 1, with that index behind the client id. Little-endian otherwise.
 /// </summary>
 public static class CommandEnvelope
 {
     private const byte Bare = 0;
     private const byte Session = 1;
     private const byte Marked = 2;
+    private const byte Opening = 3;
+    private const byte OpenedSession = 4;
     private const int GuidSize = 16;
     private const int SessionHeader = sizeof(byte) + GuidSize + 2 * sizeof(long);
 
@@ -52,14 +63,36 @@ public static class CommandEnvelope
     /// <summary>A command of a session: applied once, however often it is sent.</summary>
     public static byte[] Encode(in SessionStamp stamp, ReadOnlySpan<byte> command)
     {
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(SessionHeader + command.Length);
-        bytes[0] = Session;
+        bool isOpened = stamp.OpenedAt > 0;
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(SessionHeader + (isOpened ? sizeof(long) : 0) + command.Length);
+        bytes[0] = isOpened ? OpenedSession : Session;
         stamp.Client.TryWriteBytes(bytes.AsSpan(sizeof(byte)), bigEndian: true, out _);
         var writer = new ByteWriter(bytes.AsSpan(sizeof(byte) + GuidSize));
+        if (isOpened)
+            writer.Int64(stamp.OpenedAt);
         writer.Int64(stamp.Sequence);
         writer.Int64(stamp.FirstIncomplete);
         writer.Raw(command);
         return bytes;
+    }
+
+    /// <summary>Opens a session, or says where that was done, as long as the session is known.</summary>
+    public static byte[] Open(Guid client)
+    {
+        byte[] bytes = new byte[sizeof(byte) + GuidSize];
+        bytes[0] = Opening;
+        client.TryWriteBytes(bytes.AsSpan(sizeof(byte)), bigEndian: true, out _);
+        return bytes;
+    }
+
+    /// <summary>Where a session was opened, from the result of <see cref="Open"/> without its status.</summary>
+    /// <exception cref="InvalidDataException">The result is no such.</exception>
+    public static long DecodeOpened(ReadOnlyMemory<byte> result)
+    {
+        var reader = new ByteReader(result);
+        long index = reader.Int64();
+        reader.End();
+        return index;
     }
 
     /// <summary>A place in the log that replicas can tell from all others.</summary>
@@ -79,15 +112,24 @@ public static class CommandEnvelope
     {
         var reader = new ByteReader(payload);
         byte flag = reader.Byte();
-        if (flag > Session)
-            throw new InvalidDataException($"unknown envelope flag {flag}");
         stamp = null;
-        if (flag == Session)
+        switch (flag)
         {
-            var client = new Guid(reader.Raw(GuidSize).Span, bigEndian: true);
-            stamp = new SessionStamp(client, reader.Int64(), reader.Int64());
-            if (stamp.Value.FirstIncomplete < 1 || stamp.Value.Sequence < stamp.Value.FirstIncomplete)
-                throw new InvalidDataException($"sequence {stamp.Value.Sequence} with {stamp.Value.FirstIncomplete} as the first incomplete");
+            case Bare:
+                break;
+            case Opening:
+                stamp = new SessionStamp(new Guid(reader.Raw(GuidSize).Span, bigEndian: true), 0, 0);
+                reader.End();
+                break;
+            case Session or OpenedSession:
+                var client = new Guid(reader.Raw(GuidSize).Span, bigEndian: true);
+                long openedAt = flag == OpenedSession ? reader.Int64() : 0;
+                stamp = new SessionStamp(client, reader.Int64(), reader.Int64()) { OpenedAt = openedAt };
+                if (stamp.Value.FirstIncomplete < 1 || stamp.Value.Sequence < stamp.Value.FirstIncomplete || openedAt < 0 || (flag == OpenedSession && openedAt == 0))
+                    throw new InvalidDataException($"sequence {stamp.Value.Sequence} with {stamp.Value.FirstIncomplete} as the first incomplete, of a session opened at {openedAt}");
+                break;
+            default:
+                throw new InvalidDataException($"unknown envelope flag {flag}");
         }
 
         return reader.Raw(reader.Remaining);

@@ -10,8 +10,8 @@ public sealed record SessionOptions
     public long ExpiryMicros { get; init; } = 3_600L * Instant.Second;
 
     /// <summary>
-    /// Sessions that are kept; the one used longest ago makes room for a new one. More than are opened while a command is
-    /// tried again: a session whose very first command is tried again after it was forgotten passes for a new one.
+    /// Sessions that are kept; the one used longest ago makes room for a new one. For clients that do not open their sessions, more than come
+    /// while a command is tried again: such a session whose very first command is tried again after it was forgotten passes for a new one.
     /// </summary>
     public int MaxSessions { get; init; } = 65_536;
 

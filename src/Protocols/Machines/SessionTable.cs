@@ -10,7 +10,8 @@ namespace ActorRepl.Protocols.Machines;
 /// </summary>
 internal sealed class SessionTable(SessionOptions options)
 {
-    private const byte SegmentVersion = 1;
+    private const byte SegmentVersion = 2;
+    private const byte SegmentWithoutOpenings = 1;
     private const int SessionOverhead = 160;
     private const int ResultOverhead = 64;
 
@@ -39,10 +40,14 @@ internal sealed class SessionTable(SessionOptions options)
         ForgetExpired();
         if (!_sessions.TryGetValue(stamp.Client, out Session? session))
         {
-            if (stamp.FirstIncomplete > 1)
+            if (stamp.OpenedAt > 0 || stamp.FirstIncomplete > 1)
                 return SessionStatus.Expired;
-            session = new Session(_epoch);
+            session = new Session(_epoch) { OpenedAt = stamp.Opens ? index : 0 };
             _sessions.Add(stamp.Client, session);
+        }
+        else if (session.OpenedAt != stamp.OpenedAt && !stamp.Opens)
+        {
+            return SessionStatus.Expired;
         }
 
         session = Writable(stamp.Client, session);
@@ -50,6 +55,12 @@ internal sealed class SessionTable(SessionOptions options)
         session.LastTime = _time;
         Use(index, stamp.Client);
         ForgetAboveLimits();
+        if (stamp.Opens)
+        {
+            kept = Opened(session.OpenedAt);
+            return SessionStatus.Applied;
+        }
+
         ForgetCompleted(session, stamp.FirstIncomplete);
         if (stamp.Sequence < session.FirstIncomplete)
             return SessionStatus.Stale;
@@ -60,6 +71,15 @@ internal sealed class SessionTable(SessionOptions options)
         }
 
         return stamp.Sequence - session.FirstIncomplete >= options.MaxIncomplete ? SessionStatus.TooManyIncomplete : SessionStatus.Applied;
+    }
+
+    /// <summary>The result of a command that opens a session.</summary>
+    private static byte[] Opened(long index)
+    {
+        byte[] result = new byte[sizeof(byte) + sizeof(long)];
+        result[0] = (byte)SessionStatus.Applied;
+        BinaryPrimitives.WriteInt64LittleEndian(result.AsSpan(sizeof(byte)), index);
+        return result;
     }
 
     public void Complete(in SessionStamp stamp, byte[] result)
@@ -88,12 +108,12 @@ internal sealed class SessionTable(SessionOptions options)
                 throw new InvalidDataException("a checkpoint ends within its sessions");
             var reader = new ByteReader(segments.Current);
             byte version = reader.Byte();
-            if (version != SegmentVersion)
-                throw new InvalidDataException($"a session segment has version {version}; this build reads {SegmentVersion}");
+            if (version is not (SegmentVersion or SegmentWithoutOpenings))
+                throw new InvalidDataException($"a session segment has version {version}; this build reads {SegmentWithoutOpenings} and {SegmentVersion}");
             more = reader.Bool();
             _time = reader.Int64();
             while (reader.Remaining > 0)
-                Read(ref reader);
+                Read(ref reader, hasOpenings: version == SegmentVersion);
         }
     }
 
@@ -159,10 +179,10 @@ internal sealed class SessionTable(SessionOptions options)
         session.FirstIncomplete = Math.Max(session.FirstIncomplete, firstIncomplete);
     }
 
-    private void Read(ref ByteReader reader)
+    private void Read(ref ByteReader reader, bool hasOpenings)
     {
         var client = new Guid(reader.Raw(16).Span, bigEndian: true);
-        var read = new Session(_epoch) { LastIndex = reader.Int64(), LastTime = reader.Int64(), FirstIncomplete = reader.Int64() };
+        var read = new Session(_epoch) { LastIndex = reader.Int64(), LastTime = reader.Int64(), FirstIncomplete = reader.Int64(), OpenedAt = hasOpenings ? reader.Int64() : 0 };
         if (!_sessions.TryGetValue(client, out Session? session))
         {
             session = read;
@@ -190,6 +210,9 @@ internal sealed class SessionTable(SessionOptions options)
     internal sealed class Session(int epoch)
     {
         public int Epoch { get; } = epoch;
+
+        /// <inheritdoc cref="SessionStamp.OpenedAt"/>
+        public long OpenedAt { get; init; }
         public long LastIndex { get; set; }
         public long LastTime { get; set; }
         public long FirstIncomplete { get; set; } = 1;
@@ -197,6 +220,7 @@ internal sealed class SessionTable(SessionOptions options)
 
         public Session Copy(int into) => new(into)
         {
+            OpenedAt = OpenedAt,
             LastIndex = LastIndex,
             LastTime = LastTime,
             FirstIncomplete = FirstIncomplete,
@@ -257,6 +281,7 @@ internal sealed class SessionTable(SessionOptions options)
             KeyValueCodec.WriteInt64(segment, session.LastIndex);
             KeyValueCodec.WriteInt64(segment, session.LastTime);
             KeyValueCodec.WriteInt64(segment, session.FirstIncomplete);
+            KeyValueCodec.WriteInt64(segment, session.OpenedAt);
             List<(long Sequence, ReadOnlyMemory<byte> Bytes)> pieces = [];
             for (int room = Math.Max(maxBytes - segment.WrittenCount, 1); room > 0 && next.Result < session.Results.Count;)
             {

@@ -33,6 +33,9 @@ internal sealed class FollowerTracker(ReplicaId id, ModeOptions options)
     public Pace Pace { get; } = new(options.PaceWindowMicros);
     public FollowerProgress? Last { get; private set; }
 
+    /// <summary>The mode of the shard does not hang on one that has a part of its own.</summary>
+    public bool Matters => Last is { IsEligible: true };
+
     /// <summary>It can be counted: it is in sync, and not far behind.</summary>
     public bool IsGood => Last is { InSync: true } && Level <= FollowerLevel.Silent;
 
@@ -40,7 +43,7 @@ internal sealed class FollowerTracker(ReplicaId id, ModeOptions options)
     public bool IsThere => Last is { InSync: true } && Level < FollowerLevel.Dead;
 
     /// <summary>It answers, lacks something, and gains on the leader.</summary>
-    public bool IsCatchingUp => Last is { } last && last.MissedBeats < options.WarnBeats && Level < FollowerLevel.Dead && Pace.IsGaining;
+    public bool IsCatchingUp => Last is { IsEligible: true } last && last.MissedBeats < options.WarnBeats && Level < FollowerLevel.Dead && Pace.IsGaining;
 
     /// <summary>Returns the change of level, null if there is none.</summary>
     public ModeEvent? Observe(FollowerProgress progress, long lastIndex, long now)

@@ -45,7 +45,10 @@ public sealed record ModeOptions
     /// <summary>Over how long a follower's pace is measured, µs.</summary>
     public long PaceWindowMicros { get; init; } = 4 * Instant.Second;
 
-    public FloorPolicy AtFloor { get; init; } = FloorPolicy.ReadOnly;
+    /// <summary>With fewer followers in sync that answer than this the shard is at its floor.</summary>
+    public int FloorReplicas { get; init; } = 1;
+
+    public FloorPolicy AtFloor { get; init; } = FloorPolicy.KeepWriting;
 
     /// <exception cref="ArgumentException">Names the option that does not fit.</exception>
     public void Check()
@@ -58,6 +61,7 @@ public sealed record ModeOptions
         Require(SettleMicros >= 0, nameof(SettleMicros), "at least 0");
         Require(MinimumStayMicros >= 0, nameof(MinimumStayMicros), "at least 0");
         Require(AckTimeoutMicros >= 0, nameof(AckTimeoutMicros), "at least 0");
+        Require(FloorReplicas >= 0, nameof(FloorReplicas), "at least 0");
         Require(PaceWindowMicros >= Instant.Millisecond, nameof(PaceWindowMicros), "at least 1 ms");
     }
 

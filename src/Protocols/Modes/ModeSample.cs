@@ -29,9 +29,3 @@ public abstract record ModeEvent(long At, string Reason)
         public override string ToString() => $"follower {Follower} {From} -> {To}: {Reason}";
     }
 }
-
-/// <summary>How far a recovery has got.</summary>
-/// <param name="PartsPerThousand">Of the most that was lacking since the shard was last at its target, how much is made up for: 0 to 1,000, never less than before.</param>
-/// <param name="LagEntries">What is lacking now, entries of the follower that decides.</param>
-/// <param name="EtaMicros">How long it will take at the measured pace, µs; null: the pace is not known, or too slow.</param>
-public readonly record struct RecoveryProgress(int PartsPerThousand, long LagEntries, long? EtaMicros);

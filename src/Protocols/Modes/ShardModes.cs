@@ -114,7 +114,7 @@ public sealed class ShardModes
 
     private string Unwell()
     {
-        string[] unwell = [.. _followers.Where(each => !each.IsGood).Select(each =>
+        string[] unwell = [.. _followers.Where(each => each.Matters && !each.IsGood).Select(each =>
             each.Last is { InSync: true } ? $"{each.Id} {each.Level}" : $"{each.Id} {each.Level}, not in sync")];
         return unwell.Length == 0 ? "" : $" ({string.Join("; ", unwell)})";
     }
@@ -162,7 +162,7 @@ public sealed class ShardModes
         if (Mode == ReplicaMode.Target)
             return;
         int missing = Math.Max(1, wanted - _followers.Count(each => each.IsGood));
-        FollowerTracker? last = _followers.Where(each => !each.IsGood)
+        FollowerTracker? last = _followers.Where(each => each.Matters && !each.IsGood)
             .OrderBy(each => each.Last!.LagEntries).ThenBy(each => each.Id).Take(missing).LastOrDefault();
         long lag = last?.Last!.LagEntries ?? 0;
         _mostLag = Math.Max(_mostLag, lag);

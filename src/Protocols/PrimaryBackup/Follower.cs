@@ -20,12 +20,19 @@ internal sealed class Follower(ReplicaId id)
     private readonly Queue<(long LastIndex, long Bytes)> _inFlight = new();
     private long _checkedAt;
     private long _offered;
+    private bool _isPlaced;
 
     public ReplicaId Id { get; } = id;
     public FollowerMode Mode { get; private set; }
 
     /// <summary>Up to here its log is known to be this one's, durably.</summary>
     public long Match { get; private set; }
+
+    /// <summary>
+    /// Up to here it is taken to be, for measuring how far it lags: where the logs match or, while that is not known, where they are next
+    /// looked for, which is the end of the log at first.
+    /// </summary>
+    public long Reached => _isPlaced ? Match : Math.Max(Match, HasDiverged ? Math.Min(Next - 1, Shared) : Next - 1);
 
     /// <summary>Up to here it has said that its log is this one's, on disk or not.</summary>
     public long Received { get; private set; }
@@ -76,7 +83,7 @@ internal sealed class Follower(ReplicaId id)
     public void Begin(long lastIndex, long now)
     {
         Match = Received = Applied = Echo = 0;
-        HasAnswered = HasDiverged = false;
+        HasAnswered = HasDiverged = _isPlaced = false;
         Standing = default;
         Loss = 0;
         Next = lastIndex + 1;
@@ -108,6 +115,7 @@ internal sealed class Follower(ReplicaId id)
             // Whatever it acknowledged before its loss is worth nothing.
             Loss = standing.Loss;
             Match = Received = Applied = Echo = 0;
+            _isPlaced = false;
             Enter(FollowerMode.Probe);
         }
 
@@ -146,6 +154,7 @@ internal sealed class Follower(ReplicaId id)
     {
         bool news = index > Match;
         Flowing |= news;
+        _isPlaced = true;
         Match = Math.Max(Match, index);
         Received = Math.Max(Received, index);
         if (Mode != FollowerMode.Replicate)

@@ -51,7 +51,10 @@ public sealed record PrimaryBackupOptions
     /// <summary>A member that lacks fewer entries than this is taken into the sync set.</summary>
     public long CatchUpEntries { get; init; } = 1_000;
 
-    /// <summary>A view that was proposed is proposed again after this, if nothing was heard of it.</summary>
+    /// <summary>In the epoch that a shard is made with: how long its members may take until their first answer, as nodes that start one after the other do.</summary>
+    public long FirstAnswerMicros { get; init; } = 5 * Instant.Second;
+
+    /// <summary>A view that was proposed is proposed again after this, if nothing was heard of it; then after twice as long, up to 16 times.</summary>
     public long ProposalRetryMicros { get; init; } = 200 * Instant.Millisecond;
 
     /// <summary>How long one that takes over waits for a more advanced one to do so, and for others to come to its own log.</summary>
@@ -99,6 +102,12 @@ public sealed record PrimaryBackupOptions
     /// <summary>Bytes of log kept for members of the view that need them, however late (a replication slot each); 0: only <see cref="KeepBytes"/>.</summary>
     public long SlotBytes { get; init; } = 32 * 1024 * 1024;
 
+    /// <summary>
+    /// Bytes of the newest applied entries that are kept beside a checkpoint, in memory and on disk, so that what a failover takes back can be set
+    /// aside. A primary, which knows what is at risk, keeps all of that up to <see cref="KeepBytes"/>.
+    /// </summary>
+    public long AtRiskBytes { get; init; } = 256 * 1024;
+
     /// <summary>Members that are delayed, or follow another member; whoever is not named follows the primary at once.</summary>
     public IReadOnlyDictionary<ReplicaId, MemberPart> Parts { get; init; } = new Dictionary<ReplicaId, MemberPart>();
 
@@ -140,6 +149,7 @@ public sealed record PrimaryBackupOptions
         ArgumentOutOfRangeException.ThrowIfNegative(MinReplicasToWrite);
         Positive(MinReplicasMaxLagMicros, nameof(MinReplicasMaxLagMicros));
         Positive(CatchUpEntries, nameof(CatchUpEntries));
+        Positive(FirstAnswerMicros, nameof(FirstAnswerMicros));
         Positive(ProposalRetryMicros, nameof(ProposalRetryMicros));
         Positive(TakeOverPatienceMicros, nameof(TakeOverPatienceMicros));
         Positive(SwitchoverMicros, nameof(SwitchoverMicros));
@@ -155,6 +165,7 @@ public sealed record PrimaryBackupOptions
         ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);
         ArgumentOutOfRangeException.ThrowIfNegative(KeepEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(SlotBytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(AtRiskBytes);
         long kept = Math.Max(KeepBytes, SlotBytes);
         AtLeast(kept + CheckpointBytes + MaxBatchBytes, MaxLogBytes, nameof(MaxLogBytes),
             $"the larger of {nameof(KeepBytes)} and {nameof(SlotBytes)}, + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)}");

@@ -47,7 +47,14 @@ public sealed partial class PrimaryBackupReplica
         _checkpointWanted = false;
         _appliedBytes = 0;
         var configuration = new Configuration(_view, _history.UpTo(_applied));
-        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), configuration.Encode(), _log.After(_applied)));
+        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), configuration.Encode(), _log.After(_applied)) { AtRisk = AtRisk(_applied) });
+    }
+
+    /// <summary>Of what is applied, the end that a failover may take back; how much of it that is only the primary knows.</summary>
+    private EntryBatch[] AtRisk(long index)
+    {
+        EntryBatch[] newest = _log.Before(index, _part == Part.Primary ? Math.Max(_options.AtRiskBytes, _options.KeepBytes) : _options.AtRiskBytes);
+        return _part != Part.Primary ? newest : [.. newest.Where(batch => batch.LastIndex > KeptUpTo)];
     }
 
     private void OnCheckpointSaved(long index)
@@ -56,7 +63,8 @@ public sealed partial class PrimaryBackupReplica
         _checkpointing = 0;
         _checkpointTerm = _log.TermAt(index);
         _checkpointIndex = index;
-        _log.DropThrough(index, KeptBytes(index), _options.KeepEntries);
+        EntryBatch[] atRisk = AtRisk(index);
+        _log.DropThrough(atRisk.Length > 0 ? atRisk[0].FirstIndex - 1 : index, KeptBytes(index), _options.KeepEntries);
     }
 
     private void OnCheckpointFailed(long index, string reason)
@@ -146,11 +154,25 @@ public sealed partial class PrimaryBackupReplica
         long lostFrom = Math.Min(_divergedFrom > 0 ? _divergedFrom : kept + 1, FirstContradicted(history, manifest.Index));
         if (lostFrom <= _log.LastIndex)
             SetAside(lostFrom, $"a checkpoint of {from} at {manifest.Index} takes their place");
+        CountLostWithState(history);
         // Something shared, which may have been counted, is not here for a while.
         if (_loss == 0 && kept < Math.Min(lostFrom - 1, _log.LastIndex))
             LosePromises($"the checkpoint at {manifest.Index} is older than the log that is shared, up to {lostFrom - 1}");
         _install = (manifest, history, tail);
         _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), new Configuration(_view, history).Encode(), tail));
+    }
+
+    /// <summary>What is lost and no longer in the log is nowhere but in the state that goes: it can only be counted.</summary>
+    private void CountLostWithState(IReadOnlyList<(long Epoch, long First)> history)
+    {
+        IReadOnlyList<(long Epoch, long First)> gone = _history.UpTo(_log.BaseIndex);
+        IEnumerable<long> starts = gone.Concat(history).Select(start => start.First).Where(first => first <= _log.BaseIndex).Order();
+        long from = starts.FirstOrDefault(first => EpochHistory.EpochAt(gone, first) is { } here && EpochHistory.EpochAt(history, first) is { } there && here != there);
+        if (from == 0)
+            return;
+        long count = _log.BaseIndex - from + 1;
+        LostEntries += count;
+        Report($"{count} entries, {from} to {_log.BaseIndex}, are lost and cannot be set aside: they were only in the state as of the checkpoint at {_checkpointIndex}");
     }
 
     /// <summary>The first entry here, up to an index, in whose place another history has one of another epoch.</summary>

@@ -188,7 +188,7 @@ public sealed partial class PrimaryBackupReplica
         _isSilent = false;
         if (_part == Part.Claimant)
             WithdrawClaim();
-        PostponeWatch();
+        PostponeWatch(_options.LeaseMicros);
     }
 
     /// <summary>To a primary, a lease from its clock; to one that takes over, which of its claims is answered; else nothing.</summary>
@@ -222,9 +222,8 @@ public sealed partial class PrimaryBackupReplica
         if (_divergedFrom > 0 || IsInstalling)
             return;
         long limit = _part == Part.Primary ? MayApply() : _commit;
-        long oldest = _view.Find(Self) is { DelayMillis: > 0 } member && _part == Part.Member
-            ? _now.Wall - member.DelayMillis * Instant.Millisecond
-            : long.MaxValue;
+        // Even where it is no member, for a while: it is there for the mistakes of others.
+        long oldest = _options.PartOf(Self).DelayMillis is > 0 and var delay && _part == Part.Member ? _now.Wall - delay * Instant.Millisecond : long.MaxValue;
         while (_applying < limit)
         {
             EntryBatch batch = _log.Part(_applying + 1, limit);

@@ -17,6 +17,9 @@ public sealed partial class PrimaryBackupReplica
     /// <summary>It wants to be the primary of the next epoch.</summary>
     internal bool IsTakingOver => _part == Part.Claimant;
 
+    /// <summary>An operator has told it to, whatever is lost.</summary>
+    internal bool IsTakingOverByOrder => _claim is { IsForced: true };
+
     internal long CommitIndex => _commit;
     internal long AppliedIndex => _applied;
     internal long CheckpointIndex => _checkpointIndex;

@@ -6,6 +6,9 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// <summary>What the primary measures of its followers, the mode that follows from it, and when it takes no commands because too few keep up.</summary>
 public sealed partial class PrimaryBackupReplica
 {
+    // Whoever sent the request on looks for the one that may be the primary by now, until the deadline.
+    private static readonly Rejection CutOff = new(RejectReason.Unavailable, Detail: "no backup confirms that this is still the primary");
+
     private ShardModes? _modes;
 
     private ReplicaMode Mode => _part == Part.Primary && _modes is { } modes ? modes.Mode : ReplicaMode.None;
@@ -27,21 +30,17 @@ public sealed partial class PrimaryBackupReplica
             : new Rejection(RejectReason.NoQuorum, Detail: $"{keepUp} replicas keep up with the primary; {_options.MinReplicasToWrite} must, to write");
     }
 
-    private long LagMicros(Follower follower)
-    {
-        if (_log.WallAfter(follower.Match) is not (> 0 and long since))
-            return 0;
-        long age = Math.Max(0, _now.Wall - since);
-        // What it has is not known before its first answer to this primary, which may be young itself.
-        return follower.HasAnswered ? age : Math.Min(age, _now.Monotonic - _begunAt);
-    }
+    private long LagMicros(Follower follower) =>
+        _log.WallAfter(follower.Reached) is > 0 and var since ? Math.Max(0, _now.Wall - since) : 0;
 
     /// <summary>With each beat.</summary>
     private void Measure()
     {
         _modes ??= new ShardModes(_options.Modes);
-        int voters = _view.VoterCount;
-        var sample = new ModeSample(Progress(), _options.PromiseFor(voters - 1, voters), Math.Min(_options.MinReplicasToWrite, voters - 1), _log.LastIndex)
+        // All is well only with every member in sync that can be; what a command asks for may be less.
+        int wanted = _view.Members.Count(member => member.IsEligible && member.Id != Self);
+        int least = Math.Min(wanted, Math.Max(_options.MinReplicasToWrite, _options.Modes.FloorReplicas));
+        var sample = new ModeSample(Progress(), wanted, least, _log.LastIndex)
         {
             MayNotLead = IsCutOff,
             DegradedAcks = _degradedAcks,
@@ -56,8 +55,9 @@ public sealed partial class PrimaryBackupReplica
         new(follower.Id, Math.Max(follower.Next - 1, follower.Received), follower.Received, follower.Match, follower.Applied)
         {
             InSync = _view.IsInSync(follower.Id) && follower.Loss == 0,
-            LagEntries = _log.LastIndex - follower.Match,
-            LagBytes = _log.BytesAfter(follower.Match),
+            IsEligible = _view.Find(follower.Id) is { IsEligible: true },
+            LagEntries = _log.LastIndex - follower.Reached,
+            LagBytes = _log.BytesAfter(follower.Reached),
             LagMicros = LagMicros(follower),
             // The beat that is out may yet be answered.
             MissedBeats = (int)Math.Min(int.MaxValue, Math.Max(0, (_now.Monotonic - follower.HeardAt) / _options.HeartbeatMicros - 1)),

@@ -22,7 +22,7 @@ public sealed partial class PrimaryBackupReplica
     {
         if (read.Kind == RequestKind.Read)
             return _part != Part.Primary ? new Rejection(RejectReason.NotLeader, Leader: Leader)
-                : IsCutOff ? new Rejection(RejectReason.Unavailable, Detail: "no backup confirms that this is still the primary") : null;
+                : IsCutOff ? CutOff : null;
         if (_divergedFrom > 0)
             return new Rejection(RejectReason.TooStale, Leader: Leader, Detail: "the state here is of a history that was lost; a checkpoint is on its way");
         if (read.Kind == RequestKind.SessionRead && (_history.Judge(read.AtLeast, _applied) == Seen.Lost || IsOfNoHistory(read.AtLeast)))

@@ -83,7 +83,7 @@ public sealed partial class PrimaryBackupReplica
         if (WhyNoConcern(command.Concern) is { } unfit)
             return unfit;
         if (IsCutOff)
-            return new Rejection(RejectReason.NoQuorum, Detail: "no backup confirms that this is still the primary");
+            return CutOff;
         if (TooFewKeepUp() is { } tooFew)
             return tooFew;
         if (_storageFull)

@@ -89,13 +89,14 @@ public sealed partial class PrimaryBackupReplica
             return;
         }
 
-        switchover.HoldsCommands |= target.Mode == FollowerMode.Replicate && target.Next > _log.LastIndex;
+        // Who cannot be made primary is not waited for.
+        switchover.HoldsCommands |= ControlAnswers() && target.Mode == FollowerMode.Replicate && target.Next > _log.LastIndex;
         // Who waits here is answered first, and a proposal that is out may still become the view.
         bool isDone = switchover.HoldsCommands && target.Match >= _log.LastIndex && _applied >= _log.LastIndex && _durable.LastIndex >= _log.LastIndex;
         if (!isDone || _proposal is not null || !_begun)
             return;
         View next = NextView(switchover.To, _view.Members.Select(member => InNext(member, _view.IsInSync(member.Id))));
-        if (!IsHeldBy(next, _log.LastIndex))
+        if (!IsHeldBy(next, _log.LastIndex) || !ControlAnswers())
             return;
         switchover.IsProposed = true;
         _proposal = next;

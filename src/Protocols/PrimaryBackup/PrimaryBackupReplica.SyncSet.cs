@@ -8,8 +8,6 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// </summary>
 public sealed partial class PrimaryBackupReplica
 {
-    /// <summary>The view that this primary has proposed, as long as it may still be installed.</summary>
-    private View? _proposal;
     private MemberChange? _change;
     private bool _viewMayBeDue;
 
@@ -22,7 +20,11 @@ public sealed partial class PrimaryBackupReplica
         public bool IsProposed { get; set; }
     }
 
-    private bool Answers(Follower follower) => _now.Monotonic - follower.HeardAt < _options.DeadAfterMicros;
+    private bool Answers(Follower follower) =>
+        _now.Monotonic - follower.HeardAt < (IsStarting(follower) ? Math.Max(_options.FirstAnswerMicros, _options.DeadAfterMicros) : _options.DeadAfterMicros);
+
+    /// <summary>A shard that was just made waits for its members to start: none of them has promised anything yet.</summary>
+    private bool IsStarting(Follower follower) => Epoch == 0 && !follower.HasAnswered;
 
     /// <summary>Everything that may have been acknowledged in this epoch or before is at or below this index.</summary>
     private long Acknowledgeable => Math.Max(_commit, _epochStart - 1);
@@ -67,7 +69,7 @@ public sealed partial class PrimaryBackupReplica
         }
 
         View next = NextView(Self, members);
-        if (!IsHeldBy(next, Acknowledgeable))
+        if (!IsHeldBy(next, Acknowledgeable) || !ControlAnswers())
             return;
         if (_change is { } proposed)
             proposed.IsProposed = true;
@@ -79,25 +81,12 @@ public sealed partial class PrimaryBackupReplica
     /// <summary>Whether as many of its backups as the view promises have everything up to an index on disk.</summary>
     private bool IsHeldBy(View view, long index) => Among(view, view.Promise, Measured.Durable) >= index;
 
-    private void ProposeNext(View view)
-    {
-        Invariant.That(view.Epoch == Epoch + 1, "the next view follows the one in force");
-        _effects.Add(new Effect.ProposeView(Epoch, view.Encode()));
-        if (_part == Part.Primary)
-            EnsureArmed(ProposalTimer, _now.Monotonic + _options.ProposalRetryMicros);
-    }
-
-    private void OnProposalTimer()
-    {
-        if (_part == Part.Primary && _proposal is { } proposal)
-            ProposeNext(proposal);
-    }
-
     /// <summary>A later view is in force: whatever was proposed for this epoch is it, or will never be.</summary>
     private void ConcludeProposal()
     {
         _proposal = null;
         _viewMayBeDue = true;
+        _unanswered = 0;
         Disarm(ProposalTimer);
         EndSwitchover();
         ConcludeForced();

@@ -38,6 +38,9 @@ public sealed partial class PrimaryBackupReplica
         public long EntitledAt { get; set; }
 
         public long ProposedAt { get; set; } = long.MinValue / 2;
+
+        /// <summary>How long after that it proposes again.</summary>
+        public long ProposalPatience { get; set; }
     }
 
     private bool IsEntitled => _claim is { EntitledAt: > 0 };
@@ -53,13 +56,15 @@ public sealed partial class PrimaryBackupReplica
     private void WatchPrimary()
     {
         Disarm(BeatTimer);
-        PostponeWatch();
+        // The first primary of a shard that was just made may be starting.
+        bool isNew = Epoch == 0 && _log.LastIndex == 0;
+        PostponeWatch(isNew ? Math.Max(_options.LeaseMicros, _options.FirstAnswerMicros) : _options.LeaseMicros);
     }
 
     /// <summary>The timer is not armed anew for each message of the primary; it finds out when it fires.</summary>
-    private void PostponeWatch()
+    private void PostponeWatch(long patience)
     {
-        _watchAt = Math.Max(_now.Monotonic + _options.LeaseMicros, _promisedUntil) + 1 + _random.Next(_options.HeartbeatMicros / 2);
+        _watchAt = Math.Max(_now.Monotonic + patience, _promisedUntil) + 1 + _random.Next(_options.HeartbeatMicros / 2);
         EnsureArmed(WatchTimer, _watchAt);
     }
 
@@ -130,6 +135,7 @@ public sealed partial class PrimaryBackupReplica
         _divergedFrom = 0;
         _part = Part.Claimant;
         _claim = claim;
+        _unanswered = 0;
         _followers = [.. _view.Members.Where(member => member.Id != Self).Select(member => new Follower(member.Id))];
         BeginToBring();
         RejectReadsWithoutPrimary();
@@ -251,7 +257,7 @@ public sealed partial class PrimaryBackupReplica
                 follower.ProbeAgain();
         }
 
-        if (_durable.LastIndex < _log.LastIndex || _now.Monotonic - claim.ProposedAt < _options.ProposalRetryMicros)
+        if (_durable.LastIndex < _log.LastIndex || _now.Monotonic - claim.ProposedAt < claim.ProposalPatience)
             return;
         bool isPatient = _now.Monotonic - claim.EntitledAt < _options.TakeOverPatienceMicros;
         bool othersFirst = claim.Seals.Any(seal => seal.Value.IsAfter(Last) || (seal.Value == Last && seal.Key < Self));
@@ -261,9 +267,11 @@ public sealed partial class PrimaryBackupReplica
             return;
         }
 
-        claim.ProposedAt = _now.Monotonic;
         ProposeNext(NextView(Self, _view.Members.Select(member => InNext(member, member.Id == Self || HoldsAll(member.Id)))));
-        EnsureArmed(WatchTimer, _now.Monotonic + _options.ProposalRetryMicros);
+        claim.ProposedAt = _now.Monotonic;
+        claim.ProposalPatience = ProposalPatience;
+        _unanswered++;
+        EnsureArmed(WatchTimer, _now.Monotonic + claim.ProposalPatience);
     }
 
     /// <summary>Any who may have what was acknowledged stronger than Async: one of them is among those who sealed, and none of these is later than this one.</summary>

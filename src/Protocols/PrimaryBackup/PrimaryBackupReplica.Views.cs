@@ -64,6 +64,7 @@ public sealed partial class PrimaryBackupReplica
 
     private void OnViewChanged(Input.ViewChanged changed)
     {
+        HearControl();
         if (changed.Epoch <= Epoch || changed.View.IsEmpty)
             return;
         View view;

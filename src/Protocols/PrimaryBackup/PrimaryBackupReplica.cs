@@ -78,6 +78,8 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         Members = _view.Membership,
         SyncSet = _view.SyncSet,
         Mode = Mode,
+        ModeReason = Mode == ReplicaMode.None ? "" : _modes!.Reason,
+        Recovery = Mode == ReplicaMode.Recovery ? _modes!.Recovery : null,
         Progress = Progress(),
         DegradedAcks = _degradedAcks,
     };
@@ -322,8 +324,14 @@ public sealed partial class PrimaryBackupReplica : IProtocol
             _view = _joins ? View.Unknown : _firstView;
         if (recovered.Configuration.IsEmpty)
             _record.ConfigurationChanged = _record.HardStateChanged = true;
-        _log.Reset(_checkpointIndex, _checkpointTerm, recovered.Log);
         _history.Reset(history, _checkpointIndex, recovered.Log);
+        IReadOnlyList<EntryBatch> atRisk = recovered.Checkpoint?.AtRisk ?? [];
+        long before = atRisk.Count > 0 ? atRisk[0].FirstIndex - 1 : _checkpointIndex;
+        long? epochBefore = before == 0 ? 0 : EpochHistory.EpochAt(history, before);
+        if (before < _checkpointIndex && epochBefore is { } epoch)
+            _log.Reset(before, epoch, [.. atRisk, .. recovered.Log]);
+        else
+            _log.Reset(_checkpointIndex, _checkpointTerm, recovered.Log);
     }
 
     private Follower? Find(ReplicaId id)

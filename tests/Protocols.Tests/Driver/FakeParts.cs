@@ -58,6 +58,8 @@ internal sealed class RecordingHost : IReplicaHost
     public void ReadRange(long first, long last, int maxBytes) => throw new NotSupportedException();
     public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view) => throw new NotSupportedException("no protocol here has views");
 
+    public void AskView() => throw new NotSupportedException("no protocol here has views");
+
     public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("no protocol here loses entries");
 
     public void Report(string what) => throw new NotSupportedException();

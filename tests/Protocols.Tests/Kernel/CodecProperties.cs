@@ -76,6 +76,7 @@ public class CodecProperties
             HardState = Any.Bytes(random, 20),
             Configuration = Any.Bytes(random, 20),
             Tail = Any.Batches(random, 5),
+            AtRisk = Any.Batches(random, 5),
             Segments = [.. Enumerable.Range(0, (int)random.Next(5)).Select(_ => new SegmentInfo((int)random.Next(1 << 20), (uint)random.NextUInt64()))],
         };
         byte[] bytes = RecordCodec.Encode(manifest);
@@ -84,6 +85,7 @@ public class CodecProperties
         Assert.Equal(manifest.Segments, read.Segments);
         Assert.Equal(manifest.HardState.ToArray(), read.HardState.ToArray());
         Assert.Equal(manifest.Tail.Select(batch => batch.Bytes.ToArray()), read.Tail.Select(batch => batch.Bytes.ToArray()));
+        Assert.Equal(manifest.AtRisk.Select(batch => batch.Bytes.ToArray()), read.AtRisk.Select(batch => batch.Bytes.ToArray()));
 
         bytes[random.Next(bytes.Length)] ^= (byte)(1 << (int)random.Next(8));
         Assert.Throws<InvalidDataException>(() => RecordCodec.DecodeManifest(bytes));

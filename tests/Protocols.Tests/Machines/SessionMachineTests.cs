@@ -86,6 +86,34 @@ public class SessionMachineTests
     }
 
     [Fact]
+    public void A_session_that_was_opened_and_forgotten_is_not_brought_back_by_a_late_copy_of_what_opened_it()
+    {
+        SessionMachine machine = New(new SessionOptions { MaxSessions = 1 });
+        long opened = Open(machine, Alice);
+        Assert.Equal(opened, Open(machine, Alice));
+        Assert.Equal((SessionStatus.Applied, 1), Increment(machine, Alice, 1, 1, opened));
+        Open(machine, Bob);
+        long again = Open(machine, Alice);
+        Assert.NotEqual(opened, again);
+        Assert.Equal(SessionStatus.Expired, Increment(machine, Alice, 1, 1, opened).Status);
+        Assert.Equal(SessionStatus.Expired, Increment(machine, Alice, 1, 1).Status);
+        Assert.Equal((SessionStatus.Applied, 2), Increment(machine, Alice, 1, 1, again));
+    }
+
+    [Fact]
+    public void Where_a_session_was_opened_is_in_the_checkpoint()
+    {
+        SessionMachine machine = New(), restored = New();
+        long opened = Open(machine, Alice);
+        Increment(machine, Alice, 1, 1, opened);
+        using ICheckpointView view = machine.BeginCheckpoint();
+        restored.Restore(view.Segments(1 << 16));
+        Assert.Equal((SessionStatus.Applied, 1), Increment(restored, Alice, 1, 1, opened));
+        Assert.Equal((SessionStatus.Applied, 2), Increment(restored, Alice, 2, 2, opened));
+        Assert.Equal(opened, Open(restored, Alice));
+    }
+
+    [Fact]
     public void Too_many_incomplete_commands_are_refused()
     {
         SessionMachine machine = New(new SessionOptions { MaxIncomplete = 2 });
@@ -186,9 +214,16 @@ public class SessionMachineTests
 
     private static SessionMachine New(SessionOptions? options = null) => new(new KeyValueMachine(), options);
 
-    private (SessionStatus Status, long Value) Increment(SessionMachine machine, Guid client, long sequence, long firstIncomplete)
+    private long Open(SessionMachine machine, Guid client)
     {
-        byte[] payload = CommandEnvelope.Encode(new SessionStamp(client, sequence, firstIncomplete), new KeyValuePayload().IncrementBy("n"u8, 1).ToArray());
+        ReadOnlyMemory<byte> result = CommandEnvelope.DecodeResult(machine.Apply(new AppliedCommand(++_index, _wall, CommandEnvelope.Open(client))), out SessionStatus status);
+        Assert.Equal(SessionStatus.Applied, status);
+        return CommandEnvelope.DecodeOpened(result);
+    }
+
+    private (SessionStatus Status, long Value) Increment(SessionMachine machine, Guid client, long sequence, long firstIncomplete, long openedAt = 0)
+    {
+        byte[] payload = CommandEnvelope.Encode(new SessionStamp(client, sequence, firstIncomplete) { OpenedAt = openedAt }, new KeyValuePayload().IncrementBy("n"u8, 1).ToArray());
         ReadOnlyMemory<byte> result = CommandEnvelope.DecodeResult(machine.Apply(new AppliedCommand(++_index, _wall, payload)), out SessionStatus status);
         return (status, status == SessionStatus.Applied ? Integer(result) : 0);
     }

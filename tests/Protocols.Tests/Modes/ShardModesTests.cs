@@ -89,15 +89,14 @@ public class ShardModesTests
     }
 
     [Fact]
-    public void With_nobody_left_the_floor_is_read_only_unless_the_policy_keeps_writing()
+    public void With_nobody_left_the_floor_keeps_writing_at_risk_or_is_read_only()
     {
         See(Lagging(N2, 0, missed: 10), Lagging(N3, 0, missed: 10));
-        Assert.Equal(ReplicaMode.Floor, _modes.Mode);
-        Assert.False(_modes.TakesCommands);
+        Assert.Equal((ReplicaMode.Floor, true), (_modes.Mode, _modes.TakesCommands));
 
-        var risky = new ShardModes(new ModeOptions { AtFloor = FloorPolicy.KeepWriting });
-        risky.Observe(new ModeSample([], Wanted: 2, Least: 1, _head), 0);
-        Assert.Equal((ReplicaMode.Floor, true), (risky.Mode, risky.TakesCommands));
+        var careful = new ShardModes(new ModeOptions { AtFloor = FloorPolicy.ReadOnly });
+        careful.Observe(new ModeSample([], Wanted: 2, Least: 1, _head), 0);
+        Assert.Equal((ReplicaMode.Floor, false), (careful.Mode, careful.TakesCommands));
     }
 
     [Fact]
@@ -108,6 +107,17 @@ public class ShardModesTests
         Assert.False(risky.TakesCommands);
         risky.Observe(new ModeSample([], Wanted: 0, Least: 0, 0), 1);
         Assert.Equal((ReplicaMode.Target, true), (risky.Mode, risky.TakesCommands));
+    }
+
+    [Fact]
+    public void A_member_that_can_never_be_in_sync_changes_no_mode()
+    {
+        FollowerProgress delayed = Lagging(new ReplicaId(4), 0, inSync: false) with { IsEligible = false };
+        See(Lagging(N2, 0), Lagging(N3, 0), delayed);
+        Assert.Equal(ReplicaMode.Target, _modes.Mode);
+        SeeFor(10 * Second, Lagging(N2, 0), Lagging(N3, 0, missed: 10), delayed);
+        Assert.Equal(ReplicaMode.Degraded, _modes.Mode);
+        Assert.DoesNotContain("n4", _modes.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

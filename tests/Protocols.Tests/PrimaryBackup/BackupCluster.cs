@@ -18,15 +18,29 @@ internal sealed class BackupCluster
     private readonly Dictionary<long, int> _primaries = [];
     private ulong _seed;
 
-    public BackupCluster(int size, PrimaryBackupOptions? options = null, ulong seed = 1)
+    /// <param name="size">Members that the shard is made with.</param>
+    /// <param name="options">Of all of them.</param>
+    /// <param name="seed">Of the first; the others follow.</param>
+    /// <param name="late">Those that are not there yet.</param>
+    public BackupCluster(int size, PrimaryBackupOptions? options = null, ulong seed = 1, int[]? late = null)
     {
         _size = size;
         _options = options ?? PrimaryBackupOptions.Default;
         _seed = seed * 1000;
         for (int id = 1; id <= size; id++)
             _nodes[id] = new BackupNode(id, size, _options, seed: ++_seed);
-        foreach (BackupNode node in Nodes)
+        _down.UnionWith(late ?? []);
+        foreach (BackupNode node in Running)
             node.Start();
+        Settle();
+    }
+
+    /// <summary>One that was late starts for the first time.</summary>
+    public void Appear(int id)
+    {
+        _down.Remove(id);
+        _nodes[id].Now = Now;
+        _nodes[id].Start();
         Settle();
     }
 
@@ -44,6 +58,12 @@ internal sealed class BackupCluster
 
     /// <summary>False: the control group takes nothing and says nothing.</summary>
     public bool ControlWorks { get; set; } = true;
+
+    /// <summary>Proposals so far, whatever became of them.</summary>
+    public int Proposed { get; private set; }
+
+    /// <summary>True: it says which view is in force, and proposals do not arrive.</summary>
+    public bool LosesProposals { get; set; }
 
     public BackupNode Join(int id)
     {
@@ -181,10 +201,15 @@ internal sealed class BackupCluster
     private bool Decide(BackupNode node)
     {
         (long Expected, View View)[] proposals = [.. node.Proposals];
+        Proposed += proposals.Length;
         node.Proposals.Clear();
+        bool asks = node.AsksForView;
+        node.AsksForView = false;
         if (!ControlWorks)
             return false;
-        foreach ((long expected, View view) in proposals)
+        if (asks)
+            node.Step(new Input.ViewChanged(Epoch, View?.Encode() ?? default(ReadOnlyMemory<byte>)));
+        foreach ((long expected, View view) in LosesProposals ? [] : proposals)
         {
             if (expected == Epoch)
                 (Epoch, View) = (Epoch + 1, view);
@@ -192,7 +217,7 @@ internal sealed class BackupCluster
                 other.Step(new Input.ViewChanged(Epoch, View?.Encode() ?? default(ReadOnlyMemory<byte>)));
         }
 
-        return proposals.Length > 0;
+        return asks || proposals.Length > 0;
     }
 
     private bool Transfer(BackupNode node)

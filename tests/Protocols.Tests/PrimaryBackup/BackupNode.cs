@@ -50,6 +50,9 @@ internal sealed class BackupNode
     public List<string> Reports { get; } = [];
     public List<string> LostCommands { get; } = [];
     public List<(long Expected, View View)> Proposals { get; } = [];
+
+    /// <summary>It has asked which view is in force, and was not answered.</summary>
+    public bool AsksForView { get; set; }
     public CheckpointManifest? Saved { get; set; }
     public List<(long Index, long Term, string Command)> SavedState { get; set; } = [];
     public Effect.Fetch? Fetching { get; set; }
@@ -209,6 +212,9 @@ internal sealed class BackupNode
             case Effect.ProposeView propose:
                 Proposals.Add((propose.ExpectedEpoch, View.Decode(propose.View)));
                 break;
+            case Effect.AskView:
+                AsksForView = true;
+                break;
             case Effect.SetAside aside:
                 foreach (EntryBatch batch in aside.Lost)
                 {
@@ -245,6 +251,7 @@ internal sealed class BackupNode
         HardState = request.HardState,
         Configuration = request.Configuration,
         Tail = request.Tail,
+        AtRisk = request.AtRisk,
     };
 
     private void Apply(Effect.Apply apply)

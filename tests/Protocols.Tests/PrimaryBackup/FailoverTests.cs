@@ -187,6 +187,34 @@ public class FailoverTests
         Assert.False(old.Replica.HasLostPromises);
     }
 
+    [Theory]
+    [InlineData(1 << 20, 0, true)]
+    [InlineData(0, 1 << 20, true)]
+    [InlineData(0, 0, false)]
+    public void What_is_lost_and_only_in_a_checkpoint_is_set_aside_all_the_same_or_counted(long atRiskBytes, long keepBytes, bool isKept)
+    {
+        var cluster = new BackupCluster(3, new PrimaryBackupOptions { CheckpointEntries = 1, KeepEntries = 0, KeepBytes = keepBytes, SlotBytes = 0, AtRiskBytes = atRiskBytes });
+        BackupNode old = cluster.Ready();
+        cluster.Write("a");
+        cluster.Isolate(1);
+        string[] lost = ["w", "x", "y", "z"];
+        foreach (string command in lost)
+            old.Command(command, Async);
+        cluster.Settle();
+        Assert.Equal("a,w,x,y,z", old.State);
+        Assert.Equal(5, old.SavedState.Count(entry => entry.Command.Length > 0) + old.Status.LastIndex - old.Saved!.Index);
+        cluster.Kill(1);
+        cluster.Until(() => cluster.Primary is { Replica.Epoch: > 0 });
+        BackupNode back = cluster.Restart(1);
+        cluster.Heal();
+        cluster.Until(() => back.State == "a" && back.Status.Role == "backup");
+        long onlyInState = old.Saved.Index - 2;
+        Assert.True(onlyInState >= 3, "the checkpoint was due and has some of them");
+        Assert.Equal(isKept ? lost : lost[(int)onlyInState..], back.LostCommands);
+        Assert.Equal(4, back.Replica.LostEntries);
+        Assert.Equal(!isKept, back.Reports.Exists(report => report.Contains("cannot be set aside", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_primary_that_starts_again_leads_only_in_a_new_epoch()
     {

@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Modes;
 using ActorRepl.Protocols.PrimaryBackup;
 
 namespace ActorRepl.Protocols.Tests.PrimaryBackup;
@@ -83,7 +84,7 @@ public class MemberTests
         var cluster = new BackupCluster(3);
         BackupNode primary = cluster.Ready();
         long before = primary.Command("a");
-        cluster.ControlWorks = false;
+        cluster.LosesProposals = true;
         long transfer = primary.Transfer(2);
         cluster.Run(20 * BackupNode.Ms);
         long during = primary.Command("b"), read = primary.Read();
@@ -91,7 +92,7 @@ public class MemberTests
         Assert.Equal("a", primary.Replies[before]);
         Assert.DoesNotContain(during, primary.Rejections.Keys);
         Assert.DoesNotContain(read, primary.Served);
-        cluster.ControlWorks = true;
+        cluster.LosesProposals = false;
         Assert.Equal("", cluster.Answer(primary, transfer));
         Assert.Equal(new Rejection(RejectReason.NotLeader, Leader: new ReplicaId(2), Detail: primary.Rejections[during].Detail), primary.Rejections[during]);
         Assert.Equal(2, cluster.Ready().Id.Value);
@@ -104,7 +105,7 @@ public class MemberTests
     {
         var cluster = new BackupCluster(3);
         BackupNode primary = cluster.Ready();
-        cluster.ControlWorks = false;
+        cluster.LosesProposals = true;
         cluster.Kill(2);
         cluster.Run(Second);
         // A view without n2 is proposed: from now on n3 must have what is acknowledged, whatever n2 does.
@@ -116,6 +117,131 @@ public class MemberTests
         cluster.Restart(3);
         Assert.Equal("a", cluster.Answer(primary, write));
         Assert.Equal("b", cluster.Answer(primary, async));
+    }
+
+    [Fact]
+    public void While_the_control_group_is_away_nothing_is_proposed_and_whoever_is_left_is_enough()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.ControlWorks = false;
+        cluster.Kill(2);
+        cluster.Run(Second);
+        cluster.Restart(2);
+        cluster.Run(Second);
+        cluster.Kill(3);
+        Assert.Equal("a", cluster.Write("a"));
+        cluster.Run(60 * Second);
+        Assert.Equal("b", cluster.Write("b"));
+        Assert.Equal(0, primary.Replica.Epoch);
+        cluster.ControlWorks = true;
+        cluster.Until(() => primary.Status.SyncSet.SequenceEqual(Ids(1, 2)));
+        Assert.Equal("c", cluster.Write("c"));
+    }
+
+    [Fact]
+    public void With_the_control_group_away_a_switchover_is_given_up_and_holds_no_command()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.Run(Second);
+        cluster.ControlWorks = false;
+        long transfer = primary.Transfer(2);
+        Assert.Equal("a", cluster.Write("a"));
+        Assert.Equal("NoQuorum", cluster.Answer(primary, transfer));
+        Assert.Equal("b", cluster.Write("b"));
+    }
+
+    [Fact]
+    public void What_the_control_group_does_not_answer_is_said_again_less_and_less_often()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.LosesProposals = true;
+        cluster.Kill(2);
+        cluster.Run(Second);
+        int first = cluster.Proposed;
+        Assert.InRange(first, 1, 3);
+        cluster.Run(60 * Second);
+        Assert.InRange(cluster.Proposed - first, 10, 25);
+        cluster.LosesProposals = false;
+        cluster.Until(() => primary.Status.SyncSet.Count == 2, limit: 4 * Second);
+    }
+
+    [Fact]
+    public void Nor_does_one_that_takes_over_repeat_what_nobody_installs()
+    {
+        var cluster = new BackupCluster(3);
+        cluster.Ready();
+        cluster.LosesProposals = true;
+        cluster.Kill(1);
+        cluster.Run(60 * Second);
+        Assert.InRange(cluster.Proposed, 10, 80);
+        cluster.LosesProposals = false;
+        cluster.Until(() => cluster.Primary is not null, limit: 4 * Second);
+    }
+
+    [Fact]
+    public void Members_of_a_shard_that_was_just_made_may_start_one_after_the_other()
+    {
+        var cluster = new BackupCluster(3, late: [2, 3]);
+        cluster.Run(2 * Second);
+        cluster.Appear(2);
+        cluster.Run(2 * Second);
+        cluster.Appear(3);
+        Assert.Equal("a", cluster.Write("a"));
+        cluster.Run(2 * Second);
+        Assert.Equal((0, 3), (cluster[1].Replica.Epoch, cluster[1].Status.SyncSet.Count));
+    }
+
+    [Fact]
+    public void The_first_primary_may_be_the_last_to_start()
+    {
+        var cluster = new BackupCluster(3, late: [1]);
+        cluster.Run(3 * Second);
+        cluster.Appear(1);
+        Assert.Equal("a", cluster.Write("a"));
+        Assert.Equal((0, 1), (cluster[1].Replica.Epoch, cluster.Primary!.Id.Value));
+    }
+
+    [Fact]
+    public void The_mode_is_target_only_with_all_members_in_sync_that_can_be()
+    {
+        var options = new PrimaryBackupOptions { Parts = new Dictionary<ReplicaId, MemberPart> { [new(4)] = new(DelayMillis: 1_000) } };
+        var cluster = new BackupCluster(4, options);
+        BackupNode primary = cluster.Ready();
+        cluster.Run(Second);
+        Assert.Equal(ReplicaMode.Target, primary.Status.Mode);
+        cluster.Kill(4);
+        cluster.Run(Second);
+        Assert.Equal(ReplicaMode.Target, primary.Status.Mode);
+        cluster.Kill(3);
+        cluster.Until(() => primary.Status.SyncSet.Count == 2);
+        cluster.Run(Second);
+        Assert.Equal(ReplicaMode.Degraded, primary.Status.Mode);
+        Assert.Contains("1 followers in sync and healthy, 2 are asked for (n3 Dead, not in sync)", primary.Status.ModeReason, StringComparison.Ordinal);
+        cluster.Kill(2);
+        cluster.Until(() => primary.Status.SyncSet.Count == 1);
+        cluster.Run(Second);
+        Assert.Equal(ReplicaMode.Floor, primary.Status.Mode);
+        Assert.Equal("a", cluster.Write("a"));
+        cluster.Restart(2);
+        cluster.Restart(3);
+        cluster.Until(() => primary.Status.Mode == ReplicaMode.Target, 30 * Second);
+    }
+
+    [Fact]
+    public void At_the_floor_a_shard_that_is_to_be_read_only_takes_no_commands()
+    {
+        var cluster = new BackupCluster(2, new PrimaryBackupOptions { Modes = new ModeOptions { AtFloor = FloorPolicy.ReadOnly } });
+        BackupNode primary = cluster.Ready();
+        cluster.Kill(2);
+        cluster.Until(() => primary.Status.SyncSet.Count == 1);
+        cluster.Run(Second);
+        Assert.Equal("NoQuorum", cluster.Write("a"));
+        cluster.Restart(2);
+        cluster.Until(() => primary.Status.Mode == ReplicaMode.Target, 30 * Second);
+        Assert.Equal("b", cluster.Write("b"));
     }
 
     [Fact]

@@ -7,6 +7,8 @@ namespace ActorRepl.Simulation.Faults;
 /// <summary>Draws faults by the profile's weights and ends those that last.</summary>
 internal sealed class FaultSchedule
 {
+    private const byte ForceFlag = 1;
+
     private readonly SimulatedWorld _world;
     private readonly (int Weight, Action Strike)[] _faults;
     private readonly int _totalWeight;
@@ -33,6 +35,7 @@ internal sealed class FaultSchedule
             (profile.HandOver, HandOver),
             (profile.FalseHint, HintFalsely),
             (profile.LongPause, PauseLong),
+            (profile.Force, Force),
             (profile.ControlOutage, () => _world.Control?.GoOut(Random.Next(profile.ControlOutageTime))),
         ];
         _totalWeight = _faults.Sum(fault => fault.Weight);
@@ -142,6 +145,47 @@ internal sealed class FaultSchedule
         _world.Coverage.Count(CoverageItem.CrashesOfAll);
         foreach (SimulatedReplica replica in _world.Replicas)
             Crash(replica);
+    }
+
+    // One hears nothing for a while, and then it is the only one left; an operator does not wait to see whether the others come back.
+    private void Force()
+    {
+        SimulatedReplica heir = Any();
+        Isolate(heir);
+        _world.After(Random.Next(400 * Instant.Millisecond), () =>
+        {
+            if (!_world.IsHealing)
+                LeaveAlone(heir);
+        });
+    }
+
+    private void LeaveAlone(SimulatedReplica heir)
+    {
+        foreach (SimulatedReplica other in _world.Replicas.Where(other => other != heir && other.IsUp))
+        {
+            other.Crash();
+            other.StartLater(Instant.Second + Random.Next(3 * Instant.Second));
+        }
+
+        SoonAfter(heir, 1500 * Instant.Millisecond, () =>
+        {
+            if (_world.Invariants.MayForce(heir))
+                Order(heir);
+        });
+    }
+
+    private void Order(SimulatedReplica heir)
+    {
+        _world.Trace?.Write(_world.Time, heir.Id.ToString(), "is to take over whatever is lost");
+        byte[] payload = [.. BitConverter.GetBytes(heir.Id.Value), ForceFlag];
+        _world.Schedule(new Event
+        {
+            Time = _world.Time + 1,
+            Kind = EventKind.Request,
+            Target = heir.Id.Value,
+            Incarnation = heir.Incarnation,
+            Payload = new SimulatedRequest(_world.NextRequestId(SimulatedOperator.Number), RequestKind.Transfer, payload, Instant.Second, MaxStaleness: 0),
+        });
     }
 
     // Damage takes a replica's vote for good, so at most a minority is ever damaged.

@@ -33,6 +33,20 @@ internal static class PrimaryBackupProfiles
         },
         Base with
         {
+            // Backups that have given a lease and start again before it is over, beside primaries that read and acknowledge on it.
+            Name = "leases", Leases = 100, OneWay = 10, Partition = 4, IsolateLeader = 6, Crash = 10, CrashLeader = 1, CrashAll = 0, Pause = 6, FalseHint = 6, Damage = 0, ReplaceDisk = 0,
+            Downtime = 40 * Instant.Millisecond, FaultGap = 150 * Instant.Millisecond, PartitionTime = 2 * Instant.Second, Reads = 60, Clients = 4, ThinkTime = 50 * Instant.Millisecond,
+        },
+        Base with
+        {
+            // Take-overs that last, because the control group is slow, while those who have sealed start again and hear their primary.
+            Name = "seals", ControlOutage = 8, ControlOutageTime = 2 * Instant.Second, ControlDrop = 300, Crash = 12, CrashLeader = 1, CrashAll = 0, Damage = 0, ReplaceDisk = 0,
+            Downtime = 40 * Instant.Millisecond, IsolateLeader = 10, OneWay = 6, PartitionTime = 900 * Instant.Millisecond, FaultGap = 120 * Instant.Millisecond, ThinkTime = 20 * Instant.Millisecond,
+        },
+        Base with { Name = "forced", Force = 15, CrashLeader = 2, FaultGap = 800 * Instant.Millisecond, ThinkTime = 20 * Instant.Millisecond },
+        Base with { Name = "delayed", Nodes = 4, Delayed = true, WallJump = 0, CheckpointEntries = 25, KeepEntries = 5 },
+        Base with
+        {
             Name = "reads", Drop = 10, Late = 40, LateBy = 600 * Instant.Millisecond, IsolateLeader = 14, Partition = 5, Pause = 12, LongPause = 3, Clients = 8, Keys = 2,
             Reads = 60, ThinkTime = 10 * Instant.Millisecond, FaultGap = 400 * Instant.Millisecond,
         },

@@ -56,6 +56,12 @@ internal sealed record Profile(string Name)
     /// <summary>A leader, most often, stands still for seconds, longer than any lease; its clocks go on.</summary>
     public int LongPause { get; init; }
 
+    /// <summary>All replicas but one crash, and an operator gives that one the lead whatever is lost.</summary>
+    public int Force { get; init; }
+
+    /// <summary>The last replica applies what is committed only after a while.</summary>
+    public bool Delayed { get; init; }
+
     /// <summary>The control group is out of reach for up to <see cref="ControlOutageTime"/>.</summary>
     public int ControlOutage { get; init; }
     public long ControlOutageTime { get; init; } = 5 * Instant.Second;

@@ -45,6 +45,8 @@ internal sealed class EntryBook
         public EntryKind Kind => kind;
         public uint Content => content;
         public long PreviousTerm => previousTerm;
+        /// <summary>The clock of the primary that made it.</summary>
+        public long Wall { get; set; }
         public ulong Received { get; set; }
         public ulong Durable { get; set; }
         public ulong Applied { get; set; }

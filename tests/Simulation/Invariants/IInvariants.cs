@@ -64,8 +64,14 @@ internal interface IInvariants
     {
     }
 
-    /// <summary>The control group has installed a view.</summary>
-    void ViewInstalled(SimulatedReplica from, long epoch, byte[] view)
+    /// <summary>Whether an operator may give the lead to this replica whatever is lost: all that might know more are down.</summary>
+    bool MayForce(SimulatedReplica replica) => false;
+
+    /// <summary>Whether this replica takes over by order of an operator.</summary>
+    bool IsForced(SimulatedReplica replica) => false;
+
+    /// <summary>The control group has installed a view; by order of an operator if <paramref name="isForced"/>.</summary>
+    void ViewInstalled(SimulatedReplica from, long epoch, byte[] view, bool isForced)
     {
     }
 

@@ -23,7 +23,12 @@ internal sealed partial class PrimaryBackupInvariants
     private long _serving;
     private ReplicaId _lastPrimary;
 
-    public void ViewInstalled(SimulatedReplica from, long epoch, byte[] bytes)
+    public bool MayForce(SimulatedReplica replica) => replica.IsUp && Newest.IsInSync(replica.Id) && !ShadowOf(replica).IsLost
+        && Newest.SyncSet.All(id => id == replica.Id || !_world.Replica(id).IsUp);
+
+    public bool IsForced(SimulatedReplica replica) => ((PrimaryBackupReplica)replica.Protocol!).IsTakingOverByOrder;
+
+    public void ViewInstalled(SimulatedReplica from, long epoch, byte[] bytes, bool isForced)
     {
         View before = Newest, view = View.Decode(bytes);
         if (view.Epoch != epoch || epoch != before.Epoch + 1)
@@ -37,6 +42,8 @@ internal sealed partial class PrimaryBackupInvariants
         else if (!view.SyncSet.SequenceEqual(before.SyncSet))
             _world.Coverage.Count(CoverageItem.SyncSetChanges);
         Install(view);
+        if (isForced)
+            AcceptLoss(ShadowOf(from));
         CheckComplete(view);
         CheckKept(view, $"{from.Id} had epoch {epoch} installed");
     }
@@ -83,6 +90,15 @@ internal sealed partial class PrimaryBackupInvariants
         if (backup.CurrentMode != shadow.Mode)
             _world.Coverage.Count(CoverageItem.ModeChanges);
         shadow.Mode = backup.CurrentMode;
+    }
+
+    /// <summary>An operator would rather have one that lacks something than none: what was promised is from now on what that one has.</summary>
+    private void AcceptLoss(Shadow heir)
+    {
+        _world.Coverage.Count(CoverageItem.ForcedTakeOvers);
+        _world.Coverage.Count(CoverageItem.ForcedLosses, Holds(heir.Durable, _promised) ? 0 : 1);
+        while (!Holds(heir.Durable, _promised))
+            _promised = _book.Before(_promised);
     }
 
     private void Begins(SimulatedReplica replica, Shadow shadow)
@@ -184,7 +200,8 @@ internal sealed partial class PrimaryBackupInvariants
             throw new RuleBrokenException("what was acknowledged is not lost", $"{replica.Id} acknowledges {at} in a history that is not that of {_promised}, which was acknowledged before");
         _promised = later;
         CheckComplete(Newest);
-        CheckKept(view, $"{replica.Id} acknowledged {at}");
+        // A primary that is late keeps what it acknowledges itself; what came since is the later views' to keep.
+        CheckKept(view, Newest.Epoch == view.Epoch ? _promised : at, $"{replica.Id} acknowledged {at}");
         if (Newest.Epoch != view.Epoch)
             CheckKept(Newest, $"{replica.Id} acknowledged {at} in {view}");
     }
@@ -231,12 +248,14 @@ internal sealed partial class PrimaryBackupInvariants
     }
 
     /// <summary>At least as many backups as the view promises have it on disk (invariant I).</summary>
-    private void CheckKept(View view, string when)
+    private void CheckKept(View view, string when) => CheckKept(view, _promised, when);
+
+    private void CheckKept(View view, LogPosition what, string when)
     {
         // One that has lost something had it, and helps nobody to take over since.
-        int kept = view.Backups.Count(id => _shadows[id.Value] is var shadow && (shadow.IsLost || Holds(shadow.Durable, _promised)));
+        int kept = view.Backups.Count(id => _shadows[id.Value] is var shadow && (shadow.IsLost || Holds(shadow.Durable, what)));
         if (kept < view.Promise)
-            throw new RuleBrokenException("what was acknowledged is on as many backups as promised", $"when {when}, {_promised} was on {kept} of them; {view}");
+            throw new RuleBrokenException("what was acknowledged is on as many backups as promised", $"when {when}, {what} was on {kept} of them; {view}");
     }
 
     // From the view on that names its loss, a member's disk is what it is.
@@ -261,7 +280,7 @@ internal sealed partial class PrimaryBackupInvariants
     {
         ViewMember[] members =
         [
-            .. replicas.Select(id => new ViewMember(id, InSync: false, Upstream: options.PartOf(id).Upstream))
+            .. replicas.Select(id => options.PartOf(id) is var part ? new ViewMember(id, InSync: false, DelayMillis: part.DelayMillis, Upstream: part.Upstream) : default)
                 .Select(member => member with { InSync = member.IsEligible }),
         ];
         return View.Create(0, members.First(member => member.InSync).Id, options.PromiseFor(members.Count(member => member.InSync) - 1, members.Length), members);

@@ -110,6 +110,8 @@ internal sealed partial class PrimaryBackupInvariants : IInvariants
         shadow.Applied = index;
         EntryBook.Entry entry = _book.Find(shadow.Position(index))!;
         entry.Applied |= Bit(replica.Id);
+        if (_options.PartOf(replica.Id).DelayMillis is > 0 and var delay && replica.Now.Wall - entry.Wall < delay * Instant.Millisecond)
+            throw new RuleBrokenException("a delayed member is late", $"{replica.Id} applies entry {index} {(replica.Now.Wall - entry.Wall) / Instant.Millisecond} ms after it was made; it is to wait {delay}");
     }
 
     // If index and term of two entries agree, so do the entries and all before them: each names its predecessor.
@@ -127,6 +129,7 @@ internal sealed partial class PrimaryBackupInvariants : IInvariants
             uint content = Crc32C.Compute(payload.Span, (uint)batch.Wall);
             EntryBook.Entry entry = _book.Match(new LogPosition(batch.Term, index), batch.Kind, content, previous, bit)
                 ?? throw new RuleBrokenException("log matching", $"{replica.Id} has another entry {index} of term {batch.Term}, or after another, than a replica before it");
+            entry.Wall = batch.Wall;
             if (isDurable)
                 entry.Durable |= bit;
             previous = batch.Term;

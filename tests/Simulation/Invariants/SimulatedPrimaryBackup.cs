@@ -29,6 +29,7 @@ internal sealed class SimulatedPrimaryBackup : ISimulatedProtocol
             LeaseMicros = 3 * heartbeat + random.Next(300 * Instant.Millisecond),
             MaxClockDriftPpm = SimulatedClock.MaxDriftPpm,
             DeadAfterBeats = (int)(4 + random.Next(7)),
+            FirstAnswerMicros = 10 * heartbeat + random.Next(500 * Instant.Millisecond),
             CatchUpEntries = 1 + random.Next(20),
             ProposalRetryMicros = (20 + random.Next(200)) * Instant.Millisecond,
             TakeOverPatienceMicros = (20 + random.Next(100)) * Instant.Millisecond,
@@ -38,6 +39,7 @@ internal sealed class SimulatedPrimaryBackup : ISimulatedProtocol
             MaxInFlightMessages = (int)(1 + random.Next(6)),
             CheckpointEntries = profile.CheckpointEntries,
             KeepEntries = profile.KeepEntries,
+            AtRiskBytes = random.Next(2_000),
             CheckpointRetryMicros = 200 * Instant.Millisecond,
             Parts = AnyParts(profile, random),
         });
@@ -74,10 +76,15 @@ internal sealed class SimulatedPrimaryBackup : ISimulatedProtocol
             random.Chance(2, 3) ? OnAckTimeout.Degrade : OnAckTimeout.Refuse);
     }
 
-    // In one group of six the last member gets the log from another than the primary. None is delayed: its clock jumps by minutes.
-    private static Dictionary<ReplicaId, MemberPart> AnyParts(Profile profile, DeterministicRandom random) => random.Chance(1, 6) && profile.Nodes > 2
-        ? new() { [new ReplicaId(profile.Nodes)] = new MemberPart(Upstream: new ReplicaId((int)(1 + random.Next(profile.Nodes - 1)))) }
-        : [];
+    // In one group of six the last member gets the log from another than the primary. One is delayed only where no clock jumps by minutes.
+    private static Dictionary<ReplicaId, MemberPart> AnyParts(Profile profile, DeterministicRandom random)
+    {
+        bool isCascaded = random.Chance(1, 6) && profile.Nodes > 2;
+        var last = new ReplicaId(profile.Nodes);
+        return profile.Delayed ? new() { [last] = new MemberPart(DelayMillis: (int)(50 + random.Next(1_000))) }
+            : isCascaded ? new() { [last] = new MemberPart(Upstream: new ReplicaId((int)(1 + random.Next(profile.Nodes - 1)))) }
+            : [];
+    }
 
     /// <summary>Lets the rules know what the group was made with.</summary>
     internal sealed class Factory(PrimaryBackupOptions options) : IProtocolFactory

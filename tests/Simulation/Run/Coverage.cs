@@ -91,6 +91,8 @@ internal enum CoverageItem
     LongPauses,
     SleepersFenced,
     SessionReads,
+    ForcedTakeOvers,
+    ForcedLosses,
 
     /// <summary>Not a thing to reach: the checker came to its limit.</summary>
     HistoriesUndecided,

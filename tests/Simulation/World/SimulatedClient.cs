@@ -40,6 +40,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
     private long _backOff;
 
     private Guid _session;
+    private long _openedAt;
     private long _sequence;
     private bool _registering;
 
@@ -120,7 +121,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         }
         else if (hasSession && _session == Guid.Empty)
         {
-            Register(payload);
+            Register();
         }
         else
         {
@@ -129,24 +130,23 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
 
         byte[] bytes = payload.ToArray();
         _payload = _kind != RequestKind.Command ? bytes
-            : hasSession ? CommandEnvelope.Encode(new SessionStamp(_session, _sequence, _sequence), bytes)
+            : _registering ? CommandEnvelope.Open(_session)
+            : hasSession ? CommandEnvelope.Encode(new SessionStamp(_session, _sequence, _sequence) { OpenedAt = _openedAt }, bytes)
             : CommandEnvelope.Encode(bytes);
         _giveUpAt = world.Time + Instant.Second + world.Random.Next(3 * Instant.Second);
         _firstAttempt = world.NextRequestId(number);
         Send(_firstAttempt);
     }
 
-    // The first command of a session does nothing: should the session be forgotten before the answer is known, nothing is done twice.
-    private void Register(KeyValuePayload payload)
+    private void Register()
     {
         Span<byte> bytes = stackalloc byte[16];
         BitConverter.TryWriteBytes(bytes, world.Random.NextUInt64());
         BitConverter.TryWriteBytes(bytes[8..], world.Random.NextUInt64());
         _session = new Guid(bytes);
-        _sequence = 1;
+        _sequence = 0;
         _registering = true;
         _kind = RequestKind.Command;
-        payload.CountKeys();
     }
 
     private void Choose(KeyValuePayload payload)
@@ -343,6 +343,13 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             RequestKind.SessionRead => CoverageItem.SessionReads,
             _ => CoverageItem.StaleReads,
         });
+        if (_registering)
+        {
+            _openedAt = CommandEnvelope.DecodeOpened(result);
+            End();
+            return;
+        }
+
         KeyValueReplyReader replies = KeyValueCodec.Replies(result);
         foreach (RecordedOperation part in _parts)
         {

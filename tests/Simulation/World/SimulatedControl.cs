@@ -45,31 +45,43 @@ internal sealed class SimulatedControl(SimulatedWorld world)
         if (IsLost(from.Id))
             return;
         _proposals++;
-        world.After(50 + world.Random.Next(Round), () => Take(from, expectedEpoch, view));
+        bool isForced = world.Invariants.IsForced(from);
+        world.After(50 + world.Random.Next(Round), () => Take(from, expectedEpoch, view, isForced));
+    }
+
+    public void Ask(SimulatedReplica from)
+    {
+        if (IsLost(from.Id))
+            return;
+        world.After(50 + world.Random.Next(Round), () =>
+        {
+            if (world.Time >= _outUntil)
+                Answer(from, Round);
+        });
     }
 
     /// <summary>A replica that comes back is told the newest view some time later.</summary>
     public void ReplicaStarted(SimulatedReplica replica) => world.After(1 + world.Random.Next(ToldWithin), () => Tell(replica, Round));
 
-    private void Take(SimulatedReplica from, long expectedEpoch, byte[] view)
+    private void Take(SimulatedReplica from, long expectedEpoch, byte[] view, bool isForced)
     {
         _proposals--;
         if (world.Time < _outUntil)
             return;
         if (expectedEpoch == Epoch)
-            Install(from, view);
+            Install(from, view, isForced);
         else
             world.Coverage.Count(CoverageItem.ViewsRefused);
-        Tell(from, Round);
+        Answer(from, Round);
     }
 
-    private void Install(SimulatedReplica from, byte[] view)
+    private void Install(SimulatedReplica from, byte[] view, bool isForced)
     {
         Epoch++;
         _view = view;
         world.Trace?.Write(world.Time, "", $"the control group installs epoch {Epoch}, proposed by {from.Id}");
         world.Coverage.Count(CoverageItem.ViewsInstalled);
-        world.Invariants.ViewInstalled(from, Epoch, view);
+        world.Invariants.ViewInstalled(from, Epoch, view, isForced);
         foreach (SimulatedReplica other in world.Replicas)
         {
             if (other != from)
@@ -86,7 +98,13 @@ internal sealed class SimulatedControl(SimulatedWorld world)
 
     private void Tell(SimulatedReplica replica, long within)
     {
-        if (Epoch == 0 || IsLost(replica.Id))
+        if (Epoch > 0)
+            Answer(replica, within);
+    }
+
+    private void Answer(SimulatedReplica replica, long within)
+    {
+        if (IsLost(replica.Id))
             return;
         world.Schedule(new Event
         {

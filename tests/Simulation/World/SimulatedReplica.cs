@@ -440,6 +440,12 @@ internal sealed class SimulatedReplica : IReplicaHost
         (_world.Control ?? throw new NotSupportedException("only a protocol with views proposes them")).Propose(this, expectedEpoch, view.ToArray());
     }
 
+    public void AskView()
+    {
+        _world.Trace?.Write(_world.Time, Id.ToString(), "   asks which view is in force");
+        (_world.Control ?? throw new NotSupportedException("only a protocol with views asks for them")).Ask(this);
+    }
+
     public void SetAside(IReadOnlyList<EntryBatch> lost, string why)
     {
         _world.Trace?.Write(_world.Time, Id.ToString(), $"   sets aside {Trace.Describe(lost)}: {why}");

@@ -1,6 +1,7 @@
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Machines;
 using ActorRepl.Protocols.PrimaryBackup;
 using ActorRepl.Protocols.Raft;
 using Akka.Configuration;
@@ -78,6 +79,9 @@ public sealed class GroupBuilder
 
     internal Func<IStateMachine>? Machine { get; private set; }
 
+    /// <summary>Changes what the node's settings say.</summary>
+    internal Func<ApplyOptions, ApplyOptions> Apply { get; private set; } = options => options;
+
     /// <summary>Makes the protocol of a node's settings.</summary>
     internal Func<Config, IProtocolFactory> Protocol { get; private set; } = OfRaft;
 
@@ -110,9 +114,12 @@ public sealed class GroupBuilder
     private static RaftFactory OfRaft(Config settings) => new(RaftSettings.Read(settings));
 
     /// <summary>Makes the empty state machine of a shard; without it, the built-in key-value machine.</summary>
-    public GroupBuilder StateMachine(Func<IStateMachine> create)
+    /// <param name="create">Called for each replica, whenever it starts.</param>
+    /// <param name="apply">Changes what <c>actorrepl.apply</c> says, for an <see cref="IKeyedStateMachine"/>: from how many commands on it pays to apply them on several threads.</param>
+    public GroupBuilder StateMachine(Func<IStateMachine> create, Func<ApplyOptions, ApplyOptions>? apply = null)
     {
         Machine = create;
+        Apply = apply ?? Apply;
         return this;
     }
 }

@@ -192,7 +192,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         Span<byte> seed = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(seed);
         IProtocol protocol = _context.Group.Protocol.Create(_context.Self, _context.FirstReplicas, BitConverter.ToUInt64(seed), _context.Hosted.Joined);
-        _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions);
+        _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions, _context.Group.Apply);
         _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
         _lastLsn = recovered.LastLsn;
         _driver.Start(recovered, segments);

@@ -18,6 +18,9 @@ public sealed record GroupDefinition
     /// <summary>Limits of client sessions; they decide results, so all nodes must have the same.</summary>
     public SessionOptions Sessions { get; init; } = new();
 
+    /// <summary>How many commands at once a replica applies, if the machine names their keys; nodes may differ.</summary>
+    public ApplyOptions Apply { get; init; } = new();
+
     /// <summary>Fixed once the group has data: see <see cref="Client.ShardHash"/>.</summary>
     public int Shards { get; init; } = 4;
 

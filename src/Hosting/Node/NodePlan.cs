@@ -112,6 +112,11 @@ internal sealed record NodePlan
             Machine = group.Machine ?? (() => new KeyValueMachine(keyValue)),
             Shards = group.Shards,
             Replicas = group.Replicas,
+            Apply = group.Apply(new ApplyOptions
+            {
+                Lanes = settings.Int("actorrepl.apply.lanes", 0, 64),
+                ParallelFrom = settings.Int("actorrepl.apply.parallel-from", 2, 4096),
+            }),
         };
     }
 

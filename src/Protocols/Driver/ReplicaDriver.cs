@@ -150,8 +150,16 @@ public sealed partial class ReplicaDriver
     private void CarryOut()
     {
         long applied = _appliedIndex;
-        foreach (Effect effect in _effects.List)
-            CarryOut(effect);
+        IReadOnlyList<Effect> effects = _effects.List;
+        for (int i = 0; i < effects.Count; i++)
+        {
+            int together = ApplyTogether(effects, i);
+            if (together == 0)
+                CarryOut(effects[i]);
+            else
+                i += together - 1;
+        }
+
         _effects.Clear();
         if (_appliedIndex > applied)
             _raised.Enqueue(new Input.Applied(_appliedIndex));
@@ -226,29 +234,5 @@ public sealed partial class ReplicaDriver
             default:
                 throw new InvariantViolationException($"the driver knows every effect; {effect.GetType().Name} is new to it");
         }
-    }
-
-    private void Apply(Effect.Apply apply)
-    {
-        EntryBatch batch = apply.Batch;
-        Invariant.That(batch.FirstIndex == _appliedIndex + 1, "entries are applied in order, each once");
-        Invariant.That(apply.Waiting.Count is 0 || apply.Waiting.Count == batch.Count, "who waits is said for each entry or for none");
-        long index = batch.FirstIndex;
-        foreach (ReadOnlyMemory<byte> payload in batch)
-        {
-            if (batch.Kind == EntryKind.Command)
-            {
-                ReadOnlyMemory<byte> result = _machine.Apply(new AppliedCommand(index, batch.Wall, payload));
-                int place = (int)(index - batch.FirstIndex);
-                if (apply.Waiting.Count > 0 && apply.Waiting[place] is not 0 and long request)
-                    _host.Reply(request, result);
-                if (_marks.Count > 0)
-                    PassMarks(payload.Span, new LogPosition(batch.Term, index));
-            }
-
-            index++;
-        }
-
-        (_appliedIndex, _appliedTerm) = (batch.LastIndex, batch.Term);
     }
 }

@@ -1,247 +1,124 @@
-using System.Buffers.Binary;
-using System.Diagnostics.CodeAnalysis;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Machines;
 
 /// <summary>
-/// Keys and values by bytes, with views that are copies in effect and cost next to nothing to begin. What is stored lies in
-/// the chunks of a <see cref="RecordHeap"/>, found by an index of open addressing that is cut into parts: the collector
-/// sees a few arrays however many keys there are, a growing index is copied a part at a time, and while a view is out, a
-/// part is copied before it first changes. One writer; views may be read and released by other threads.
+/// Keys and values by bytes, with views that are copies in effect and cost next to nothing to begin. Keys are spread over
+/// partitions by their hashes. One thread at a time, but while the table is shared: then several, each within <see cref="Hold"/>
+/// of the key that it is at. Views may be read and released by any thread.
 /// </summary>
 internal sealed class KeyTable
 {
-    private const int PartBits = 8;
-    private const int LeastSlots = 8;
+    public const int PartitionBits = 4;
 
-    private readonly RecordHeap _heap = new();
-    private readonly Part[] _parts = new Part[1 << PartBits];
-    private readonly List<View> _views = [];
-
-    private readonly ulong _seed;
-    private int _epoch;
+    private readonly KeyPartition[] _partitions = new KeyPartition[1 << PartitionBits];
+    private readonly KeyHash _hash;
+    private long _contentBytes;
+    private bool _shared;
 
     /// <param name="seed">Of the hash of keys; null: another for each table, so that nobody can choose keys that collide.</param>
-    public KeyTable(ulong? seed = null) => _seed = (seed ?? (ulong)Random.Shared.NextInt64()) | 1;
-
-    public int Count { get; private set; }
-
-    /// <summary>Bytes of all keys and values.</summary>
-    public long ContentBytes { get; private set; }
-
-    /// <summary>Finds a value; it may be read until the table changes.</summary>
-    public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
+    public KeyTable(ulong? seed = null)
     {
-        ulong hash = HashOf(key);
-        ref Part part = ref _parts[PartOf(hash)];
-        bool found = Find(part.Slots, hash, key, out int at);
-        value = found ? _heap.ValueAt(part.Slots![at]) : default;
-        return found;
+        _hash = seed is { } given ? new KeyHash(given) : KeyHash.Random();
+        for (int i = 0; i < _partitions.Length; i++)
+            _partitions[i] = new KeyPartition(_hash);
     }
+
+    public int Count
+    {
+        get
+        {
+            int count = 0;
+            foreach (KeyPartition partition in _partitions)
+                count += partition.Count;
+            return count;
+        }
+    }
+
+    /// <summary>Bytes of all keys and values; while the table is shared, as they were before.</summary>
+    public long ContentBytes => _contentBytes;
+
+    /// <summary>Finds a value; it may be read until the table changes, or for as long as its key is held.</summary>
+    public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value) => PartitionOf(key, out ulong hash).TryGet(hash, key, out value);
 
     /// <summary>Sets a value, which must not be memory of this table.</summary>
     public void Set(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        if (_heap.IsCompactionDue)
-            Compact();
-        ulong hash = HashOf(key);
-        ref Part part = ref _parts[PartOf(hash)];
-        if (!Find(part.Slots, hash, key, out int at))
-        {
-            Count++;
-            ContentBytes += key.Length + value.Length;
-            Insert(ref part, RecordHeap.Slot(hash, _heap.Add(key, value)));
-            return;
-        }
-
-        ulong slot = part.Slots[at];
-        int oldLength = _heap.ValueAt(slot).Length;
-        ContentBytes += value.Length - oldLength;
-        if (oldLength == value.Length && !IsViewed)
-        {
-            _heap.Overwrite(slot, value);
-            return;
-        }
-
-        _heap.Free(slot, mayReuse: !IsViewed);
-        Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value));
+        KeyPartition partition = PartitionOf(key, out ulong hash);
+        long before = partition.ContentBytes;
+        partition.Set(hash, key, value);
+        if (!_shared)
+            _contentBytes += partition.ContentBytes - before;
     }
 
     public bool Remove(ReadOnlySpan<byte> key)
     {
-        ulong hash = HashOf(key);
-        ref Part part = ref _parts[PartOf(hash)];
-        if (!Find(part.Slots, hash, key, out int at))
-            return false;
-        ulong slot = part.Slots[at];
-        Count--;
-        ContentBytes -= key.Length + _heap.ValueAt(slot).Length;
-        _heap.Free(slot, mayReuse: !IsViewed);
-        RemoveAt(Writable(ref part), at);
-        part.Count--;
-        return true;
+        KeyPartition partition = PartitionOf(key, out ulong hash);
+        long before = partition.ContentBytes;
+        bool removed = partition.Remove(hash, key);
+        if (!_shared)
+            _contentBytes += partition.ContentBytes - before;
+        return removed;
     }
 
     public void Clear()
     {
-        Array.Clear(_parts);
-        _views.Clear();
-        _heap.Clear();
-        Count = 0;
-        ContentBytes = 0;
+        foreach (KeyPartition partition in _partitions)
+            partition.Clear();
+        _contentBytes = 0;
     }
 
     /// <summary>Freezes what is there now.</summary>
     public View Freeze()
     {
-        _epoch++;
-        var view = new View(Array.ConvertAll(_parts, part => part.Slots), _heap.Freeze());
-        _views.Add(view);
-        return view;
+        Invariant.That(!_shared, "a table is frozen between two batches");
+        return new View(Array.ConvertAll(_partitions, partition => partition.Freeze()));
     }
 
-    private bool IsViewed
+    /// <summary>From now on several threads may come, each within <see cref="Hold"/>.</summary>
+    public void BeginSharing() => _shared = true;
+
+    /// <summary>They are gone.</summary>
+    public void EndSharing()
     {
-        get
-        {
-            if (_views.Count > 0)
-                _views.RemoveAll(view => view.IsReleased);
-            return _views.Count > 0;
-        }
+        _shared = false;
+        _contentBytes = 0;
+        foreach (KeyPartition partition in _partitions)
+            _contentBytes += partition.ContentBytes;
     }
 
-    private static int PartOf(ulong hash) => (int)(hash >> (64 - PartBits));
+    /// <summary>While the table is shared, keeps others from the key's partition until it is disposed; else nothing.</summary>
+    public Held Hold(ReadOnlySpan<byte> key) => _shared ? new Held(PartitionOf(key, out _).Gate) : default;
 
-    private bool Find([NotNullWhen(true)] ulong[]? slots, ulong hash, ReadOnlySpan<byte> key, out int at)
+    private KeyPartition PartitionOf(ReadOnlySpan<byte> key, out ulong hash)
     {
-        at = -1;
-        if (slots is null)
-            return false;
-        int mask = slots.Length - 1;
-        uint tag = RecordHeap.TagOf(hash);
-        for (at = (int)tag & mask; slots[at] != 0; at = (at + 1) & mask)
-        {
-            if (RecordHeap.TagIn(slots[at]) == tag && _heap.KeyAt(slots[at]).SequenceEqual(key))
-                return true;
-        }
-
-        return false;
+        hash = _hash.Of(key);
+        return _partitions[hash >> (64 - PartitionBits)];
     }
 
-    // At most three quarters are taken, so a search always ends.
-    private void Insert(ref Part part, ulong slot)
+    internal readonly ref struct Held
     {
-        if (part.Slots is null || (part.Count + 1) * 4 > part.Slots.Length * 3)
-        {
-            ulong[] larger = new ulong[part.Slots is null ? LeastSlots : part.Slots.Length * 2];
-            foreach (ulong kept in part.Slots ?? [])
-            {
-                if (kept != 0)
-                    Put(larger, kept);
-            }
+        private readonly Lock? _gate;
 
-            (part.Slots, part.Epoch) = (larger, _epoch);
+        public Held(Lock gate)
+        {
+            _gate = gate;
+            gate.Enter();
         }
 
-        Put(Writable(ref part), slot);
-        part.Count++;
+        public void Dispose() => _gate?.Exit();
     }
 
-    private static void Put(ulong[] slots, ulong slot)
+    internal sealed class View(KeyPartition.View[] partitions)
     {
-        int mask = slots.Length - 1, at = (int)RecordHeap.TagIn(slot) & mask;
-        while (slots[at] != 0)
-            at = (at + 1) & mask;
-        slots[at] = slot;
-    }
-
-    // What follows without a gap moves up where that is no further from its place than it was (Knuth 6.4, algorithm R).
-    private static void RemoveAt(ulong[] slots, int at)
-    {
-        int mask = slots.Length - 1;
-        for (int next = (at + 1) & mask; slots[next] != 0; next = (next + 1) & mask)
-        {
-            int home = (int)RecordHeap.TagIn(slots[next]) & mask;
-            if (((next - home) & mask) < ((next - at) & mask))
-                continue;
-            slots[at] = slots[next];
-            at = next;
-        }
-
-        slots[at] = 0;
-    }
-
-    private ulong[] Writable(ref Part part)
-    {
-        if (part.Epoch != _epoch && IsViewed)
-            part.Slots = (ulong[])part.Slots!.Clone();
-        part.Epoch = _epoch;
-        return part.Slots!;
-    }
-
-    // What still lives in the chunk with the most garbage moves to the end, and the chunk is free: a bounded piece of work.
-    private void Compact()
-    {
-        int chunk = _heap.MostWasteful();
-        for (int offset = 0; _heap.TryRead(chunk, ref offset, out ulong place, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value);)
-        {
-            ulong hash = HashOf(key);
-            ref Part part = ref _parts[PartOf(hash)];
-            if (Find(part.Slots, hash, key, out int at) && RecordHeap.PlaceOf(part.Slots[at]) == place)
-                Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value));
-        }
-
-        _heap.Drop(chunk, mayReuse: !IsViewed);
-    }
-
-    private ulong HashOf(ReadOnlySpan<byte> key)
-    {
-        ulong hash = _seed ^ (ulong)key.Length;
-        for (; key.Length >= sizeof(ulong); key = key[sizeof(ulong)..])
-            hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(key));
-        ulong rest = 0;
-        foreach (byte b in key)
-            rest = (rest << 8) | b;
-        return Mix(hash ^ rest);
-    }
-
-    // The halves of a 128-bit product: each bit of the input reaches every bit of the result.
-    private ulong Mix(ulong value)
-    {
-        ulong high = Math.BigMul(value ^ 0x9E3779B97F4A7C15, _seed ^ 0xD6E8FEB86659FD93, out ulong low);
-        return high ^ low;
-    }
-
-    /// <summary>A part of the index. One of an older epoch than the table's may be shown by a view.</summary>
-    private struct Part
-    {
-        public ulong[]? Slots;
-        public int Count;
-        public int Epoch;
-    }
-
-    internal sealed class View(ulong[]?[] parts, byte[]?[] chunks)
-    {
-        private volatile bool _released;
-
-        public bool IsReleased => _released;
-
         /// <summary>Each pair, in no order; what it gives may be read until the view is released.</summary>
-        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value)> Pairs()
-        {
-            foreach (ulong[]? slots in parts)
-            {
-                foreach (ulong slot in slots ?? [])
-                {
-                    Invariant.That(!_released, "a view is read until it is released");
-                    if (slot != 0)
-                        yield return RecordHeap.Read(chunks, slot);
-                }
-            }
-        }
+        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value)> Pairs() => partitions.SelectMany(partition => partition.Pairs());
 
         /// <summary>The view is done. May be called by any thread.</summary>
-        public void Release() => _released = true;
+        public void Release()
+        {
+            foreach (KeyPartition.View partition in partitions)
+                partition.Release();
+        }
     }
 }

@@ -28,18 +28,14 @@ public sealed record KeyValueOptions
 /// A map from bytes to bytes in memory. See <see cref="KeyValueCodec"/> for payloads and results. What is wrong with an
 /// operation is its reply, and the others go on; a payload that cannot be read ends in one error reply.
 /// </summary>
-public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hashSeed = null) : IStateMachine
+public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hashSeed = null) : IKeyedStateMachine
 {
     private const byte SegmentVersion = 1;
     // Of a key: its slot in the index and the header of its record.
     private const int EntryOverhead = 24;
 
-    // The most common result; results are only read.
-    private static readonly byte[] Ok = [(byte)KeyValueReplyKind.Ok];
-
     private readonly KeyValueOptions _options = options ?? new KeyValueOptions();
     private readonly KeyTable _table = new(hashSeed);
-    private readonly ArrayBufferWriter<byte> _result = new(256);
 
     public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead;
 
@@ -49,6 +45,40 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
     public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => Execute(command.Payload, mayWrite: true);
 
     public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => Execute(query, mayWrite: false);
+
+    public bool TryFindKeys(ReadOnlyMemory<byte> command, CommandKeys keys)
+    {
+        long most = 0;
+        try
+        {
+            KeyValueOperationReader operations = KeyValueCodec.Operations(command);
+            while (operations.Next(out KeyValueOperation operation))
+            {
+                if (operation.Kind == KeyValueOperationKind.Count)
+                    return false;
+                keys.Add(operation.Key.Span);
+                most += KeyValueReplyWriter.MostBytesWithoutValue + (operation.Kind == KeyValueOperationKind.Get ? _options.MaxValueBytes : 0);
+            }
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+
+        keys.MostResultBytes = most;
+        return true;
+    }
+
+    /// <summary>Far enough from the limit of the content, no command meets it, in whichever order they come. A number takes up to twice the bytes it was given in.</summary>
+    public bool BeginTogether(int commands, long bytes)
+    {
+        if (_table.ContentBytes + 2 * bytes > _options.MaxContentBytes)
+            return false;
+        _table.BeginSharing();
+        return true;
+    }
+
+    public void EndTogether() => _table.EndSharing();
 
     public ICheckpointView BeginCheckpoint() => new CheckpointView(_table.Freeze());
 
@@ -71,93 +101,80 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
 
     private byte[] Execute(ReadOnlyMemory<byte> payload, bool mayWrite)
     {
-        _result.ResetWrittenCount();
+        KeyValueReplyWriter replies = KeyValueReplyWriter.Begin(_options.MaxResultBytes);
         try
         {
             KeyValueOperationReader operations = KeyValueCodec.Operations(payload);
             while (operations.Next(out KeyValueOperation operation))
-                Execute(operation, mayWrite);
+                Execute(operation, mayWrite, replies);
         }
         catch (InvalidDataException damage)
         {
-            Error($"ERR malformed payload: {damage.Message}");
+            replies.Error($"ERR malformed payload: {damage.Message}");
         }
 
-        return _result.WrittenSpan.SequenceEqual(Ok) ? Ok : _result.WrittenSpan.ToArray();
+        return replies.End();
     }
 
-    private void Execute(in KeyValueOperation operation, bool mayWrite)
+    private void Execute(in KeyValueOperation operation, bool mayWrite, KeyValueReplyWriter replies)
     {
         ReadOnlySpan<byte> key = operation.Key.Span;
         if (!mayWrite && !operation.IsReadOnly)
-            Error("ERR a query cannot write");
+            replies.Error("ERR a query cannot write");
         else if (operation.Kind != KeyValueOperationKind.Count && (key.IsEmpty || key.Length > _options.MaxKeyBytes))
-            Error($"ERR a key takes 1 to {_options.MaxKeyBytes} bytes; this one has {key.Length}");
+            replies.Error($"ERR a key takes 1 to {_options.MaxKeyBytes} bytes; this one has {key.Length}");
         else
-            Execute(operation, key);
+            Execute(operation, key, replies);
     }
 
-    private void Execute(in KeyValueOperation operation, ReadOnlySpan<byte> key)
+    private void Execute(in KeyValueOperation operation, ReadOnlySpan<byte> key, KeyValueReplyWriter replies)
     {
+        using KeyTable.Held held = _table.Hold(key);
         switch (operation.Kind)
         {
             case KeyValueOperationKind.Get:
-                Get(key);
+                Get(replies, key);
                 break;
             case KeyValueOperationKind.Set:
-                if (TryStore(key, operation.Value.Span))
-                    KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Ok);
+                if (TryStore(replies, key, operation.Value.Span))
+                    replies.Ok();
                 break;
             case KeyValueOperationKind.Delete:
-                Integer(_table.Remove(key) ? 1 : 0);
+                replies.Integer(_table.Remove(key) ? 1 : 0);
                 break;
             case KeyValueOperationKind.Exists:
-                ReadInteger(_table.TryGet(key, out _) ? 1 : 0);
+                replies.ReadInteger(_table.TryGet(key, out _) ? 1 : 0);
                 break;
             case KeyValueOperationKind.IncrementBy:
-                IncrementBy(key, operation.Amount);
+                IncrementBy(replies, key, operation.Amount);
                 break;
             case KeyValueOperationKind.Append:
-                Append(key, operation.Value.Span);
+                Append(replies, key, operation.Value.Span);
                 break;
             case KeyValueOperationKind.StringLength:
-                ReadInteger(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
+                replies.ReadInteger(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
                 break;
             case KeyValueOperationKind.CompareAndSet:
-                CompareAndSet(operation, key);
+                CompareAndSet(replies, operation, key);
                 break;
             case KeyValueOperationKind.Count:
-                ReadInteger(_table.Count);
+                replies.ReadInteger(_table.Count);
                 break;
             default:
                 throw new InvariantViolationException($"the reader lets no unknown operation pass: {operation.Kind}");
         }
     }
 
-    private void Get(ReadOnlySpan<byte> key)
+    private void Get(KeyValueReplyWriter replies, ReadOnlySpan<byte> key)
     {
-        if (!_table.TryGet(key, out ReadOnlySpan<byte> value))
-        {
-            KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Nil);
-        }
-        else if (HasRoomFor(value.Length))
-        {
-            KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Bytes);
-            KeyValueCodec.WriteBytes(_result, value);
-        }
+        if (_table.TryGet(key, out ReadOnlySpan<byte> value))
+            replies.Bytes(value);
         else
-        {
-            Full();
-        }
+            replies.Nil();
     }
 
-    /// <summary>Of a kind, a length and the bytes.</summary>
-    private bool HasRoomFor(int length) => _result.WrittenCount + 1 + KeyValueCodec.LengthOf(length) + length <= _options.MaxResultBytes;
-
-    private void Full() => KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Full);
-
     // As in Redis, a number is what formatting it gives back: no sign of plus, no leading zeros, no spaces.
-    private void IncrementBy(ReadOnlySpan<byte> key, long amount)
+    private void IncrementBy(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, long amount)
     {
         Span<byte> text = stackalloc byte[20];
         long value = 0;
@@ -167,7 +184,7 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
                 && Utf8Formatter.TryFormat(value, text, out int length) && text[..length].SequenceEqual(old);
             if (!isNumber)
             {
-                Error("ERR value is not an integer or out of range");
+                replies.Error("ERR value is not an integer or out of range");
                 return;
             }
         }
@@ -175,93 +192,66 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
         long sum = unchecked(value + amount);
         if (((value ^ sum) & (amount ^ sum)) < 0)
         {
-            Error("ERR increment or decrement would overflow");
+            replies.Error("ERR increment or decrement would overflow");
             return;
         }
 
         Utf8Formatter.TryFormat(sum, text, out int written);
-        if (TryStore(key, text[..written]))
-            Integer(sum);
+        if (TryStore(replies, key, text[..written]))
+            replies.Integer(sum);
     }
 
-    private void Append(ReadOnlySpan<byte> key, ReadOnlySpan<byte> suffix)
+    private void Append(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, ReadOnlySpan<byte> suffix)
     {
         if (!_table.TryGet(key, out ReadOnlySpan<byte> old))
         {
-            if (TryStore(key, suffix))
-                Integer(suffix.Length);
+            if (TryStore(replies, key, suffix))
+                replies.Integer(suffix.Length);
             return;
         }
 
         int length = old.Length + suffix.Length;
-        if (!Fits(key, length, old.Length))
+        if (!Fits(replies, key, length, old.Length))
             return;
         byte[] longer = ArrayPool<byte>.Shared.Rent(length);
         old.CopyTo(longer);
         suffix.CopyTo(longer.AsSpan(old.Length));
         _table.Set(key, longer.AsSpan(0, length));
         ArrayPool<byte>.Shared.Return(longer);
-        Integer(length);
+        replies.Integer(length);
     }
 
-    private void CompareAndSet(in KeyValueOperation operation, ReadOnlySpan<byte> key)
+    private void CompareAndSet(KeyValueReplyWriter replies, in KeyValueOperation operation, ReadOnlySpan<byte> key)
     {
         bool present = _table.TryGet(key, out ReadOnlySpan<byte> value);
         bool matches = operation.Expected is { } expected ? present && expected.Span.SequenceEqual(value) : !present;
         if (!matches)
-            Integer(0);
-        else if (TryStore(key, operation.Value.Span))
-            Integer(1);
+            replies.Integer(0);
+        else if (TryStore(replies, key, operation.Value.Span))
+            replies.Integer(1);
     }
 
-    private bool TryStore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    private bool TryStore(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        if (!Fits(key, value.Length, _table.TryGet(key, out ReadOnlySpan<byte> old) ? old.Length : null))
+        if (!Fits(replies, key, value.Length, _table.TryGet(key, out ReadOnlySpan<byte> old) ? old.Length : null))
             return false;
         _table.Set(key, value);
         return true;
     }
 
-    private bool Fits(ReadOnlySpan<byte> key, long length, int? oldLength)
+    private bool Fits(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, long length, int? oldLength)
     {
         if (length > _options.MaxValueBytes)
         {
-            Error($"ERR string exceeds maximum allowed size of {_options.MaxValueBytes} bytes");
+            replies.Error($"ERR string exceeds maximum allowed size of {_options.MaxValueBytes} bytes");
             return false;
         }
 
         long added = length - oldLength ?? key.Length + length;
         if (added <= 0 || _table.ContentBytes + added <= _options.MaxContentBytes)
             return true;
-        Error($"OOM command not allowed: the shard holds its {_options.MaxContentBytes} bytes");
+        replies.Error($"OOM command not allowed: the shard holds its {_options.MaxContentBytes} bytes");
         return false;
-    }
-
-    private void ReadInteger(long value)
-    {
-        if (_result.WrittenCount + 1 + sizeof(long) <= _options.MaxResultBytes)
-            Integer(value);
-        else
-            Full();
-    }
-
-    private void Integer(long value)
-    {
-        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Integer);
-        KeyValueCodec.WriteInt64(_result, value);
-    }
-
-    private void Error(string text)
-    {
-        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(text);
-        if (!HasRoomFor(bytes.Length))
-        {
-            Full();
-            return;
-        }
-
-        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Error);
-        KeyValueCodec.WriteBytes(_result, bytes);
     }
 
     private sealed class CheckpointView(KeyTable.View view) : ICheckpointView

@@ -5,14 +5,14 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Protocols.Machines;
 
 /// <summary>
-/// Memory of a <see cref="KeyTable"/>: records of a key and a value, one after another in chunks that are written from
+/// Memory of a <see cref="KeyPartition"/>: records of a key and a value, one after another in chunks that are written from
 /// front to end. A record is named by its place, chunk and offset; a slot of the index is a place and a part of the key's
 /// hash. What is freed stays where it is until its chunk is compacted.
 /// </summary>
 internal sealed class RecordHeap
 {
-    private const int LeastChunk = 4 * 1024;
-    private const int MostChunk = 1024 * 1024;
+    private const int LeastChunk = 1024;
+    private const int MostChunk = 256 * 1024;
     private const int HeaderSize = 2 * sizeof(int);
     private const int OffsetBits = 22;
     private const int ChunkBits = 22;

@@ -27,7 +27,10 @@ public sealed record SessionOptions
 /// <see cref="CommandEnvelope"/> and hands on the commands in them. Results of commands without a session are the inner
 /// machine's own; those of sessions carry a <see cref="SessionStatus"/> in front. Queries go through as they are.
 /// </summary>
-public sealed class SessionMachine(IStateMachine inner, SessionOptions? options = null) : IStateMachine
+/// <param name="inner">The machine.</param>
+/// <param name="options">Limits of sessions.</param>
+/// <param name="apply">How many commands at once are applied, where the machine names their keys; null: one by one.</param>
+public sealed partial class SessionMachine(IStateMachine inner, SessionOptions? options = null, ApplyOptions? apply = null) : IBatchStateMachine
 {
     private readonly SessionTable _sessions = new(options ?? new SessionOptions());
 
@@ -77,11 +80,16 @@ public sealed class SessionMachine(IStateMachine inner, SessionOptions? options 
         if (status != SessionStatus.Applied)
             return [(byte)status];
 
-        ReadOnlySpan<byte> result = inner.Apply(command).Span;
+        byte[] stamped = Stamped(inner.Apply(command).Span);
+        _sessions.Complete(stamp, stamped);
+        return stamped;
+    }
+
+    private static byte[] Stamped(ReadOnlySpan<byte> result)
+    {
         byte[] stamped = GC.AllocateUninitializedArray<byte>(sizeof(byte) + result.Length);
         stamped[0] = (byte)SessionStatus.Applied;
         result.CopyTo(stamped.AsSpan(sizeof(byte)));
-        _sessions.Complete(stamp, stamped);
         return stamped;
     }
 

@@ -89,6 +89,23 @@ internal sealed class SessionTable(SessionOptions options)
         ForgetAboveLimits();
     }
 
+    /// <summary>
+    /// Whether what <see cref="Begin"/> does here and now follows from who is used, and not from results that are still to come.
+    /// False: it may forget a session.
+    /// </summary>
+    /// <param name="stamp">Of the command that is to begin.</param>
+    /// <param name="wall">Of that command.</param>
+    /// <param name="comingResults">How many results are still to come.</param>
+    /// <param name="comingBytes">What they take at most.</param>
+    public bool ForgetsNobody(in SessionStamp stamp, long wall, int comingResults, long comingBytes)
+    {
+        if (_resultBytes + comingBytes + (long)comingResults * ResultOverhead > options.MaxResultBytes)
+            return false;
+        if (_sessions.Count >= options.MaxSessions && !_sessions.ContainsKey(stamp.Client))
+            return false;
+        return _sessions.Count == 0 || Math.Max(_time, wall) - _sessions[Oldest()].LastTime <= options.ExpiryMicros;
+    }
+
     public Frozen Freeze()
     {
         _epoch++;

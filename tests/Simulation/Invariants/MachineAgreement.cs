@@ -63,7 +63,7 @@ internal sealed class MachineAgreement(IInvariants invariants)
     private static ulong Fingerprint(ReadOnlySpan<byte> bytes, ulong salt) =>
         2 + (ulong)bytes.Length + (((ulong)Crc32C.Compute(bytes) << 20) ^ (salt * 0x9E3779B97F4A7C15 >> 8));
 
-    private sealed class Observed(MachineAgreement agreement, SimulatedReplica replica, IStateMachine machine) : IStateMachine
+    private sealed class Observed(MachineAgreement agreement, SimulatedReplica replica, IStateMachine machine) : IBatchStateMachine
     {
         private long _last;
 
@@ -75,6 +75,18 @@ internal sealed class MachineAgreement(IInvariants invariants)
             agreement.Applied(replica, _last, command, result.Span);
             _last = command.Index;
             return result;
+        }
+
+        public int LeastBatch => machine is IBatchStateMachine batches ? batches.LeastBatch : int.MaxValue;
+
+        public void ApplyAll(ReadOnlySpan<AppliedCommand> commands, Span<ReadOnlyMemory<byte>> results)
+        {
+            ((IBatchStateMachine)machine).ApplyAll(commands, results);
+            for (int i = 0; i < commands.Length; i++)
+            {
+                agreement.Applied(replica, _last, commands[i], results[i].Span);
+                _last = commands[i].Index;
+            }
         }
 
         public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => machine.Query(query);

@@ -8,6 +8,9 @@ namespace ActorRepl.Simulation.World;
 /// <summary>One replica with its disk and clocks: the driver's host. What it is asked comes back as an event.</summary>
 internal sealed class SimulatedReplica : IReplicaHost
 {
+    // Of half the replicas; the others are what they are held against.
+    private static readonly ApplyOptions ByKey = new() { Lanes = 2, ParallelFrom = 2, OnOneThread = true };
+
     private readonly SimulatedWorld _world;
     private readonly long[] _timers = new long[256];
     private readonly long[] _generations = new long[256];
@@ -65,7 +68,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _world.Trace?.Write(_world.Time, Id.ToString(), Trace.Describe(new Input.Start(recovered)));
 
         Protocol = _world.Factory.Create(Id, _world.FirstIds, _world.Random.NextUInt64(), joins: Disk.Predecessors > 0);
-        _machine = new SessionMachine(new KeyValueMachine(hashSeed: 1), _world.Sessions);
+        _machine = new SessionMachine(new KeyValueMachine(hashSeed: 1), _world.Sessions, Id.Value % 2 == 0 ? ByKey : ApplyOptions.OneByOne);
         _repeatsCounted = 0;
         _driver = new ReplicaDriver(Protocol, _world.Agreement.Observe(this, _machine), this, _world.DriverOptions);
         _world.Invariants.Starting(this, recovered);

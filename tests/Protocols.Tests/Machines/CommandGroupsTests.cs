@@ -68,7 +68,7 @@ public sealed class CommandGroupsTests
     }
 
     private static bool Add(CommandGroups groups, string letters) =>
-        groups.TryAdd(LetterMachine.Instance, System.Text.Encoding.UTF8.GetBytes(letters), out _);
+        groups.TryAdd(LetterMachine.Instance, System.Text.Encoding.Latin1.GetBytes(letters), out _);
 
     private static bool IsConnected(List<string> commands)
     {

@@ -42,7 +42,7 @@ public sealed class ParallelApplyTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_busy_shard_is_applied_by_several_threads_while_a_checkpoint_is_read()
+    public async Task A_busy_shard_is_applied_by_several_threads_while_a_checkpoint_is_read()
     {
         var one = new SessionMachine(new KeyValueMachine());
         var many = new SessionMachine(new KeyValueMachine(), apply: FourLanes);
@@ -58,7 +58,7 @@ public sealed class ParallelApplyTests
             var results = new ReadOnlyMemory<byte>[commands.Length];
             Task<StateChecksum> reading = Task.Run(view.Checksum);
             many.ApplyAll(commands, results);
-            Assert.Equal(expected.Checksum(), reading.Result);
+            Assert.Equal(expected.Checksum(), await reading);
             for (int i = 0; i < commands.Length; i++)
                 Assert.Equal(one.Apply(commands[i]).ToArray(), results[i].ToArray());
         }

@@ -77,7 +77,7 @@ internal sealed class MachineAgreement(IInvariants invariants)
             return result;
         }
 
-        public int LeastBatch => machine is IBatchStateMachine batches ? batches.LeastBatch : int.MaxValue;
+        public int LeastBatch => machine is IBatchStateMachine batches && !replica.IsWaitedFor ? batches.LeastBatch : int.MaxValue;
 
         public void ApplyAll(ReadOnlySpan<AppliedCommand> commands, Span<ReadOnlyMemory<byte>> results)
         {

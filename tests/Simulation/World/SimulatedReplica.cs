@@ -12,6 +12,7 @@ internal sealed class SimulatedReplica : IReplicaHost
     private static readonly ApplyOptions ByKey = new() { Lanes = 2, ParallelFrom = 2, OnOneThread = true };
 
     private readonly SimulatedWorld _world;
+    private readonly HashSet<long> _commands = [];
     private readonly long[] _timers = new long[256];
     private readonly long[] _generations = new long[256];
     private SessionMachine? _machine;
@@ -42,6 +43,9 @@ internal sealed class SimulatedReplica : IReplicaHost
     public long PausedUntil { get; set; }
     public bool FailNextCheckpoint { get; set; }
 
+    /// <summary>Somebody waits for a command's result: each is watched as it is given, which is one command at a time.</summary>
+    public bool IsWaitedFor => _commands.Count > 0;
+
     public ReplicaStatus Status => _driver!.Status;
 
     /// <summary>Where the machine stands in the shard's history, between two batches.</summary>
@@ -70,6 +74,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         Protocol = _world.Factory.Create(Id, _world.FirstIds, _world.Random.NextUInt64(), joins: Disk.Predecessors > 0);
         _machine = new SessionMachine(new KeyValueMachine(hashSeed: 1), _world.Sessions, Id.Value % 2 == 0 ? ByKey : ApplyOptions.OneByOne);
         _repeatsCounted = 0;
+        _commands.Clear();
         _driver = new ReplicaDriver(Protocol, _world.Agreement.Observe(this, _machine), this, _world.DriverOptions);
         _world.Invariants.Starting(this, recovered);
         _world.Control?.ReplicaStarted(this);
@@ -245,6 +250,8 @@ internal sealed class SimulatedReplica : IReplicaHost
     {
         _world.Trace?.Write(_world.Time, Id.ToString(), $"request {request.Id} {request.Kind}{(request.Concern.IsDefault ? "" : $" {request.Concern}")}");
         _world.Invariants.Asked(this, request);
+        if (request.Kind == RequestKind.Command)
+            _commands.Add(request.Id);
         _driver!.Enqueue(new ClientRequest(request.Id, request.Kind, request.Payload, Now.Monotonic + request.Patience)
         {
             MaxStaleness = request.MaxStaleness,
@@ -426,6 +433,7 @@ internal sealed class SimulatedReplica : IReplicaHost
 
     public void Reply(long requestId, ReadOnlyMemory<byte> result)
     {
+        _commands.Remove(requestId);
         LogPosition seen = _world.Invariants.Answering(this, requestId);
         _world.Trace?.Write(_world.Time, Id.ToString(), $"   answers {requestId}{(seen == default ? "" : $" at {seen}")}");
         _world.Answer(new SimulatedAnswer(requestId, null, result) { Seen = seen });
@@ -433,6 +441,7 @@ internal sealed class SimulatedReplica : IReplicaHost
 
     public void Reject(long requestId, Rejection why)
     {
+        _commands.Remove(requestId);
         _world.Trace?.Write(_world.Time, Id.ToString(), $"   rejects {requestId}: {why.Reason}{(why.OutcomeUnknown ? ", outcome unknown" : "")}");
         _world.Answer(new SimulatedAnswer(requestId, why, default));
     }

@@ -17,7 +17,7 @@ public sealed record ApplyOptions
     public int ParallelFrom { get; init; } = 256;
 
     /// <summary>
-    /// What would be done by several threads is done by one, in an order that threads could have come to and the log does not have:
+    /// What would be done by several threads is done by one, the last group first, an order that threads could have come to:
     /// for simulations.
     /// </summary>
     internal bool OnOneThread { get; init; }

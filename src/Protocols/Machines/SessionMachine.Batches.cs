@@ -141,10 +141,19 @@ public sealed partial class SessionMachine
         _groups.Divide();
         if (_groups.Count == 1 || !_keyed!.BeginTogether(_waiting.Count, _waitingBytes))
             return false;
-        ForkJoin.Run(_groups.Count, apply!.OnOneThread ? 1 : apply.EffectiveLanes, _applyGroup ??= ApplyGroup);
+        if (apply!.OnOneThread)
+            ApplyBackwards();
+        else
+            ForkJoin.Run(_groups.Count, apply.EffectiveLanes, _applyGroup ??= ApplyGroup);
         _keyed.EndTogether();
         AppliedTogether += _waiting.Count;
         return true;
+    }
+
+    private void ApplyBackwards()
+    {
+        for (int group = _groups.Count - 1; group >= 0; group--)
+            ApplyGroup(group);
     }
 
     private void ApplyGroup(int group)

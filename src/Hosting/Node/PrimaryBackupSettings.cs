@@ -51,6 +51,7 @@ internal static class PrimaryBackupSettings
             MinReplicasMaxLagMicros = Micros(config, "min-replicas-max-lag"),
             LeaseReads = config.Flag($"{Root}.lease-reads"),
             CatchUpEntries = config.Bytes($"{Root}.catch-up-entries", 1, 1L << 40),
+            FirstAnswerMicros = Micros(config, "first-answer"),
             ProposalRetryMicros = Micros(config, "proposal-retry"),
             TakeOverPatienceMicros = Micros(config, "take-over-patience"),
             SwitchoverMicros = Micros(config, "switchover-timeout"),
@@ -64,6 +65,7 @@ internal static class PrimaryBackupSettings
             KeepBytes = config.Bytes($"{Root}.keep-bytes", 0, 1L << 40),
             KeepEntries = config.Bytes($"{Root}.keep-entries", 0, 1L << 40),
             SlotBytes = config.Bytes($"{Root}.slot-bytes", 0, 1L << 40),
+            AtRiskBytes = config.Bytes($"{Root}.at-risk-bytes", 0, 1L << 30),
             Parts = Parts(config),
             Modes = new ModeOptions
             {
@@ -76,6 +78,7 @@ internal static class PrimaryBackupSettings
                 MinimumStayMicros = OrNone(config, "modes.minimum-stay"),
                 AckTimeoutMicros = OrNone(config, "modes.ack-timeout"),
                 PaceWindowMicros = Micros(config, "modes.pace-window"),
+                FloorReplicas = config.Int($"{Root}.modes.floor-replicas", 0, Membership.MaxMembers - 1),
                 AtFloor = config.Choice($"{Root}.modes.at-floor", Floors),
             },
         };

@@ -26,6 +26,7 @@ public sealed class PrimaryBackupSettingsTests
         { "max-clock-drift", "500", nameof(PrimaryBackupOptions.MaxClockDriftPpm), 500L },
         { "lease-reads", "on", nameof(PrimaryBackupOptions.LeaseReads), true },
         { "catch-up-entries", "7", nameof(PrimaryBackupOptions.CatchUpEntries), 7L },
+        { "first-answer", "7 s", nameof(PrimaryBackupOptions.FirstAnswerMicros), 7_000_000L },
         { "proposal-retry", "150 ms", nameof(PrimaryBackupOptions.ProposalRetryMicros), 150_000L },
         { "take-over-patience", "90 ms", nameof(PrimaryBackupOptions.TakeOverPatienceMicros), 90_000L },
         { "switchover-timeout", "3 s", nameof(PrimaryBackupOptions.SwitchoverMicros), 3_000_000L },
@@ -39,6 +40,7 @@ public sealed class PrimaryBackupSettingsTests
         { "keep-bytes", "2 MiB", nameof(PrimaryBackupOptions.KeepBytes), 2_097_152L },
         { "keep-entries", "5", nameof(PrimaryBackupOptions.KeepEntries), 5L },
         { "slot-bytes", "3 MiB", nameof(PrimaryBackupOptions.SlotBytes), 3_145_728L },
+        { "at-risk-bytes", "64 KiB", nameof(PrimaryBackupOptions.AtRiskBytes), 65_536L },
     };
 
     [Theory]
@@ -78,11 +80,11 @@ public sealed class PrimaryBackupSettingsTests
         new ModeOptions
         {
             HealthyLagMicros = 1_000, DegradedLagMicros = 2_000, CriticalLagMicros = 3_000, SettleMicros = 4_000, MinimumStayMicros = 0,
-            AckTimeoutMicros = 6_000, PaceWindowMicros = 7_000, AtFloor = FloorPolicy.KeepWriting,
+            AckTimeoutMicros = 6_000, PaceWindowMicros = 7_000, FloorReplicas = 2, AtFloor = FloorPolicy.ReadOnly,
         },
         Read("""
             modes { healthy-lag = 1 ms, degraded-lag = 2 ms, critical-lag = 3 ms, settle = 4 ms, minimum-stay = 0, ack-timeout = 6 ms, pace-window = 7 ms
-            at-floor = keep-writing }
+            floor-replicas = 2, at-floor = read-only }
             """).Modes);
 
     [Fact]

@@ -101,13 +101,13 @@ public sealed class GroupBuilder
     /// </summary>
     /// <param name="replicas">Of each shard: 1 to the number of nodes.</param>
     /// <param name="shards">1 to 1024; fixed once the group has data.</param>
-    /// <param name="ack">When a command counts as done that does not say so itself, such as <c>Ack.SemiSync(1)</c>; what it leaves open <c>actorrepl.primary-backup.ack</c> says.</param>
-    /// <param name="options">Changes what <c>actorrepl.primary-backup</c> says of the rest.</param>
+    /// <param name="ack">When a command counts as done that does not say so itself, such as <c>Ack.SemiSync(1)</c>; what it leaves open the settings say.</param>
+    /// <param name="options">Changes what the settings say: those of <c>actorrepl.groups.NAME.primary-backup</c>, and for the rest <c>actorrepl.primary-backup</c>.</param>
     public GroupBuilder PrimaryBackup(int replicas = 3, int shards = 4, WriteConcern ack = default, Func<PrimaryBackupOptions, PrimaryBackupOptions>? options = null)
     {
         Replicas = replicas;
         Shards = shards;
-        Protocol = settings => new PrimaryBackupFactory(PrimaryBackupSettings.Read(settings, ack, options));
+        Protocol = settings => new PrimaryBackupFactory(PrimaryBackupSettings.Read(settings, Name, ack, options));
         return this;
     }
 

@@ -17,7 +17,7 @@ public sealed class LostEntriesTests
     public async Task They_are_kept_and_told_of()
     {
         await using TestCluster cluster = await StartAsync();
-        IActorRef listener = cluster[1].System.ActorOf(Props.Create(() => new Listener(_store.Told)));
+        IActorRef listener = cluster[1].System.ActorOf(Props.Create(() => new EventListener(_store.Told)));
         cluster[1].System.EventStream.Subscribe(listener, typeof(ReplicaEvent));
         await cluster[1].Client.ExecuteOnShardAsync(KeyValue.Group, 0, ViewingProtocol.Lose("x"));
         LostEntries lost = Assert.Single(_store.Inner.Kept);
@@ -55,14 +55,5 @@ public sealed class LostEntriesTests
         public bool Fails { get => _fails; set => _fails = value; }
 
         public string Keep(LostEntries lost) => Fails ? throw new IOException("the disk is full") : Inner.Keep(lost);
-    }
-
-    private sealed class Listener(System.Collections.Concurrent.ConcurrentQueue<string> told) : UntypedActor
-    {
-        protected override void OnReceive(object message)
-        {
-            if (message is ReplicaEvent what)
-                told.Enqueue(what.What);
-        }
     }
 }

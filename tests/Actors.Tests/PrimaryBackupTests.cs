@@ -107,6 +107,38 @@ public sealed class PrimaryBackupTests : IDisposable
         Assert.Null(await primary.Client.GetAsync("risky", timeout: Patience));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_backup_that_was_away_gets_what_only_the_journal_of_the_primary_has_left(bool startsAgain)
+    {
+        await using TestCluster cluster = await StartAsync(options => options with { CheckpointEntries = 20, KeepEntries = 2, KeepBytes = 0, SlotBytes = 0 });
+        TestNode primary = await PrimaryAsync(cluster);
+        int away = primary.Id.Value % 3 + 1;
+        await cluster.TerminateAsync(away);
+        for (int i = 0; i < 30; i++)
+            await WriteAsync(primary, $"k{i}", $"{i}");
+        await Wait.UntilAsync(async () => await StatusAsync(primary) is { CheckpointIndex: >= 20 }, "the log before a checkpoint is not in memory any more");
+        if (startsAgain)
+        {
+            await cluster.TerminateAsync(primary.Id.Value);
+            primary = await cluster.StartNodeAsync(primary.Id.Value);
+        }
+
+        // It says nothing until what it reports is listened to.
+        LinkFaults links = _links[away - 1];
+        links.Set(new LinkFault(LinkFaultKind.Cut, ReplicaId.None));
+        TestNode back = await cluster.StartNodeAsync(away);
+        var told = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        IActorRef listener = back.System.ActorOf(Props.Create(() => new EventListener(told)));
+        back.System.EventStream.Subscribe(listener, typeof(ReplicaEvent));
+        links.Clear();
+        await Wait.UntilAsync(async () => await StatusAsync(back) is { Role: "backup", AppliedIndex: >= 30 }, "it has caught up and is in sync");
+        for (int i = 0; i < 30; i++)
+            Assert.Equal($"{i}", await back.Client.GetAsync($"k{i}", RequestKind.StaleRead));
+        Assert.DoesNotContain(told, what => what.Contains("checkpoint of", StringComparison.Ordinal) || what.Contains("installed", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_switchover_fails_no_command()
     {
@@ -243,10 +275,11 @@ public sealed class PrimaryBackupTests : IDisposable
         return primary!;
     }
 
-    private async Task<TestCluster> StartAsync()
+    private async Task<TestCluster> StartAsync(Func<PrimaryBackupOptions, PrimaryBackupOptions>? change = null)
     {
         // Leases long enough that one which was cut off may still answer for a moment.
         var options = PrimaryBackupOptions.Default with { LeaseMicros = 800 * Instant.Millisecond };
+        options = change?.Invoke(options) ?? options;
         TestCluster cluster = await TestCluster.StartAsync(new TestClusterOptions
         {
             Config = _data.Config,

@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Net;
+using System.Text;
+using ActorRepl.Hosting.Cluster;
 using Xunit.Abstractions;
 
 namespace ActorRepl.MultiNode.Tests;
@@ -93,6 +96,56 @@ public class PrimaryBackupTests(ITestOutputHelper output)
         Assert.True(writers.Times.CountOf(shard) - before > 100, $"{await cluster.ReplicaAsync(primary, shard)}; {string.Join("; ", writers.Failures.Take(3))}");
         Assert.InRange(gap, TimeSpan.Zero, TimeSpan.FromSeconds(1));
         Assert.Equal(primary, (await cluster.ReplicaAsync(primary, shard))!.Leader);
+    }
+
+    [Fact]
+    public async Task The_last_of_three_serves_reads_and_after_an_operator_has_accepted_the_loss_writes_too()
+    {
+        // Five vote in the control group, which has to install the view, and goes on with three; three hold the shard.
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync(nodes: 5, settings: Settings + "\nactorrepl.group-defaults { shards = 4, replicas = 3 }");
+        const int shard = 0;
+        int primary = await PrimaryOfAsync(cluster, shard);
+        int[] voters = (await cluster.ReplicaAsync(primary, shard))!.Members!.Voters.ToArray();
+        int backup = voters.First(node => node != primary), last = voters.Last(node => node != primary);
+        int other = cluster.Ids.First(id => !voters.Contains(id));
+        string name = Workload.KeyOn(shard, "risky");
+        Assert.Equal("OK", (await SayAsync(cluster, other, "", ["SET", name, "kept"])).Text);
+        await ProcessCluster.UntilAsync(async () => await SayAsync(cluster, last, "READ stale", ["GET", name]) is { Text: "kept" }, "the last one has applied it");
+
+        // Acknowledged by the primary and the other backup, while this one sleeps.
+        await cluster.PauseAsync(last);
+        Assert.Equal("OK", (await SayAsync(cluster, primary, "", ["SET", name, "lost"])).Text);
+        await cluster.KillAsync(primary);
+        await cluster.KillAsync(backup);
+        await cluster.ResumeAsync(last);
+
+        await ProcessCluster.UntilAsync(async () => await SayAsync(cluster, last, "READ stale", ["GET", name]) is { Text: "kept" }, "it serves reads");
+        Assert.Equal(RespReplyKind.Error, (await SayAsync(cluster, last, "ACK async", ["SET", name, "no"])).Kind);
+
+        // Until its promise to the primary is over it says that this one may be there.
+        await ProcessCluster.UntilAsync(
+            async () => (await cluster.OrderAsync(other, $"/transfer?group=kv&shard={shard}&node={last}&force=true")).Code == HttpStatusCode.OK, "it leads");
+        Assert.Equal("kept", (await SayAsync(cluster, other, "", ["GET", name])).Text);
+        Assert.Equal("OK", (await SayAsync(cluster, other, "ACK async", ["SET", name, "anew"])).Text);
+
+        cluster.Start(primary);
+        cluster.Start(backup);
+        await cluster.WhenReadyAsync();
+        await InSyncAsync(cluster, shard);
+        Assert.Contains(cluster.LostFiles(primary).Concat(cluster.LostFiles(backup)), file => file.StartsWith($"kv-{shard}-", StringComparison.Ordinal));
+        Assert.Equal("OK", (await SayAsync(cluster, other, "ACK semi-sync:2", ["SET", name, "safe"])).Text);
+        await ProcessCluster.UntilAsync(async () => await cluster.VerifyAsync(other, shard) is { Equal: true }, "all have the same");
+    }
+
+    /// <summary>One command on a connection of its own, which is told something first.</summary>
+    private static async Task<RespReply> SayAsync(ProcessCluster cluster, int node, string first, string[] words)
+    {
+        static ReadOnlyMemory<byte> Bytes(string word) => Encoding.UTF8.GetBytes(word);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+        await using RespClient client = await RespClient.ConnectAsync(cluster.Redis(node), patience.Token);
+        if (first.Length > 0)
+            await client.CallAsync(patience.Token, [.. first.Split(' ').Select(Bytes)]);
+        return await client.CallAsync(patience.Token, [.. words.Select(Bytes)]);
     }
 
     private async Task RunAsync(Func<ProcessCluster, Workload, Task> harm)

@@ -137,6 +137,11 @@ internal sealed class ProcessCluster : IAsyncDisposable
     public async Task<ShardReplicaStatus?> ReplicaAsync(int id, int shard) =>
         (await _status.ReportAsync(new NodePorts(BasePort, id), default)).Status?.Groups.Single(group => group.Name == "kv").Local.SingleOrDefault(replica => replica.Shard == shard);
 
+    /// <summary>The names of the files in which a node has set aside what it lost.</summary>
+    public IReadOnlyList<string> LostFiles(int id) => Path.Combine(Launch(id).Directory, "lost") is var folder && Directory.Exists(folder)
+        ? [.. Directory.GetFiles(folder).Select(file => Path.GetFileName(file))]
+        : [];
+
     /// <summary>What a node has logged.</summary>
     public string Log(int id)
     {

@@ -85,7 +85,7 @@ internal sealed class ReplicationClient : IReplicationClient
 
     /// <summary>Asks the shard's leader to give its place to another voter; none: to whoever is best.</summary>
     internal async Task GiveLeadershipAsync(string group, int shard, ReplicaId to, RequestOptions? options, CancellationToken cancellation) =>
-        await Call(group, shard, RequestKind.Transfer, BitConverter.GetBytes(to.Value), options, cancellation).ConfigureAwait(false);
+        await Call(group, shard, RequestKind.Transfer, TransferOrder.To(to), options, cancellation).ConfigureAwait(false);
 
     public IReplicationSession OpenSession(string group, string? token = null) => new ReplicationSession(this, Group(group), token);
 

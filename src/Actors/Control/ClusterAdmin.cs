@@ -20,6 +20,7 @@ public sealed class ClusterAdmin
     private const int Attempts = 5;
 
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan TakeOverTimeout = TimeSpan.FromSeconds(10);
 
     private readonly ReplicationSettings _settings;
     private readonly NodeLocator _locator;
@@ -41,8 +42,7 @@ public sealed class ClusterAdmin
     /// <summary>Who is to hold the shards of a group, and who does.</summary>
     public async Task<IReadOnlyList<ShardMembers>> MembersAsync(ControlState state, string group, CancellationToken cancellation = default)
     {
-        GroupDefinition known = _settings.Groups.FirstOrDefault(one => one.Name == group)
-            ?? throw new ReplicationException(new Rejection(RejectReason.Invalid), $"there is no group '{group}'; there are {Names(_settings.Groups)}");
+        GroupDefinition known = Known(group);
         return await Task.WhenAll(Enumerable.Range(0, known.Shards).Select(shard => MembersAsync(state, known, shard, cancellation))).ConfigureAwait(false);
     }
 
@@ -129,6 +129,51 @@ public sealed class ClusterAdmin
         await _group.SubmitAsync(new ControlCommand.SetPreferredLeader(new ShardKey(group, shard), to), null, cancellation).ConfigureAwait(false);
         await _client.GiveLeadershipAsync(group, shard, to, null, cancellation).ConfigureAwait(false);
     }
+
+    /// <summary>
+    /// Has a replica lead a shard with what it has, though nobody can know whether that is everything: what was acknowledged and is not in its
+    /// log is lost. For when so many are gone for good that none may take over by itself. Only of protocols whose replicas take such an order.
+    /// </summary>
+    /// <exception cref="ReplicationException">It is refused, or cannot be done now.</exception>
+    public async Task TakeOverAsync(string group, int shard, ReplicaId by, CancellationToken cancellation = default)
+    {
+        Known(group, shard);
+        try
+        {
+            await StateAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (ReplicationException silent)
+        {
+            throw new ReplicationException(silent.Rejection, $"the control group does not answer, which has to install the view: most of its voters must run ({silent.Message})");
+        }
+
+        if (_locator.DirectSupervisor(by, group, shard) is not { } replica)
+            throw Refused(new Rejection(RejectReason.Invalid, Detail: $"there is no node {by.Value}"));
+        var request = new RoutedRequest(1, RequestKind.Transfer, (int)TakeOverTimeout.TotalMilliseconds, TransferOrder.Forced(by));
+        try
+        {
+            object answer = await replica.Ask<object>(new RequestBatch(group, shard, 1, [request]), TakeOverTimeout + StatusTimeout, cancellation).ConfigureAwait(false);
+            Rejection? why = answer is ReplyBatch { Replies: [var reply] } ? reply.Rejection : new Rejection(RejectReason.Unavailable, OutcomeUnknown: true, Detail: $"the replica on {by} stopped");
+            if (why is { } refusal)
+                throw Refused(refusal);
+        }
+        catch (AskTimeoutException)
+        {
+            throw Refused(new Rejection(RejectReason.Unavailable, OutcomeUnknown: true, Detail: $"{by} does not answer"));
+        }
+    }
+
+    private static ReplicationException Refused(in Rejection why) => new(why, Explain.Rejection(why));
+
+    private GroupDefinition Known(string group, int shard)
+    {
+        GroupDefinition known = Known(group);
+        return shard >= 0 && shard < known.Shards ? known
+            : throw new ReplicationException(new Rejection(RejectReason.Invalid), $"group '{group}' has shards 0 to {known.Shards - 1}; there is no {shard}");
+    }
+
+    private GroupDefinition Known(string group) => _settings.Groups.FirstOrDefault(one => one.Name == group)
+        ?? throw new ReplicationException(new Rejection(RejectReason.Invalid), $"there is no group '{group}'; there are {Names(_settings.Groups)}");
 
     private async Task<ShardMembers> MembersAsync(ControlState state, GroupDefinition group, int shard, CancellationToken cancellation)
     {

@@ -29,7 +29,7 @@ internal sealed class Registrar : UntypedActor, IWithTimers
         NodeInfo self = settings.SelfNode;
         _toSay.Enqueue(new ControlCommand.RegisterNode(self.Id, self.Name, $"{self.Address.Host}:{self.Address.Port}", disk, self.Region, self.Rack));
         foreach (GroupDefinition group in settings.Groups)
-            _toSay.Enqueue(new ControlCommand.RegisterGroup(group.Name, group.Protocol.Name, group.Replicas, "", FirstPlacement(settings, group)));
+            _toSay.Enqueue(new ControlCommand.RegisterGroup(group.Name, group.Protocol.Name, group.Replicas, group.Options, FirstPlacement(settings, group)));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -86,7 +86,7 @@ internal sealed class Registrar : UntypedActor, IWithTimers
         try
         {
             ControlGroup? known = await _client.GroupAsync(command.Name, Patience).ConfigureAwait(false);
-            return new Said(refusal.Message, IsFinal: true) { SpeaksAnother = known is not null && known.Protocol != command.Protocol };
+            return new Said(refusal.Message, IsFinal: true) { IsDeclaredOtherwise = known is not null && (known.Protocol != command.Protocol || known.Options != command.Options) };
         }
         catch (ReplicationException problem)
         {
@@ -101,8 +101,8 @@ internal sealed class Registrar : UntypedActor, IWithTimers
             ControlCommand command = _toSay.Dequeue();
             if (said.Problem is { } refusal)
                 _log.Error("the control group refuses {0}: {1}", command.GetType().Name, refusal);
-            if (said.SpeaksAnother && command is ControlCommand.RegisterGroup group)
-                Context.Parent.Tell(new GroupRefused(group.Name), Self);
+            if (said.IsDeclaredOtherwise && command is ControlCommand.RegisterGroup group)
+                Context.Parent.Tell(new GroupRefused(group.Name, said.Problem!), Self);
         }
         else
         {
@@ -120,7 +120,7 @@ internal sealed class Registrar : UntypedActor, IWithTimers
 
     private sealed record Said(string? Problem, bool IsFinal)
     {
-        /// <summary>The cluster's other nodes have the group by another protocol.</summary>
-        public bool SpeaksAnother { get; init; }
+        /// <summary>The cluster's other nodes have the group by another protocol, or with other options.</summary>
+        public bool IsDeclaredOtherwise { get; init; }
     }
 }

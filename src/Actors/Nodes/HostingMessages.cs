@@ -1,7 +1,7 @@
 namespace ActorRepl.Actors.Nodes;
 
-/// <summary>To the top actor: the cluster has this group by another protocol; replicas that speak this node's do nothing but harm.</summary>
-internal sealed record GroupRefused(string Group);
+/// <summary>To the top actor: the cluster has this group by another protocol or with other options; replicas that go by this node's do nothing but harm.</summary>
+internal sealed record GroupRefused(string Group, string Why);
 
 /// <summary>To the hosting actor: hold a replica of the shard, from now on; it begins as one that joins.</summary>
 internal sealed record HostShard(string Group, int Shard);
@@ -12,8 +12,8 @@ internal sealed record ReleaseShard(string Group, int Shard);
 /// <summary>To the supervisor of a shard, by way of its group's: run this replica.</summary>
 internal sealed record StartHosting(HostedShard Replica);
 
-/// <summary>To the supervisor of a shard likewise: stop the replica for good; answered by <see cref="HostingStopped"/>.</summary>
-internal sealed record StopHosting(HostedShard Replica);
+/// <summary>To the supervisor of a shard likewise: stop the replica for good; answered by <see cref="HostingStopped"/>. <paramref name="Why"/>: what to say to those who ask.</summary>
+internal sealed record StopHosting(HostedShard Replica, string? Why = null);
 
 internal sealed record HostingStopped(HostedShard Replica);
 

@@ -148,9 +148,9 @@ internal sealed class CheckpointWriter : UntypedActor
     {
         _deletes.Clear();
         string id = _context.PersistenceId;
-        for (long to = cleanUp.EventsFrom; to < cleanUp.SequenceNr;)
+        for (long to = cleanUp.EventsFrom; to < cleanUp.EventsTo;)
         {
-            to = Math.Min(to + _context.Settings.Replica.DeleteStep, cleanUp.SequenceNr);
+            to = Math.Min(to + _context.Settings.Replica.DeleteStep, cleanUp.EventsTo);
             _deletes.Enqueue((_journal, new DeleteMessagesTo(id, to, Self)));
         }
 

@@ -19,12 +19,16 @@ internal sealed partial class ReplicaActor
     private long _manifestSequenceNr;
     private long _checkpointSequenceNr;
     private long _deletedTo;
+
+    // Of the checkpoint before the last one; 0: there was none, or what is older than the last is gone.
+    private long _earlierSequenceNr;
     private int _savedSegments;
     private (CheckpointManifest Manifest, ICheckpointView View)? _checkpoint;
     private WalPayload? _mark;
     private long _markSequenceNr;
     private IActorRef? _checkpointWriter;
     private IActorRef? _segmentReader;
+    private IActorRef? _backlogReader;
 
     private IActorRef SegmentReader => _segmentReader ??= Context.ActorOf(Replica.SegmentReader.Props(_context), "segments");
 
@@ -49,8 +53,11 @@ internal sealed partial class ReplicaActor
     public void LoadSegment(CheckpointManifest manifest, int number, SegmentTicket ticket) =>
         SegmentReader.Tell(new ReadSegment(number, _manifestSequenceNr, manifest.Segments[number], ticket), _self);
 
-    // Every protocol so far keeps its log since the last checkpoint in memory; what is older is only in the checkpoint.
-    public void ReadRange(long first, long last, int maxBytes) => _self.Tell(new RangeUnavailable(first), ActorRefs.NoSender);
+    public void ReadRange(long first, long last, int maxBytes)
+    {
+        _backlogReader ??= Context.ActorOf(BacklogReader.Props(_context), "backlog");
+        _backlogReader.Tell(new ReadBack(first, last, maxBytes), _self);
+    }
 
     private void BeginCheckpoint(long sequenceNr)
     {
@@ -78,6 +85,7 @@ internal sealed partial class ReplicaActor
         _checkpoint = null;
         int oldSegments = _savedSegments;
         _savedSegments = written.Manifest.Segments.Count;
+        _earlierSequenceNr = _manifestSequenceNr;
         _manifestSequenceNr = written.SequenceNr;
         CleanUpBefore(written.SequenceNr, oldSegments);
         driver.CheckpointSaved(written.Manifest);
@@ -85,8 +93,10 @@ internal sealed partial class ReplicaActor
 
     private void CleanUpBefore(long sequenceNr, int oldSegments)
     {
-        CheckpointWriter.Tell(new CleanUp(sequenceNr, _savedSegments, oldSegments, _deletedTo), _self);
-        _deletedTo = sequenceNr;
+        // A full disk needs the room more than a peer needs the log: that peer gets the checkpoint.
+        long eventsTo = _context.Group.Protocol.ReadsBack && !_blocked ? _earlierSequenceNr : sequenceNr;
+        CheckpointWriter.Tell(new CleanUp(sequenceNr, _savedSegments, oldSegments, _deletedTo, eventsTo), _self);
+        _deletedTo = Math.Max(_deletedTo, eventsTo);
     }
 
     private void OnCheckpointNotWritten(ReplicaDriver driver, CheckpointNotWritten failed)
@@ -95,6 +105,4 @@ internal sealed partial class ReplicaActor
         Report($"a checkpoint could not be saved: {failed.Reason}");
         driver.CheckpointFailed(failed.Reason);
     }
-
-    private sealed record RangeUnavailable(long First);
 }

@@ -46,6 +46,8 @@ internal sealed partial class ReplicaActor
             driver.Handle(new Input.Storage(StorageState.Full));
             if (_mark is not null)
                 BeginCheckpointWithoutMark();
+            if (_deletedTo < _manifestSequenceNr)
+                CleanUpBefore(_manifestSequenceNr, _savedSegments);
             _published = null;
             EndTurn(driver);
         }

@@ -121,8 +121,8 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             case SegmentRead read:
                 driver.SegmentLoaded(read.Ticket, read.Bytes);
                 break;
-            case RangeUnavailable range:
-                driver.RangeLoaded(range.First, []);
+            case ReadBackDone range:
+                driver.RangeLoaded(range.First, range.Batches);
                 break;
             case BundledBeat beat:
                 _atABeat = true;

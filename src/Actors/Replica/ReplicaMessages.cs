@@ -38,8 +38,14 @@ internal sealed record CheckpointWritten(CheckpointManifest Manifest, long Seque
 
 internal sealed record CheckpointNotWritten(string Reason);
 
-/// <summary>To the checkpoint writer: everything older than this checkpoint may go.</summary>
-internal sealed record CleanUp(long SequenceNr, int Segments, int OldSegments, long EventsFrom);
+/// <summary>To the checkpoint writer: everything older than this checkpoint may go, and events up to and with <paramref name="EventsTo"/>.</summary>
+internal sealed record CleanUp(long SequenceNr, int Segments, int OldSegments, long EventsFrom, long EventsTo);
+
+/// <summary>To the backlog reader: entries of the log, up to about so many bytes.</summary>
+internal sealed record ReadBack(long First, long Last, int MaxBytes);
+
+/// <summary>From the backlog reader; empty: they are not there, or cannot be read.</summary>
+internal sealed record ReadBackDone(long First, IReadOnlyList<EntryBatch> Batches);
 
 /// <summary>To the segment reader.</summary>
 internal sealed record ReadSegment(int Number, long SequenceNr, SegmentInfo Expected, SegmentTicket Ticket);

@@ -1,3 +1,4 @@
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -26,6 +27,12 @@ public sealed record GroupDefinition
 
     public int Replicas { get; init; } = 3;
 
+    /// <summary>Raised, on all nodes, to say that what the protocol was told is meant to differ from what it was before; from 1.</summary>
+    public int SettingsVersion { get; init; } = 1;
+
+    /// <summary>What all hosts must declare alike, for the control group.</summary>
+    internal string Options => GroupOptions.Declare(Protocol.Declaration, SettingsVersion);
+
     public DriverOptions Driver { get; init; } = new();
 
     /// <exception cref="ArgumentException">Something is missing or out of bounds.</exception>
@@ -35,6 +42,8 @@ public sealed record GroupDefinition
             throw new ArgumentException($"group name '{Name}' must be 1 to 64 letters, digits, '-' or '_'");
         if (Shards is < 1 or > 1024)
             throw new ArgumentException($"group '{Name}' has {Shards} shards; it must be 1 to 1024");
+        if (SettingsVersion < 1)
+            throw new ArgumentException($"group '{Name}' has settings version {SettingsVersion}; it must be 1 or more");
         if (Replicas < 1 || Replicas > nodes)
             throw new ArgumentException($"group '{Name}' has {Replicas} replicas a shard; it must be 1 to {nodes}, the number of nodes");
     }

@@ -48,7 +48,7 @@ internal sealed class GroupsSupervisor(
             case GroupRefused refused:
                 // Their data stays: the node may have been started with a wrong setting.
                 foreach (HostedShard hosted in memory.State.Hosted.Where(hosted => hosted.Group == refused.Group))
-                    Context.Child(refused.Group).Tell(new StopHosting(hosted), ActorRefs.NoSender);
+                    Context.Child(refused.Group).Tell(new StopHosting(hosted, refused.Why), ActorRefs.NoSender);
                 break;
             case StartHosting start:
                 Context.Child(start.Replica.Group).Forward(message);

@@ -31,6 +31,7 @@ internal sealed class ShardSupervisor : UntypedActor
     private IActorRef _replica = ActorRefs.Nobody;
     private HostedShard? _hosted;
     private (HostedShard Replica, IActorRef TellWhom)? _leaving;
+    private string? _whyNot;
     private bool _running;
     private int _starts;
     private long _startedAt;
@@ -109,6 +110,7 @@ internal sealed class ShardSupervisor : UntypedActor
                 StartHosting(start.Replica);
                 break;
             case StopHosting stop when stop.Replica == _hosted:
+                _whyNot = stop.Why;
                 StopHosting(stop.Replica);
                 break;
             case StopHosting stop:
@@ -124,6 +126,7 @@ internal sealed class ShardSupervisor : UntypedActor
     private void StartHosting(HostedShard replica)
     {
         _hosted = replica;
+        _whyNot = null;
         if (_replica.IsNobody())
             StartReplica();
     }
@@ -207,7 +210,7 @@ internal sealed class ShardSupervisor : UntypedActor
 
     private ShardKey Key => new(_group.Name, _shard);
 
-    private string WhyDown => _hosted is null ? "this node holds no replica of the shard" : _failure?.Reason ?? "the replica is recovering";
+    private string WhyDown => _hosted is null ? _whyNot ?? "this node holds no replica of the shard" : _failure?.Reason ?? "the replica is recovering";
 
     private sealed class StartAgain
     {

@@ -178,14 +178,26 @@ public static class CommandTree
             if (text != "all" && !(int.TryParse(text, out int number) && number >= 0))
                 result.AddError($"SHARD is '{text}'; it must be a number from 0, or 'all'");
         });
-        return new Command("transfer", "Have another voter lead a shard, now and whenever it can.") { group, shard, node, data, basePort }
-            .Runs(async (line, cancellation) =>
-            {
-                using var commands = new MembersCommands(await FindAsync(line, data, basePort, cancellation));
-                return await commands.TransferAsync(
-                    line.GetValue(group)!, line.GetValue(shard) == "all" ? null : int.Parse(line.GetValue(shard)!, System.Globalization.CultureInfo.InvariantCulture),
-                    line.GetValue(node), cancellation);
-            });
+        var force = new Option<bool>("--force") { Description = "Primary-backup: NODE leads with what it has, though nobody can know whether that is all; says what may be lost, and asks." };
+        var yes = new Option<bool>("--yes") { Description = "With --force: do not ask." };
+        Option<bool> json = Json();
+        var command = new Command("transfer", "Have another voter lead a shard, now and whenever it can.") { group, shard, node, force, yes, json, data, basePort };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(force) && result.GetValue(node) is null)
+                result.AddError("--force needs NODE, the one that is to lead");
+            if (result.GetValue(yes) && !result.GetValue(force))
+                result.AddError("--yes is for --force");
+        });
+        return command.Runs(async (line, cancellation) =>
+        {
+            LocalCluster cluster = await FindAsync(line, data, basePort, cancellation);
+            int? number = line.GetValue(shard) == "all" ? null : int.Parse(line.GetValue(shard)!, System.Globalization.CultureInfo.InvariantCulture);
+            if (line.GetValue(force))
+                return await TakeOverCommand.RunAsync(cluster, line.GetValue(group)!, number, line.GetValue(node)!.Value, line.GetValue(yes), line.GetValue(json), cancellation);
+            using var commands = new MembersCommands(cluster);
+            return await commands.TransferAsync(line.GetValue(group)!, number, line.GetValue(node), line.GetValue(json), cancellation);
+        });
     }
 
     private static Command Nodes()
@@ -242,10 +254,15 @@ public static class CommandTree
     {
         (Option<string> data, Option<int?> basePort) = Where();
         var key = new Argument<string>("KEY");
+        var read = new Option<string?>("--read")
+        {
+            Description = "Who may answer and how old the answer may be, in words apart by commas, such as secondary-preferred,500ms or nearest,stale; without it, the primary.", HelpName = "WORDS",
+        };
+        read.Validators.Add(result => CheckWords(result, words => Redis.ReadText.Parse(words)));
         Option<bool> json = Json();
-        return new Command("get", "Print the value of a key; fails if there is none.") { key, data, basePort, json }
+        return new Command("get", "Print the value of a key; fails if there is none.") { key, read, data, basePort, json }
             .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
-                .GetAsync(line.GetValue(key)!, line.GetValue(json), cancellation));
+                .GetAsync(line.GetValue(key)!, line.GetValue(read), line.GetValue(json), cancellation));
     }
 
     private static Command Put()
@@ -257,22 +274,22 @@ public static class CommandTree
         {
             Description = "When it counts as done, in words apart by commas, such as semi-sync:1,applied,500ms,refuse; without it, as the group says.", HelpName = "WORDS",
         };
-        ack.Validators.Add(result => CheckAck(result));
+        ack.Validators.Add(result => CheckWords(result, words => Redis.ConcernText.Parse(words)));
         return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, data, basePort }
             .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
                 .PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), cancellation));
     }
 
-    private static void CheckAck(System.CommandLine.Parsing.OptionResult result)
+    private static void CheckWords(System.CommandLine.Parsing.OptionResult result, Action<string> parse)
     {
         try
         {
             if (result.Tokens.Count == 1)
-                Redis.ConcernText.Parse(result.Tokens[0].Value);
+                parse(result.Tokens[0].Value);
         }
         catch (FormatException wrong)
         {
-            result.AddError($"--ack is '{result.Tokens[0].Value}': {wrong.Message}");
+            result.AddError($"{result.Option.Name} is '{result.Tokens[0].Value}': {wrong.Message}");
         }
     }
 

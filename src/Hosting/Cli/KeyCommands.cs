@@ -13,10 +13,13 @@ internal sealed class KeyCommands(LocalCluster cluster)
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private string? _ack;
+    // What the connection is told first; null: nothing.
+    private (string Command, string Words)? _terms;
 
-    public async Task<int> GetAsync(string key, bool json, CancellationToken cancellation)
+    /// <param name="read">Who may answer, and what the answer may have missed (<see cref="ReadText"/>); null: the primary, nothing.</param>
+    public async Task<int> GetAsync(string key, string? read, bool json, CancellationToken cancellation)
     {
+        _terms = read is null ? null : ("READ", read);
         RespReply reply = await CallAsync(cancellation, "GET"u8.ToArray(), Bytes(key)).ConfigureAwait(false);
         bool found = reply.Kind == RespReplyKind.Bulk;
         if (json)
@@ -31,7 +34,7 @@ internal sealed class KeyCommands(LocalCluster cluster)
     /// <param name="ack">When the write counts as done (<see cref="ConcernText"/>); null: as the group says.</param>
     public async Task<int> PutAsync(string key, string value, string? ack, CancellationToken cancellation)
     {
-        _ack = ack;
+        _terms = ack is null ? null : ("ACK", ack);
         RespReply reply = await CallAsync(cancellation, "SET"u8.ToArray(), Bytes(key), Bytes(value)).ConfigureAwait(false);
         Terminal.Line(reply.Text);
         return ExitCode.Success;
@@ -55,7 +58,7 @@ internal sealed class KeyCommands(LocalCluster cluster)
             try
             {
                 await using RespClient client = await RespClient.ConnectAsync(node.RedisAddress, cancellation).ConfigureAwait(false);
-                if (_ack is not null && await client.CallAsync(cancellation, "ACK"u8.ToArray(), Bytes(_ack)).ConfigureAwait(false) is { Kind: RespReplyKind.Error } refused)
+                if (_terms is var (command, terms) && await client.CallAsync(cancellation, Bytes(command), Bytes(terms)).ConfigureAwait(false) is { Kind: RespReplyKind.Error } refused)
                     throw new UserErrorException($"node {node.Id} answered: {refused.Text}");
                 RespReply reply = await client.CallAsync(cancellation, words).ConfigureAwait(false);
                 if (reply.Kind != RespReplyKind.Error)

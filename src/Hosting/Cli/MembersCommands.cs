@@ -47,10 +47,10 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
         return ExitCode.Success;
     }
 
-    public async Task<int> TransferAsync(string group, int? shard, int? node, CancellationToken cancellation)
+    public async Task<int> TransferAsync(string group, int? shard, int? node, bool json, CancellationToken cancellation)
     {
         MembersReport before = Only(await _client.MembersAsync(group, cancellation).ConfigureAwait(false), shard);
-        int failed = 0;
+        var problems = new Dictionary<int, string>();
         foreach (ShardMembersStatus one in before.Shards)
         {
             try
@@ -59,15 +59,19 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
             }
             catch (UserErrorException refused) when (shard is null)
             {
-                Terminal.Problem($"{group}/{one.Shard}: {refused.Message}");
-                failed++;
+                problems.Add(one.Shard, refused.Message);
+                if (!json)
+                    Terminal.Problem($"{group}/{one.Shard}: {refused.Message}");
             }
         }
 
         MembersReport after = Only(await _client.MembersAsync(group, cancellation).ConfigureAwait(false), shard);
-        foreach ((ShardMembersStatus was, ShardMembersStatus now) in before.Shards.Zip(after.Shards))
-            Terminal.Line($"{group}/{now.Shard}: node {was.Leader} led, node {now.Leader} leads");
-        return failed == 0 ? ExitCode.Success : ExitCode.Failure;
+        ShardTransfer[] done = [.. before.Shards.Zip(after.Shards, (was, now) => new ShardTransfer(now.Shard, was.Leader, now.Leader, problems.GetValueOrDefault(now.Shard)))];
+        if (json)
+            Terminal.Line(JsonSerializer.Serialize(new TransferReport(group, done), StatusJson.Default.TransferReport));
+        else
+            Array.ForEach(done, one => Terminal.Line($"{group}/{one.Shard}: node {one.Led} led, node {one.Leads} leads"));
+        return problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     public async Task<int> NodesAsync(bool json, CancellationToken cancellation)

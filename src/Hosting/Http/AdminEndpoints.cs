@@ -129,7 +129,10 @@ internal sealed class AdminEndpoints(NodeService node)
         IQueryCollection query = context.Request.Query;
         string group = query.Required("group");
         int shard = query.RequiredNumber("shard");
-        await admin.TransferAsync(group, shard, new ReplicaId(query.Number("node") ?? 0), context.RequestAborted).ConfigureAwait(false);
+        if (query.Text("force") == "true")
+            await admin.TakeOverAsync(group, shard, new ReplicaId(query.RequiredNumber("node")), context.RequestAborted).ConfigureAwait(false);
+        else
+            await admin.TransferAsync(group, shard, new ReplicaId(query.Number("node") ?? 0), context.RequestAborted).ConfigureAwait(false);
         await context.AnswerAsync(new OrderTaken(1), StatusJson.Default.OrderTaken).ConfigureAwait(false);
     }
 

@@ -117,8 +117,13 @@ internal sealed record NodePlan
                 Lanes = settings.Int("actorrepl.apply.lanes", 0, 64),
                 ParallelFrom = settings.Int("actorrepl.apply.parallel-from", 2, 4096),
             }),
+            SettingsVersion = settings.Int(OfGroup(settings, group.Name, "settings-version"), 1, int.MaxValue),
         };
     }
+
+    /// <summary>The path of a group's own setting, or of the default of all groups.</summary>
+    internal static string OfGroup(Config settings, string group, string setting) =>
+        settings.HasPath($"actorrepl.groups.{group}.{setting}") ? $"actorrepl.groups.{group}.{setting}" : $"actorrepl.group-defaults.{setting}";
 
     // What others are labelled they say themselves.
     private static NodeInfo Describe(ActorReplOptions options, int id, Config settings)

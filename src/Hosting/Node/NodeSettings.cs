@@ -81,8 +81,7 @@ public sealed record NodeSettings
 
     private static GroupSettings Group(Config all, string name, int nodes)
     {
-        string path = $"actorrepl.groups.{name}";
-        string Of(string setting) => all.HasPath($"{path}.{setting}") ? $"{path}.{setting}" : $"actorrepl.group-defaults.{setting}";
+        string Of(string setting) => NodePlan.OfGroup(all, name, setting);
         string protocol = all.Choice(Of("protocol"), Protocols.Keys.ToDictionary(known => known));
         int replicas = all.Int(Of("replicas"), 0, nodes);
         return new GroupSettings(name, protocol, all.Int(Of("shards"), 1, 1024), replicas == 0 ? Math.Min(3, nodes) : replicas);

@@ -7,8 +7,8 @@ using Akka.Configuration;
 
 namespace ActorRepl.Hosting.Node;
 
-/// <summary>Reads the settings under <c>actorrepl.primary-backup</c>.</summary>
-internal static class PrimaryBackupSettings
+/// <summary>Reads the settings under <c>actorrepl.primary-backup</c>, each replaced by what a group has under its own <c>primary-backup</c>.</summary>
+internal sealed class PrimaryBackupSettings
 {
     private const string Root = "actorrepl.primary-backup";
 
@@ -32,84 +32,96 @@ internal static class PrimaryBackupSettings
 
     private static readonly Dictionary<string, FloorPolicy> Floors = new() { ["read-only"] = FloorPolicy.ReadOnly, ["keep-writing"] = FloorPolicy.KeepWriting };
 
+    private readonly Config _config;
+    private readonly string _ofGroup;
+
+    private PrimaryBackupSettings(Config config, string group)
+    {
+        _config = config;
+        _ofGroup = $"actorrepl.groups.{group}.primary-backup";
+    }
+
     /// <param name="config">The whole settings.</param>
+    /// <param name="group">Whose.</param>
     /// <param name="ack">What a host says of the group's own concern; what it leaves open the settings say.</param>
     /// <param name="change">What else a host says.</param>
     /// <exception cref="UserErrorException">A setting is out of its bounds, or two contradict each other.</exception>
-    public static PrimaryBackupOptions Read(Config config, WriteConcern ack = default, Func<PrimaryBackupOptions, PrimaryBackupOptions>? change = null)
+    public static PrimaryBackupOptions Read(Config config, string group, WriteConcern ack = default, Func<PrimaryBackupOptions, PrimaryBackupOptions>? change = null)
     {
-        int warn = config.Int($"{Root}.warn-after-beats", 2, 1000), dead = config.Int($"{Root}.dead-after-beats", 3, 1000);
-        var options = new PrimaryBackupOptions
-        {
-            Concern = Concern(config, ack),
-            HeartbeatMicros = Micros(config, "heartbeat"),
-            LeaseMicros = Micros(config, "lease"),
-            MaxClockDriftPpm = config.Int($"{Root}.max-clock-drift", 0, MaxDriftPpm),
-            WarnAfterBeats = warn,
-            DeadAfterBeats = dead,
-            MinReplicasToWrite = config.Int($"{Root}.min-replicas-to-write", 0, Membership.MaxMembers - 1),
-            MinReplicasMaxLagMicros = Micros(config, "min-replicas-max-lag"),
-            LeaseReads = config.Flag($"{Root}.lease-reads"),
-            CatchUpEntries = config.Bytes($"{Root}.catch-up-entries", 1, 1L << 40),
-            FirstAnswerMicros = Micros(config, "first-answer"),
-            ProposalRetryMicros = Micros(config, "proposal-retry"),
-            TakeOverPatienceMicros = Micros(config, "take-over-patience"),
-            SwitchoverMicros = Micros(config, "switchover-timeout"),
-            MaxBatchBytes = config.Int($"{Root}.max-batch-bytes", 1024, 1 << 30),
-            MaxInFlightMessages = config.Int($"{Root}.max-in-flight-messages", 1, 1 << 20),
-            MaxInFlightBytes = config.Bytes($"{Root}.max-in-flight-bytes", 1024, 1L << 40),
-            MaxPendingRequests = config.Int($"{Root}.max-pending-requests", 1, int.MaxValue),
-            MaxLogBytes = config.Bytes($"{Root}.max-log-bytes", 1024, 1L << 40),
-            CheckpointBytes = config.Bytes($"{Root}.checkpoint-bytes", 1024, 1L << 40),
-            CheckpointEntries = config.Bytes($"{Root}.checkpoint-entries", 1, 1L << 40),
-            KeepBytes = config.Bytes($"{Root}.keep-bytes", 0, 1L << 40),
-            KeepEntries = config.Bytes($"{Root}.keep-entries", 0, 1L << 40),
-            SlotBytes = config.Bytes($"{Root}.slot-bytes", 0, 1L << 40),
-            AtRiskBytes = config.Bytes($"{Root}.at-risk-bytes", 0, 1L << 30),
-            Parts = Parts(config),
-            Modes = new ModeOptions
-            {
-                HealthyLagMicros = Micros(config, "modes.healthy-lag"),
-                DegradedLagMicros = Micros(config, "modes.degraded-lag"),
-                CriticalLagMicros = Micros(config, "modes.critical-lag"),
-                WarnBeats = warn,
-                DeadBeats = dead,
-                SettleMicros = OrNone(config, "modes.settle"),
-                MinimumStayMicros = OrNone(config, "modes.minimum-stay"),
-                AckTimeoutMicros = OrNone(config, "modes.ack-timeout"),
-                PaceWindowMicros = Micros(config, "modes.pace-window"),
-                FloorReplicas = config.Int($"{Root}.modes.floor-replicas", 0, Membership.MaxMembers - 1),
-                AtFloor = config.Choice($"{Root}.modes.at-floor", Floors),
-            },
-        };
+        PrimaryBackupOptions options = new PrimaryBackupSettings(config, group).Read(ack);
         try
         {
             return (change?.Invoke(options) ?? options).Validate();
         }
         catch (ArgumentException contradiction)
         {
-            throw new UserErrorException($"{Root}: {contradiction.Message.ReplaceLineEndings(" ")}");
+            throw new UserErrorException($"{Root} of group '{group}': {contradiction.Message.ReplaceLineEndings(" ")}");
         }
     }
 
-    private static WriteConcern Concern(Config config, WriteConcern ack)
+    private PrimaryBackupOptions Read(WriteConcern ack)
+    {
+        int warn = Int("warn-after-beats", 2, 1000), dead = Int("dead-after-beats", 3, 1000);
+        return new PrimaryBackupOptions
+        {
+            Concern = Concern(ack),
+            HeartbeatMicros = Micros("heartbeat"),
+            LeaseMicros = Micros("lease"),
+            MaxClockDriftPpm = Int("max-clock-drift", 0, MaxDriftPpm),
+            WarnAfterBeats = warn,
+            DeadAfterBeats = dead,
+            MinReplicasToWrite = Int("min-replicas-to-write", 0, Membership.MaxMembers - 1),
+            MinReplicasMaxLagMicros = Micros("min-replicas-max-lag"),
+            LeaseReads = _config.Flag(At("lease-reads")),
+            CatchUpEntries = Bytes("catch-up-entries", 1, 1L << 40),
+            ProposalRetryMicros = Micros("proposal-retry"),
+            TakeOverPatienceMicros = Micros("take-over-patience"),
+            SwitchoverMicros = Micros("switchover-timeout"),
+            MaxBatchBytes = Int("max-batch-bytes", 1024, 1 << 30),
+            MaxInFlightMessages = Int("max-in-flight-messages", 1, 1 << 20),
+            MaxInFlightBytes = Bytes("max-in-flight-bytes", 1024, 1L << 40),
+            MaxPendingRequests = Int("max-pending-requests", 1, int.MaxValue),
+            MaxLogBytes = Bytes("max-log-bytes", 1024, 1L << 40),
+            CheckpointBytes = Bytes("checkpoint-bytes", 1024, 1L << 40),
+            CheckpointEntries = Bytes("checkpoint-entries", 1, 1L << 40),
+            KeepBytes = Bytes("keep-bytes", 0, 1L << 40),
+            KeepEntries = Bytes("keep-entries", 0, 1L << 40),
+            SlotBytes = Bytes("slot-bytes", 0, 1L << 40),
+            Parts = Parts(),
+            Modes = new ModeOptions
+            {
+                HealthyLagMicros = Micros("modes.healthy-lag"),
+                DegradedLagMicros = Micros("modes.degraded-lag"),
+                CriticalLagMicros = Micros("modes.critical-lag"),
+                WarnBeats = warn,
+                DeadBeats = dead,
+                SettleMicros = OrNone("modes.settle"),
+                MinimumStayMicros = OrNone("modes.minimum-stay"),
+                AckTimeoutMicros = OrNone("modes.ack-timeout"),
+                PaceWindowMicros = Micros("modes.pace-window"),
+                AtFloor = _config.Choice(At("modes.at-floor"), Floors),
+            },
+        };
+    }
+
+    private WriteConcern Concern(WriteConcern ack)
     {
         if (ack.Contradiction is { } wrong)
             throw new UserErrorException($"the acknowledgement of a group: {wrong}");
-        AckLevel level = ack.Level != AckLevel.Default ? ack.Level : config.Choice($"{Root}.ack.level", Levels);
-        int backups = ack.Backups > 0 ? ack.Backups : config.Int($"{Root}.ack.backups", 1, Membership.MaxMembers - 1);
-        AckReach reach = ack.Reach != AckReach.Default ? ack.Reach : config.Choice($"{Root}.ack.reach", Reaches);
-        var timeout = (int)config.Time($"{Root}.ack.timeout", Milli, Hour).TotalMilliseconds;
-        OnAckTimeout onTimeout = ack.OnTimeout != OnAckTimeout.Default ? ack.OnTimeout : config.Choice($"{Root}.ack.on-timeout", Ends);
+        AckLevel level = ack.Level != AckLevel.Default ? ack.Level : _config.Choice(At("ack.level"), Levels);
+        int backups = ack.Backups > 0 ? ack.Backups : Int("ack.backups", 1, Membership.MaxMembers - 1);
+        AckReach reach = ack.Reach != AckReach.Default ? ack.Reach : _config.Choice(At("ack.reach"), Reaches);
+        var timeout = (int)_config.Time(At("ack.timeout"), Milli, Hour).TotalMilliseconds;
+        OnAckTimeout onTimeout = ack.OnTimeout != OnAckTimeout.Default ? ack.OnTimeout : _config.Choice(At("ack.on-timeout"), Ends);
         return new WriteConcern(level, level == AckLevel.SemiSync ? (byte)backups : (byte)0, reach, ack.TimeoutMillis > 0 ? ack.TimeoutMillis : timeout, onTimeout);
     }
 
     /// <summary>Each <c>NODE delay TIME</c> or <c>NODE upstream NODE</c>.</summary>
-    private static Dictionary<ReplicaId, MemberPart> Parts(Config config)
+    private Dictionary<ReplicaId, MemberPart> Parts()
     {
-        const string path = $"{Root}.parts";
+        string path = At("parts");
         var parts = new Dictionary<ReplicaId, MemberPart>();
-        foreach (string text in config.GetStringList(path))
+        foreach (string text in _config.GetStringList(path))
         {
             string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (words is not [var node, "delay" or "upstream", .. { Length: > 0 } rest] || Number(node) is not { } id)
@@ -122,13 +134,13 @@ internal static class PrimaryBackupSettings
 
         return parts;
 
-        static UserErrorException Wrong(string text) =>
+        UserErrorException Wrong(string text) =>
             new($"{path} holds '{text}'; each must be 'NODE delay TIME', such as '3 delay 10m', or 'NODE upstream NODE', two different node numbers");
 
         static ReplicaId? Number(string text) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 ? new ReplicaId(number) : null;
 
-        static int Delay(string time, string text)
+        int Delay(string time, string text)
         {
             try
             {
@@ -142,7 +154,14 @@ internal static class PrimaryBackupSettings
         }
     }
 
-    private static long Micros(Config config, string name) => (long)config.Time($"{Root}.{name}", Milli, Hour).TotalMicroseconds;
+    /// <summary>The path of a setting: the group's own, where it has one.</summary>
+    private string At(string name) => _config.HasPath($"{_ofGroup}.{name}") ? $"{_ofGroup}.{name}" : $"{Root}.{name}";
 
-    private static long OrNone(Config config, string name) => (long)config.Time($"{Root}.{name}", TimeSpan.Zero, Hour).TotalMicroseconds;
+    private int Int(string name, long least, long most) => _config.Int(At(name), least, most);
+
+    private long Bytes(string name, long least, long most) => _config.Bytes(At(name), least, most);
+
+    private long Micros(string name) => (long)_config.Time(At(name), Milli, Hour).TotalMicroseconds;
+
+    private long OrNone(string name) => (long)_config.Time(At(name), TimeSpan.Zero, Hour).TotalMicroseconds;
 }

@@ -71,7 +71,8 @@ internal static class ConcernText
         _ => null,
     };
 
-    private static int? Millis(string word)
+    /// <summary>A time such as <c>500ms</c> or <c>2s</c>, up to an hour; null: it is none.</summary>
+    internal static int? Millis(string word)
     {
         int unit = word.EndsWith("ms", StringComparison.Ordinal) ? 1 : word.EndsWith('s') ? 1000 : 0;
         return unit > 0 && int.TryParse(word[..^(unit == 1 ? 2 : 1)], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 && number <= MaxMillis / unit

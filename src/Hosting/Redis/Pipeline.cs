@@ -70,6 +70,7 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
         {
             gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
             part.Concern = client.Concern;
+            part.ReadTerms = client.Reads;
             _parts.Add(part);
         }
 
@@ -259,6 +260,7 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
         }
 
         rest.Reads = rest.Alone = true;
+        rest.ReadTerms = part.ReadTerms;
         for (int i = 0; i < _operations.Count; i++)
         {
             if (ReferenceEquals(_operations[i], part))

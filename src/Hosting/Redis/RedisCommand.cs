@@ -3,7 +3,7 @@ namespace ActorRepl.Hosting.Redis;
 internal enum RedisCommandId : byte
 {
     Ack, Append, Client, Command, Config, DbSize, Decr, DecrBy, Del, Echo, Exists, Get, Hello, Incr, IncrBy, Info, MGet, Ping, Quit,
-    Select, Set, StrLen,
+    Read, Select, Set, StrLen,
 }
 
 /// <summary>
@@ -35,6 +35,7 @@ internal sealed record RedisCommand(RedisCommandId Id, string Name, int Arity, s
         new(RedisCommandId.MGet, "mget", -2, ["readonly", "fast"], 1, -1, 1),
         new(RedisCommandId.Ping, "ping", -1, ["fast"]),
         new(RedisCommandId.Quit, "quit", -1, ["loading", "stale", "fast"]),
+        new(RedisCommandId.Read, "read", -1, ["fast"]),
         new(RedisCommandId.Select, "select", 2, ["loading", "stale", "fast"]),
         new(RedisCommandId.Set, "set", -3, ["write", "denyoom"], 1, 1, 1),
         new(RedisCommandId.StrLen, "strlen", 2, ["readonly", "fast"], 1, 1, 1),

@@ -9,7 +9,7 @@ namespace ActorRepl.Hosting.Redis;
 internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client, RespLimits limits)
 {
     /// <summary>Commands after it are not to be treated as those before: it waits for a pipeline of its own.</summary>
-    public static bool BeginsAnew(RespParser command) => RedisCommand.Find(command[0])?.Id == RedisCommandId.Ack;
+    public static bool BeginsAnew(RespParser command) => RedisCommand.Find(command[0])?.Id is RedisCommandId.Ack or RedisCommandId.Read;
 
     /// <summary>Adds a command to the pipeline; false: the client wants to leave, or must.</summary>
     public bool Dispatch(RespParser command, Pipeline pipeline)
@@ -139,7 +139,10 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
                 reply.Write("+OK\r\n"u8);
                 break;
             case RedisCommandId.Ack:
-                Acknowledge(command, reply);
+                Terms(command, reply, "acknowledgement", () => ConcernText.Describe(client.Concern), words => client.Concern = ConcernText.Parse(words));
+                break;
+            case RedisCommandId.Read:
+                Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => client.Reads = ReadText.Parse(words));
                 break;
             case RedisCommandId.Select:
                 Select(command, reply);
@@ -153,12 +156,12 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
         return known.Id != RedisCommandId.Quit;
     }
 
-    /// <summary>Without words, what is in force; with words, what holds for the writes from here on.</summary>
-    private void Acknowledge(RespParser command, IBufferWriter<byte> reply)
+    /// <summary>Without words, what is in force; with words, what holds for the commands from here on.</summary>
+    private static void Terms(RespParser command, IBufferWriter<byte> reply, string what, Func<string> describe, Action<string> set)
     {
         if (command.Count == 1)
         {
-            reply.WriteBulk(Encoding.ASCII.GetBytes(ConcernText.Describe(client.Concern)));
+            reply.WriteBulk(Encoding.ASCII.GetBytes(describe()));
             return;
         }
 
@@ -167,12 +170,12 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
             words.Append(Encoding.Latin1.GetString(command[i])).Append(' ');
         try
         {
-            client.Concern = ConcernText.Parse(words.ToString());
+            set(words.ToString());
             reply.Write("+OK\r\n"u8);
         }
         catch (FormatException wrong)
         {
-            reply.WriteError($"ERR acknowledgement: {wrong.Message}");
+            reply.WriteError($"ERR {what}: {wrong.Message}");
         }
     }
 

@@ -19,6 +19,9 @@ internal sealed class RedisClientInfo(long id, string address)
     /// <summary>When its writes count as done.</summary>
     public WriteConcern Concern { get; set; }
 
+    /// <summary>Who may answer what it reads.</summary>
+    public ReadTerms Reads { get; set; }
+
     public string Describe() => $"id={id} addr={address} name={Name} age={(long)Stopwatch.GetElapsedTime(_since).TotalSeconds} db=0 resp=2";
 }
 

@@ -59,7 +59,7 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
     public void Add(PipelinePart part)
     {
         Lane lane = (part.Writes ? _writes : _reads)[part.Shard];
-        part.Alone |= part.Writes && (part.Reads || !part.Concern.IsDefault);
+        part.Alone |= part.Writes ? part.Reads || !part.Concern.IsDefault : !part.ReadTerms.IsDefault;
         if (part.Alone)
         {
             SharedRequest alone = Rent(lane);
@@ -148,9 +148,9 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
             _waitedFor++;
         try
         {
-            RequestKind kind = request.Operations.IsReadOnly ? RequestKind.Read : RequestKind.Command;
-            client.Send(group.Name, request.Lane.Shard, kind, request.Operations.Written.Span, request,
-                request.Concern.IsDefault ? null : new RequestOptions { Concern = request.Concern });
+            bool reads = request.Operations.IsReadOnly;
+            RequestOptions? options = reads ? request.ReadTerms.Options : request.Concern.IsDefault ? null : new RequestOptions { Concern = request.Concern };
+            client.Send(group.Name, request.Lane.Shard, reads ? request.ReadTerms.AskedKind : RequestKind.Command, request.Operations.Written.Span, request, options);
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {

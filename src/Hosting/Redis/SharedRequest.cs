@@ -25,6 +25,9 @@ internal sealed class PipelinePart
     /// <summary>When what it writes counts as done; anything but the default is for this connection alone.</summary>
     public WriteConcern Concern { get; set; }
 
+    /// <summary>Who may answer it if it only reads; likewise.</summary>
+    public ReadTerms ReadTerms { get; set; }
+
     public KeyValueReplyReader Replies { get; set; }
 
     /// <summary>Why the operations were refused, as clients are told; null: they were not.</summary>
@@ -40,6 +43,7 @@ internal sealed class PipelinePart
         Reads = false;
         Alone = false;
         Concern = default;
+        ReadTerms = default;
         Replies = default;
         Error = null;
         Answered = 0;
@@ -64,11 +68,16 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     /// <summary>When what it writes counts as done.</summary>
     public WriteConcern Concern { get; private set; }
 
+    /// <summary>Who may answer what only reads.</summary>
+    public ReadTerms ReadTerms { get; private set; }
+
     public void Add(PipelinePart part)
     {
         _parts.Add(part);
         if (part.Writes)
             Concern = part.Concern;
+        else
+            ReadTerms = part.ReadTerms;
         Operations.Add(part.Operations);
     }
 
@@ -118,6 +127,7 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     {
         _parts.Clear();
         Concern = default;
+        ReadTerms = default;
         Operations.Clear();
         _result = default;
         _failure = null;

@@ -9,6 +9,7 @@ public static class UnknownSettings
     private const string Root = "actorrepl";
     private const string Groups = "actorrepl.groups";
     private const string GroupDefaults = "actorrepl.group-defaults";
+    private const string PrimaryBackup = ".primary-backup";
 
     /// <exception cref="UserErrorException">Names the first such setting, and the one that was probably meant.</exception>
     public static void Check(Config given, Config reference, string source)
@@ -39,19 +40,25 @@ public static class UnknownSettings
             yield return path[..end];
     }
 
-    /// <summary>A setting of any group is a setting of the defaults of groups.</summary>
+    /// <summary>A setting of any group is a setting of the defaults of groups; what it says of its protocol, one of the protocol's.</summary>
     private static string Canonical(string path)
     {
         if (!path.StartsWith(Groups + ".", StringComparison.Ordinal))
             return path;
         int end = path.IndexOf('.', Groups.Length + 1);
-        return end < 0 ? GroupDefaults : GroupDefaults + path[end..];
+        if (end < 0)
+            return GroupDefaults;
+        bool isOfProtocol = path.AsSpan(end).StartsWith(PrimaryBackup) && (path.Length == end + PrimaryBackup.Length || path[end + PrimaryBackup.Length] == '.');
+        return (isOfProtocol ? Root : GroupDefaults) + path[end..];
     }
 
     private static string Named(string nearest, string path)
     {
-        bool ofGroup = path.StartsWith(Groups + ".", StringComparison.Ordinal) && nearest.StartsWith(GroupDefaults + ".", StringComparison.Ordinal);
-        return ofGroup ? path[..path.IndexOf('.', Groups.Length + 1)] + nearest[GroupDefaults.Length..] : nearest;
+        if (!path.StartsWith(Groups + ".", StringComparison.Ordinal) || path.IndexOf('.', Groups.Length + 1) is not (>= 0 and var end))
+            return nearest;
+        if (nearest.StartsWith(GroupDefaults + ".", StringComparison.Ordinal))
+            return path[..end] + nearest[GroupDefaults.Length..];
+        return nearest.StartsWith(Root + PrimaryBackup + ".", StringComparison.Ordinal) ? path[..end] + nearest[Root.Length..] : nearest;
     }
 
     /// <summary>Letters to insert, remove or replace (Levenshtein 1966).</summary>

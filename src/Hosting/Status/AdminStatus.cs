@@ -40,3 +40,23 @@ public sealed record NodeEntry(int Id, string Name, string Address, string Regio
 /// <summary>An order was taken.</summary>
 /// <param name="Shards">That it changes; 0: all was so already.</param>
 public sealed record OrderTaken(int Shards);
+
+/// <summary>What <c>actorrepl transfer --json</c> prints.</summary>
+public sealed record TransferReport(string Group, IReadOnlyList<ShardTransfer> Shards);
+
+/// <param name="Led">Before; 0: nobody.</param>
+/// <param name="Leads">Now.</param>
+/// <param name="Problem">Why it was not given away; null: it was.</param>
+public sealed record ShardTransfer(int Shard, int Led, int Leads, string? Problem);
+
+/// <summary>What <c>actorrepl transfer --force --json</c> prints.</summary>
+/// <param name="Node">Who is to lead.</param>
+public sealed record TakeOverReport(string Group, int Node, IReadOnlyList<ShardTakeOver> Shards);
+
+/// <param name="Epoch">Of the view that the replica was in.</param>
+/// <param name="Last">Where its log ended then: what was acknowledged beyond that is lost.</param>
+/// <param name="InSync">Who may have more: the sync set of that view.</param>
+/// <param name="Silent">Of those, the nodes that did not answer.</param>
+/// <param name="TookOver">It leads now.</param>
+/// <param name="Problem">Why it does not; null: it does.</param>
+public sealed record ShardTakeOver(int Shard, long Epoch, long Last, IReadOnlyList<int> InSync, IReadOnlyList<int> Silent, bool TookOver, string? Problem);

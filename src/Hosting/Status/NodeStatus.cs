@@ -84,6 +84,8 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(NodesReport))]
 [JsonSerializable(typeof(NodeEntry))]
 [JsonSerializable(typeof(OrderTaken))]
+[JsonSerializable(typeof(TransferReport))]
+[JsonSerializable(typeof(TakeOverReport))]
 [JsonSerializable(typeof(FaultsReport))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(ShardVerifyStatus))]

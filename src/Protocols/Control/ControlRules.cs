@@ -32,7 +32,7 @@ internal static class ControlRules
     private static ControlState RegisterGroup(ControlState state, ControlCommand.RegisterGroup command)
     {
         if (state.Groups.TryGetValue(command.Name, out ControlGroup? known))
-            return Same(known, command) ? state : throw Differs(known, command);
+            return Registered(state, known, command);
 
         if (!IsName(command.Name) || command.Name.Contains('.'))
             throw Invalid($"group name '{command.Name}' must be 1 to {ControlLimits.MaxNameLength} letters, digits, '-' or '_'");
@@ -40,8 +40,6 @@ internal static class ControlRules
             throw Invalid($"protocol '{command.Protocol}' of group '{command.Name}' must be 1 to {ControlLimits.MaxNameLength} letters, digits, '-', '_' or '.'");
         if (command.Placement.Length is 0 or > ControlLimits.MaxShards)
             throw Invalid($"group '{command.Name}' has {command.Placement.Length} shards; it must be 1 to {ControlLimits.MaxShards}");
-        if (System.Text.Encoding.UTF8.GetByteCount(command.Options) > ControlLimits.MaxOptionsBytes)
-            throw new ControlRefusedException(ControlRefusal.Limit, $"the options of group '{command.Name}' take more than {ControlLimits.MaxOptionsBytes} bytes");
         if (state.Groups.Count >= ControlLimits.MaxGroups)
             throw new ControlRefusedException(ControlRefusal.Limit, $"there are {state.Groups.Count} groups; that is the most there can be");
         for (int shard = 0; shard < command.Placement.Length; shard++)
@@ -52,7 +50,7 @@ internal static class ControlRules
             Name = command.Name,
             Protocol = command.Protocol,
             Replicas = command.Replicas,
-            Options = command.Options,
+            Options = Bounded(command),
             CreatedVersion = state.Version + 1,
             Shards = [.. command.Placement.Select(plan => ControlShard.Placed(plan.Members, plan.PreferredLeader))],
         });
@@ -70,9 +68,20 @@ internal static class ControlRules
             throw Invalid($"{key} cannot prefer {leader} as leader: its voters are {string.Join(",", members.Voters)}");
     }
 
-    private static bool Same(ControlGroup known, ControlCommand.RegisterGroup declared) =>
-        (known.Protocol, known.Shards.Count, known.Replicas, known.Options)
-        == (declared.Protocol, declared.Placement.Length, declared.Replicas, declared.Options);
+    /// <summary>A group that is there is declared once more: alike, or with options of a later version.</summary>
+    private static ControlState Registered(ControlState state, ControlGroup known, ControlCommand.RegisterGroup declared)
+    {
+        bool same = (known.Protocol, known.Shards.Count, known.Replicas) == (declared.Protocol, declared.Placement.Length, declared.Replicas);
+        if (same && (declared.Options.Length == 0 || declared.Options == known.Options))
+            return state;
+        bool isNews = known.Options.Length == 0 || GroupOptions.VersionOf(declared.Options) > GroupOptions.VersionOf(known.Options);
+        return same && isNews ? state.With(known with { Options = Bounded(declared) }) : throw Differs(known, declared);
+    }
+
+    private static string Bounded(ControlCommand.RegisterGroup declared) =>
+        System.Text.Encoding.UTF8.GetByteCount(declared.Options) <= ControlLimits.MaxOptionsBytes
+            ? declared.Options
+            : throw new ControlRefusedException(ControlRefusal.Limit, $"the options of group '{declared.Name}' take more than {ControlLimits.MaxOptionsBytes} bytes");
 
     private static ControlRefusedException Differs(ControlGroup known, ControlCommand.RegisterGroup declared)
     {
@@ -86,8 +95,16 @@ internal static class ControlRules
         Compare("protocol", known.Protocol, declared.Protocol);
         Compare("shards", $"{known.Shards.Count}", $"{declared.Placement.Length}");
         Compare("replicas", $"{known.Replicas}", $"{declared.Replicas}");
-        Compare("options", known.Options, declared.Options);
-        return Invalid($"group '{known.Name}' is declared with {string.Join(", ", differences)}; all hosts must declare the same");
+        int structural = differences.Count;
+        if (declared.Options.Length > 0)
+        {
+            foreach ((string name, string registered, string here) in GroupOptions.Differences(known.Options, declared.Options))
+                Compare(name, registered, here);
+        }
+
+        long version = GroupOptions.VersionOf(known.Options);
+        string remedy = structural == 0 ? $"; to change them on all, raise {GroupOptions.Version} above {version}" : "";
+        return Invalid($"group '{known.Name}' is declared with {string.Join(", ", differences)}; all hosts must declare the same{remedy}");
     }
 
     private static ControlState SetMembers(ControlState state, ControlCommand.SetMembers command)

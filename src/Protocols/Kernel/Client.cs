@@ -20,7 +20,7 @@ public enum RequestKind : byte
     /// <summary>Changes who holds the shard; the payload is a <see cref="Membership"/>, the answer empty, once it is in force.</summary>
     ChangeMembers = 6,
 
-    /// <summary>Gives leadership to the replica whose number (4 bytes, 0: whoever is best) is the payload; answered once it is given.</summary>
+    /// <summary>Gives leadership to another replica, as <see cref="TransferOrder"/> says; answered once it is given.</summary>
     Transfer = 7,
 
     /// <summary>Answered by the replica it reaches, once that has applied <see cref="ClientRequest.AtLeast"/>: what the session has seen.</summary>

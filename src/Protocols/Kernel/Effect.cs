@@ -33,7 +33,10 @@ public abstract record Effect
 
     public sealed record Reject(long RequestId, Rejection Why) : Effect;
 
-    /// <summary>Read entries back from the WAL, up to this many bytes; <see cref="Input.RangeLoaded"/> follows.</summary>
+    /// <summary>
+    /// Read entries back from the WAL, up to about this many bytes and at least one batch; <see cref="Input.RangeLoaded"/> follows. Those from before
+    /// the last checkpoint are there if the protocol says that it reads them back, and none of them is certain to be.
+    /// </summary>
     public sealed record ReadRange(long First, long Last, int MaxBytes) : Effect;
 
     /// <summary>Save the machine's state; <see cref="Input.CheckpointSaved"/> or failed follows. One at a time.</summary>

@@ -24,6 +24,18 @@ public interface IProtocolFactory
     /// <summary>The protocol's name in configuration and status, such as "raft".</summary>
     string Name { get; }
 
+    /// <summary>
+    /// What all replicas of a group must have been told alike, as lines of <c>name = value</c>; empty: nothing. Hosts that differ in it are
+    /// told so, and do not run the group.
+    /// </summary>
+    string Declaration => "";
+
+    /// <summary>
+    /// Its replicas ask for entries from before their last checkpoint (<see cref="Effect.ReadRange"/>): the WAL keeps what lies between the last
+    /// two checkpoints, as long as there is room.
+    /// </summary>
+    bool ReadsBack => false;
+
     /// <summary>Why the protocol cannot acknowledge a command in this way; null: it can. Asked before anything is sent.</summary>
     string? Refusal(in WriteConcern concern) => concern.IsDefault ? null : $"{Name} acknowledges every command in one way";
 

@@ -28,7 +28,10 @@ public abstract record Input
     /// <summary>Answers <see cref="Effect.Lookup"/>.</summary>
     public sealed record LookedUp(long Token, ReadOnlyMemory<byte> Result) : Input;
 
-    /// <summary>Answers <see cref="Effect.ReadRange"/>; empty: the range is no longer there.</summary>
+    /// <summary>
+    /// Answers <see cref="Effect.ReadRange"/>, from its first entry on, without a gap; empty: that is no longer there. After an install the WAL may still
+    /// have entries of the history before: compare terms.
+    /// </summary>
     public sealed record RangeLoaded(long First, IReadOnlyList<EntryBatch> Batches) : Input;
 
     /// <summary>The checkpoint at this index is durable; what it contains may be forgotten.</summary>

@@ -66,6 +66,23 @@ internal sealed class EpochHistory
 
     private long Oldest => _starts.Count > 0 ? _starts[0].First : long.MaxValue;
 
+    /// <summary>In which epoch the entry at an index was made, 0 before the first; null: that is forgotten.</summary>
+    public long? EpochAt(long index) => index == 0 ? 0 : EpochAt(_starts, index);
+
+    /// <summary>
+    /// The last entry at or before a position whose epoch is no later than the position's: a log that has the position shares nothing
+    /// between the two. Null: that is forgotten.
+    /// </summary>
+    public long? LastSharedUpTo(LogPosition position)
+    {
+        if (position.Index <= 0)
+            return 0;
+        int place = _starts.FindLastIndex(start => start.First <= position.Index && start.Epoch <= position.Term);
+        if (place < 0)
+            return Oldest == 1 ? 0 : null;
+        return place + 1 < _starts.Count ? Math.Min(position.Index, _starts[place + 1].First - 1) : position.Index;
+    }
+
     /// <summary>In which epoch the entry at an index was made; null: that is forgotten.</summary>
     public static long? EpochAt(IReadOnlyList<(long Epoch, long First)> starts, long index)
     {

@@ -73,6 +73,9 @@ internal sealed class Follower(ReplicaId id)
     /// <summary>A probe is out and not answered.</summary>
     public bool Probing { get; private set; }
 
+    /// <summary>The entry from which on the log is being read back for it; 0: none.</summary>
+    public long ReadingFrom { get; set; }
+
     /// <summary>It has acknowledged something since the last check: nothing seems lost.</summary>
     public bool Flowing { get; set; }
 
@@ -235,6 +238,7 @@ internal sealed class Follower(ReplicaId id)
     {
         Mode = mode;
         Probing = false;
+        ReadingFrom = 0;
         _inFlight.Clear();
         InFlightBytes = 0;
     }

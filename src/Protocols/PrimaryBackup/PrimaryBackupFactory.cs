@@ -16,6 +16,10 @@ public sealed class PrimaryBackupFactory(PrimaryBackupOptions options) : IProtoc
 
     public string Name => "primary-backup";
 
+    public string Declaration => PrimaryBackup.Declaration.Of(_options);
+
+    public bool ReadsBack => true;
+
     // It knows all of them; what a view has too few members for, the primary says.
     public string? Refusal(in WriteConcern concern) => null;
 

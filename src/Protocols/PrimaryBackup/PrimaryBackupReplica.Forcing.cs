@@ -8,12 +8,7 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// </summary>
 public sealed partial class PrimaryBackupReplica
 {
-    /// <summary>A transfer with this byte after the replica's number is meant whatever it costs.</summary>
-    internal const byte ForceFlag = 1;
-
     private (long RequestId, long Deadline)? _forced;
-
-    private static bool IsForced(in ClientRequest transfer) => transfer.Payload.Length == sizeof(int) + 1 && transfer.Payload.Span[^1] == ForceFlag;
 
     private void TakeForced(in ClientRequest request, ReplicaId to)
     {

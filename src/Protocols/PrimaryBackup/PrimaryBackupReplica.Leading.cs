@@ -115,7 +115,8 @@ public sealed partial class PrimaryBackupReplica
         {
             if (follower.Next <= _log.BaseIndex || follower.HasDiverged)
             {
-                OfferCheckpoint(follower);
+                if (!ReadBack(follower))
+                    OfferCheckpoint(follower);
                 return;
             }
 
@@ -198,7 +199,13 @@ public sealed partial class PrimaryBackupReplica
     {
         LogPosition nearest = reply.Nearest;
         long shared = _log.LastIndexOfTermUpTo(Math.Min(nearest.Index, _log.LastIndex), nearest.Term);
-        bool beginsBeyond = reply.Index < nearest.Index && !_log.Matches(nearest.Index, nearest.Term);
+        bool beginsBeyond = reply.Index < nearest.Index && !HasHad(nearest);
+        if (!beginsBeyond && shared < _log.BaseIndex && ReadsBack && _history.LastSharedUpTo(nearest) is { } earlier && EpochOf(earlier) is not null)
+        {
+            follower.Mismatched(reply.Index, earlier);
+            return;
+        }
+
         if (beginsBeyond || shared < _log.BaseIndex)
         {
             // Its log begins where this one has something else, or nothing: no entry is of use to it.
@@ -258,7 +265,7 @@ public sealed partial class PrimaryBackupReplica
     // An empty append just before the next entry, or where the log now begins: refused if anything sent before it was lost.
     private void AskWhetherLost(Follower follower)
     {
-        long index = Math.Max(follower.Next - 1, _log.BaseIndex);
-        Send(follower.Id, new Append(Epoch, index, _log.TermAt(index), _commit, ClockNow, Last, FlagsNow, []));
+        long index = ReadsBack && EpochOf(follower.Next - 1) is not null ? follower.Next - 1 : Math.Max(follower.Next - 1, _log.BaseIndex);
+        Send(follower.Id, new Append(Epoch, index, EpochOf(index)!.Value, _commit, ClockNow, Last, FlagsNow, []));
     }
 }

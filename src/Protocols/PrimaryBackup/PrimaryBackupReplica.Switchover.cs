@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.PrimaryBackup;
@@ -40,17 +39,15 @@ public sealed partial class PrimaryBackupReplica
 
     private void TakeTransfer(in ClientRequest request)
     {
-        bool isForced = IsForced(request);
-        bool isWhole = request.Payload.Length == sizeof(int) || isForced;
-        ReplicaId to = isWhole ? new ReplicaId(BinaryPrimitives.ReadInt32LittleEndian(request.Payload.Span)) : default;
+        bool isOrder = TransferOrder.TryRead(request.Payload.Span, out ReplicaId to, out bool isForced);
         if (to == Self && _part == Part.Primary)
             Answer(request.Id, null);
         else if (isForced && _part != Part.Primary)
             TakeForced(request, to);
         else if (WhyNoControl(request) is { } why)
             Reject(request.Id, why);
-        else if (!isWhole || to.Value < 0)
-            Reject(request.Id, new Rejection(RejectReason.Invalid, Detail: $"a transfer names a replica in 4 bytes, 0 for whoever is best; this has {request.Payload.Length}"));
+        else if (!isOrder)
+            Reject(request.Id, new Rejection(RejectReason.Invalid, Detail: $"a transfer names a replica in 4 bytes, 0 for whoever is best, and may be forced by one more; these are {request.Payload.Length}"));
         else if (BestSuccessor(id => to.IsNone || id == to) is { } successor)
             BeginSwitchover(successor, request.Id, request.Deadline);
         else

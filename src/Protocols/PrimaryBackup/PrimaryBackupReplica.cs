@@ -158,6 +158,9 @@ public sealed partial class PrimaryBackupReplica : IProtocol
             case Input.Storage storage:
                 _storageFull = storage.State == StorageState.Full;
                 break;
+            case Input.RangeLoaded range:
+                OnRangeLoaded(range.First, range.Batches);
+                break;
             case Input.CheckpointSaved saved:
                 OnCheckpointSaved(saved.Index);
                 break;

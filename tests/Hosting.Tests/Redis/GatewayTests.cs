@@ -32,10 +32,13 @@ public abstract class GatewayTests
     [InlineData("HELLO 3", "-NOPROTO unsupported protocol version\r\n")]
     [InlineData("HELLO two", "-ERR Protocol version is not an integer or out of range\r\n")]
     [InlineData("HELLO 2 AUTH a b", "-ERR Syntax error in HELLO option 'AUTH'\r\n")]
-    [InlineData("COMMAND COUNT", ":22\r\n")]
+    [InlineData("COMMAND COUNT", ":23\r\n")]
     [InlineData("ACK", "$7\r\ndefault\r\n")]
     [InlineData("ACK semi-sync:300", "-ERR acknowledgement: 'semi-sync:300' is not known; it must be async, semi-sync[:N], sync or quorum; received, durable or applied; a time such as 500ms or 2s; degrade or refuse; or default\r\n")]
     [InlineData("ACK async applied", "-ERR acknowledgement: level Async waits for no other member: it has neither reach nor timeout\r\n")]
+    [InlineData("READ", "$7\r\ndefault\r\n")]
+    [InlineData("READ anyone", "-ERR reading: 'anyone' is not known, or there is one like it already; it must be primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, stale, or a time such as 500ms or 2s; or default\r\n")]
+    [InlineData("READ stale 2s", "-ERR reading: '2s' is not known, or there is one like it already; it must be primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, stale, or a time such as 500ms or 2s; or default\r\n")]
     [InlineData("COMMAND DOCS", "*0\r\n")]
     [InlineData("COMMAND INFO get nosuch", "*2\r\n*6\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*-1\r\n")]
     [InlineData("COMMAND NOSUCH", "-ERR unknown subcommand 'NOSUCH'. Try COMMAND HELP.\r\n")]
@@ -80,6 +83,27 @@ public abstract class GatewayTests
         await client.ExpectAsync("+OK\r\n");
         await client.CommandAsync("ACK");
         await client.ExpectAsync("$11\r\nsync 2000ms\r\n");
+    }
+
+    [Fact]
+    public async Task Reads_are_answered_by_whom_their_own_connection_has_asked_and_as_old_as_it_allows()
+    {
+        await using GatewayHost gateway = await StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync(), other = await gateway.ConnectAsync();
+        await client.SendAsync("SET a 1\r\nREAD Secondary-Preferred 2s\r\nGET a\r\nREAD stale\r\nGET a\r\nREAD nearest\r\nGET a\r\nREAD default\r\nGET a\r\n");
+        await client.ExpectAsync("+OK\r\n+OK\r\n$1\r\n1\r\n+OK\r\n$1\r\n1\r\n+OK\r\n$1\r\n1\r\n+OK\r\n$1\r\n1\r\n");
+        await other.CommandAsync("GET", "a");
+        await other.ExpectAsync("$1\r\n1\r\n");
+        Assert.Equal(
+            [
+                (RequestKind.BoundedRead, ReadFrom.SecondaryPreferred, TimeSpan.FromSeconds(2)), (RequestKind.StaleRead, default, null),
+                (RequestKind.Read, ReadFrom.Nearest, null), (RequestKind.Read, default, null), (RequestKind.Read, default, null),
+            ],
+            _group.Reads);
+        await client.CommandAsync("READ", "2s,nearest");
+        await client.ExpectAsync("+OK\r\n");
+        await client.CommandAsync("READ");
+        await client.ExpectAsync("$14\r\nnearest 2000ms\r\n");
     }
 
     [Fact]

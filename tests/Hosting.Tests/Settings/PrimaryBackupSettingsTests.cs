@@ -100,6 +100,39 @@ public sealed class PrimaryBackupSettingsTests
     }
 
     [Fact]
+    public void A_group_may_have_any_setting_differently()
+    {
+        const string text = """
+            actorrepl.primary-backup { ack.level = sync, ack.timeout = 3 s, lease = 400 ms, parts = ["3 delay 10m"] }
+            actorrepl.groups.orders.primary-backup { ack.level = semi-sync, ack.backups = 2, ack.on-timeout = refuse, min-replicas-to-write = 1, parts = [] }
+            """;
+        var config = Hocon.Parse(text, "test.conf").WithFallback(Hocon.Reference);
+        PrimaryBackupOptions orders = PrimaryBackupSettings.Read(config, "orders"), kv = PrimaryBackupSettings.Read(config, "kv");
+        Assert.Equal(new WriteConcern(AckLevel.SemiSync, 2, AckReach.Durable, 3_000, OnAckTimeout.Refuse), orders.Concern);
+        Assert.Equal((1, 400_000L), (orders.MinReplicasToWrite, orders.LeaseMicros));
+        Assert.Empty(orders.Parts);
+        Assert.Equal(new WriteConcern(AckLevel.Sync, 0, AckReach.Durable, 3_000, OnAckTimeout.Degrade), kv.Concern);
+        Assert.Single(kv.Parts);
+        var refused = Assert.Throws<UserErrorException>(() => Hocon.Parse("actorrepl.groups.orders.primary-backup.leese = 1 s", "test.conf"));
+        Assert.Contains("the nearest is actorrepl.groups.orders.primary-backup.lease", refused.Message, StringComparison.Ordinal);
+        refused = Assert.Throws<UserErrorException>(() => PrimaryBackupSettings.Read(
+            Hocon.Parse("actorrepl.groups.orders.primary-backup.ack.level = most", "test.conf").WithFallback(Hocon.Reference), "orders"));
+        Assert.Contains("actorrepl.groups.orders.primary-backup.ack.level is 'most'", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_all_nodes_must_have_the_same_is_declared()
+    {
+        string declared = new PrimaryBackupFactory(Read("lease = 400 ms", Ack.SemiSync(2))).Declaration;
+        Assert.Contains("ack.level = semi-sync\nack.backups = 2\nack.reach = durable\nack.timeout = 10000 ms\nack.on-timeout = degrade\n", declared, StringComparison.Ordinal);
+        Assert.Contains("lease = 400 ms\n", declared, StringComparison.Ordinal);
+        Assert.Equal(declared, new PrimaryBackupFactory(Read("lease = 400 ms, keep-bytes = 1 MiB", Ack.SemiSync(2))).Declaration);
+        foreach (string other in (string[])["lease-reads = on", "max-clock-drift = 5", "min-replicas-to-write = 1", "heartbeat = 40 ms", "dead-after-beats = 11",
+            "modes.at-floor = keep-writing", """parts = ["3 delay 10m"]""", "ack.timeout = 1 s", "ack.on-timeout = refuse"])
+            Assert.NotEqual(declared, new PrimaryBackupFactory(Read($"lease = 400 ms, {other}", Ack.SemiSync(2))).Declaration);
+    }
+
+    [Fact]
     public void Members_can_be_given_a_part() => Assert.Equal(
         new Dictionary<ReplicaId, MemberPart> { [new(3)] = new(600_000, new ReplicaId(2)), [new(4)] = new(0, new ReplicaId(2)) },
         Read("""parts = ["3 delay 10m", "4 upstream 2", "3 upstream 2"]""").Parts);
@@ -140,7 +173,7 @@ public sealed class PrimaryBackupSettingsTests
     }
 
     private static PrimaryBackupOptions Read(string settings, WriteConcern ack = default) =>
-        PrimaryBackupSettings.Read(Hocon.Parse($"actorrepl.primary-backup {{ {settings} }}", "test.conf").WithFallback(Hocon.Reference), ack);
+        PrimaryBackupSettings.Read(Hocon.Parse($"actorrepl.primary-backup {{ {settings} }}", "test.conf").WithFallback(Hocon.Reference), "kv", ack);
 
     private static IEnumerable<PropertyInfo> Options() =>
         typeof(PrimaryBackupOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);

@@ -19,6 +19,9 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     /// <summary>What the requests that were sent ask for, in order.</summary>
     public List<WriteConcern> Concerns { get; } = [];
 
+    /// <summary>What the reads that were sent ask for, in order.</summary>
+    public List<(RequestKind Kind, ReadFrom From, TimeSpan? MaxStaleness)> Reads { get; } = [];
+
     /// <summary>Asked before each request with its shard; what it returns is thrown.</summary>
     public Func<int, Exception?> Refuse { get; set; } = _ => null;
 
@@ -52,7 +55,12 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
     {
         lock (_lock)
+        {
             Concerns.Add(options?.Concern ?? default);
+            if (kind != RequestKind.Command)
+                Reads.Add((kind, options?.ReadFrom ?? default, options?.MaxStaleness));
+        }
+
         _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
     }
 

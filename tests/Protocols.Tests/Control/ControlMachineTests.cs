@@ -158,8 +158,30 @@ public sealed class ControlMachineTests
             "kv", "chain", 3, "x", [new ShardPlan(Voters(1, 2, 3), N(1)), new ShardPlan(Voters(1, 2, 3), N(1))])).Reason;
         Assert.Contains("protocol 'chain' where 'raft' is registered", reason, StringComparison.Ordinal);
         Assert.Contains("shards '2' where '1' is registered", reason, StringComparison.Ordinal);
-        Assert.Contains("options 'x' where '' is registered", reason, StringComparison.Ordinal);
+        Assert.Contains("x '' where 'nothing' is registered", reason, StringComparison.Ordinal);
         Assert.DoesNotContain("replicas '", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_that_another_host_declares_differently_are_refused_by_each_and_replaced_by_those_of_a_later_version()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        ControlCommand.RegisterGroup With(int version, string declaration) =>
+            new("kv", "raft", 3, GroupOptions.Declare(declaration, version), [new ShardPlan(Voters(1, 2, 3), N(1))]);
+
+        // A host of before there were any declared none.
+        cluster.Accept(With(1, "lease = 300 ms\nack.level = sync\n"));
+        cluster.Accept(With(1, "lease = 300 ms\nack.level = sync\n"));
+        cluster.Accept(With(1, ""));
+        string reason = cluster.Refuse(With(1, "lease = 8000 ms\nack.level = sync\nparts = 3 delay 1 ms\n")).Reason;
+        Assert.Equal(
+            "group 'kv' is declared with lease '8000 ms' where '300 ms' is registered, parts '3 delay 1 ms' where 'nothing' is registered; all hosts must declare the same;"
+            + " to change them on all, raise settings-version above 1",
+            reason);
+
+        cluster.Accept(With(2, "lease = 8000 ms\nack.level = sync\n"));
+        Assert.Contains("settings-version '1' where '2' is registered", cluster.Refuse(With(1, "lease = 300 ms\nack.level = sync\n")).Reason, StringComparison.Ordinal);
+        Assert.Equal(ControlRefusal.Limit, cluster.Refuse(With(3, new string('x', 4097))).Why);
     }
 
     [Fact]

@@ -106,7 +106,7 @@ internal sealed class BackupCluster
     {
         BackupNode old = _nodes[id];
         _down.Remove(id);
-        var node = new BackupNode(id, _size, _options, recovered ?? old.Recover(), ++_seed, Now) { Applied = [.. old.SavedState], SavedState = [.. old.SavedState] };
+        var node = new BackupNode(id, _size, _options, recovered ?? old.Recover(), ++_seed, Now) { Applied = [.. old.SavedState], SavedState = [.. old.SavedState], ReadsBack = old.ReadsBack };
         node.Written.AddRange(old.Written.Where(entry => entry.Lsn <= old.DurableLsn));
         _nodes[id] = node;
         node.Start();

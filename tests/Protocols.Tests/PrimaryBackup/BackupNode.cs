@@ -41,6 +41,10 @@ internal sealed class BackupNode
     public bool DiskWorks { get; set; } = true;
     public long DurableLsn { get; private set; }
 
+    /// <summary>What is read back of the log, of what was written in all; null: nothing is there any more.</summary>
+    public Func<IReadOnlyList<EntryBatch>, IReadOnlyList<EntryBatch>>? ReadsBack { get; set; }
+    public int RangesRead { get; private set; }
+
     public List<WalEntry> Written { get; } = [];
     public List<(ReplicaId To, PrimaryBackupMessage Message)> Sent { get; } = [];
     public List<(long Index, long Term, string Command)> Applied { get; set; } = [];
@@ -103,7 +107,7 @@ internal sealed class BackupNode
     public long Change(Membership target, long? deadline = null) => Ask(RequestKind.ChangeMembers, target.Encode(), deadline);
 
     public long Transfer(int to, long? deadline = null, bool force = false) =>
-        Ask(RequestKind.Transfer, force ? [.. BitConverter.GetBytes(to), PrimaryBackupReplica.ForceFlag] : BitConverter.GetBytes(to), deadline);
+        Ask(RequestKind.Transfer, force ? TransferOrder.Forced(new ReplicaId(to)) : TransferOrder.To(new ReplicaId(to)), deadline);
 
     private long Ask(RequestKind kind, ReadOnlyMemory<byte> payload, long? deadline, LogPosition atLeast = default, WriteConcern concern = default, long staleness = 0)
     {
@@ -228,6 +232,10 @@ internal sealed class BackupNode
                 SavedState = [.. Applied];
                 _raised.Enqueue(new Input.CheckpointSaved(Saved.Index));
                 break;
+            case Effect.ReadRange range:
+                RangesRead++;
+                _raised.Enqueue(new Input.RangeLoaded(range.First, ReadsBack?.Invoke(Range(range)) ?? []));
+                break;
             case Effect.Fetch fetch:
                 Fetching = fetch;
                 break;
@@ -241,6 +249,14 @@ internal sealed class BackupNode
                 Assert.Fail($"unexpected {effect}");
                 break;
         }
+    }
+
+    private IReadOnlyList<EntryBatch> Range(Effect.ReadRange range)
+    {
+        var fold = new RangeFold(range.First, range.Last, range.MaxBytes);
+        foreach (WalEntry entry in Written.Where(entry => entry.Lsn <= DurableLsn))
+            fold.Record(entry.Record);
+        return fold.Batches;
     }
 
     private static CheckpointManifest Manifest(CheckpointRequest request, long lsn) => new()

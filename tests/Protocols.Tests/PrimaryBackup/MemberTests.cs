@@ -319,4 +319,55 @@ public class MemberTests
         cluster.Until(() => cluster[3].State == cluster.Primary!.State);
         Assert.DoesNotContain(cluster[3].Reports, report => report.StartsWith("installed a checkpoint", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_is_not_in_memory_any_more_is_read_back_from_the_WAL_for_a_follower_also_after_the_primary_has_started_again(bool restarts)
+    {
+        BackupCluster cluster = BehindByFifty(all => all);
+        if (restarts)
+        {
+            int primary = cluster.Primary!.Id.Value;
+            cluster.Kill(primary);
+            cluster.Restart(primary);
+            cluster.Ready();
+        }
+
+        cluster.Restart(3);
+        cluster.Until(() => cluster[3].State == cluster.Primary!.State);
+        Assert.DoesNotContain(cluster[3].Reports, report => report.StartsWith("installed a checkpoint", StringComparison.Ordinal));
+        Assert.True(cluster.Primary!.RangesRead > 0);
+        cluster.Until(() => cluster.Primary!.Status.SyncSet.Count == 3, what: "it is in sync again");
+    }
+
+    [Fact]
+    public void What_the_WAL_has_of_another_history_or_in_part_is_not_sent()
+    {
+        foreach (Func<IReadOnlyList<EntryBatch>, IReadOnlyList<EntryBatch>> wrong in (Func<IReadOnlyList<EntryBatch>, IReadOnlyList<EntryBatch>>[])
+        [
+            all => [EntryBatch.Pack(EntryKind.Command, all[0].FirstIndex, term: 7, 0, [new byte[] { 1 }])],
+            all => [.. all.Skip(1)],
+            _ => [],
+        ])
+        {
+            BackupCluster cluster = BehindByFifty(wrong);
+            cluster.Restart(3);
+            cluster.Until(() => cluster[3].State == cluster.Primary!.State);
+            Assert.Contains(cluster[3].Reports, report => report.StartsWith("installed a checkpoint", StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>Node 3 is down and lacks fifty entries, of which the others have few in memory.</summary>
+    private static BackupCluster BehindByFifty(Func<IReadOnlyList<EntryBatch>, IReadOnlyList<EntryBatch>> readsBack)
+    {
+        var cluster = new BackupCluster(3, new PrimaryBackupOptions { CheckpointEntries = 10, KeepEntries = 2, KeepBytes = 0, SlotBytes = 0, MaxBatchBytes = 200 });
+        foreach (BackupNode node in cluster.Nodes)
+            node.ReadsBack = readsBack;
+        cluster.Ready();
+        cluster.Kill(3);
+        for (int i = 0; i < 50; i++)
+            cluster.Write($"{i}");
+        return cluster;
+    }
 }

@@ -13,6 +13,7 @@ internal enum CoverageItem
     CheckpointFailures,
     CrashesInCheckpoint,
     Fetches,
+    RangesRead,
     Installs,
     Recoveries,
     RecoveriesFromCheckpoint,

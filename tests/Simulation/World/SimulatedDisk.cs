@@ -17,6 +17,7 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
 {
     private readonly List<StoredRecord> _records = [];
     private readonly List<StoredRecord> _waiting = [];
+    private List<StoredRecord> _backlog = [];
     private readonly List<StoredRecord> _syncing = [];
     private StoredCheckpoint? _checkpoint;
     private bool _isDamaged;
@@ -91,6 +92,9 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
     public void Save(StoredCheckpoint checkpoint)
     {
         ClearDamage();
+        // What lies between the last two checkpoints can be read back, mostly.
+        long earlier = _checkpoint?.Lsn ?? 0;
+        _backlog = [.. _backlog.Concat(_records).Where(record => record.Lsn > earlier && record.Lsn <= checkpoint.Lsn && !record.Torn).DistinctBy(record => record.Lsn)];
         _checkpoint = checkpoint;
         // What the checkpoint holds goes at once or some time later.
         if (random.Chance(1, 2))
@@ -103,6 +107,7 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
         if (_records.Count == 0 && _checkpoint is null)
             return false;
         _records.Clear();
+        _backlog = [];
         _checkpoint = null;
         _isDamaged = HasUnreadRecords = false;
         Predecessors++;
@@ -175,13 +180,22 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
     }
 
     /// <summary>Entries of the log as the records have it, from one to another, both included.</summary>
-    public IReadOnlyList<EntryBatch> Range(long first, long last)
+    public IReadOnlyList<EntryBatch> Range(long first, long last, int maxBytes)
     {
-        return
-        [
-            .. Fold(out _).Log.Where(batch => batch.LastIndex >= first && batch.FirstIndex <= last)
-                .Select(batch => batch.Slice(Math.Max(first, batch.FirstIndex), Math.Min(last, batch.LastIndex))),
-        ];
+        var fold = new RangeFold(first, last, maxBytes);
+        foreach (StoredRecord record in _backlog.Concat(_records).DistinctBy(record => record.Lsn))
+        {
+            try
+            {
+                fold.Record(RecordCodec.DecodeRecord(record.Bytes).Record);
+            }
+            catch (InvalidDataException)
+            {
+                return [];
+            }
+        }
+
+        return fold.Batches;
     }
 
     // What is damaged stays, so that it is found again after another crash, until a record that says so takes its place.
@@ -194,6 +208,7 @@ internal sealed class SimulatedDisk(DeterministicRandom random, Coverage coverag
         if (_checkpoint is not null && Read(_checkpoint) is null)
         {
             _checkpoint = null;
+            _backlog = [];
             _records.Clear();
         }
     }

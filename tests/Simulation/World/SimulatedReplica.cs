@@ -161,7 +161,9 @@ internal sealed class SimulatedReplica : IReplicaHost
                 LoadSegment((SegmentRequestOnDisk)happened.Payload!);
                 break;
             case EventKind.RangeRead:
-                _driver!.RangeLoaded(happened.A, Disk.Range(happened.A, happened.B));
+                IReadOnlyList<EntryBatch> range = Disk.Range(happened.A, happened.B, (int)happened.Payload!);
+                _world.Coverage.Count(CoverageItem.RangesRead, range.Count > 0 ? 1 : 0);
+                _driver!.RangeLoaded(happened.A, range);
                 break;
             case EventKind.Flush:
                 _flushScheduled = false;
@@ -408,7 +410,7 @@ internal sealed class SimulatedReplica : IReplicaHost
         _driver!.SegmentLoaded(request.Ticket, there ? Disk.Checkpoint!.Segments[request.Number] : null);
     }
 
-    public void ReadRange(long first, long last, int maxBytes) => Schedule(EventKind.RangeRead, 1 + _world.Random.Next(Instant.Millisecond), first, last);
+    public void ReadRange(long first, long last, int maxBytes) => Schedule(EventKind.RangeRead, 1 + _world.Random.Next(Instant.Millisecond), first, last, maxBytes);
 
     // ---- network, timers, clients ----
 

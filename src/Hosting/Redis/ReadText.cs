@@ -1,0 +1,80 @@
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Hosting.Redis;
+
+/// <summary>Who may answer a read, and what the answer may have missed. The default: the primary, nothing.</summary>
+/// <param name="From">Who.</param>
+/// <param name="Kind">None: linearizable.</param>
+/// <param name="MaxStalenessMillis">Of a <see cref="RequestKind.BoundedRead"/>.</param>
+internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, RequestKind Kind = default, int MaxStalenessMillis = 0)
+{
+    public bool IsDefault => this == default;
+
+    public RequestOptions? Options => IsDefault ? null : new RequestOptions
+    {
+        ReadFrom = From,
+        MaxStaleness = Kind == RequestKind.BoundedRead ? TimeSpan.FromMilliseconds(MaxStalenessMillis) : null,
+    };
+
+    /// <summary>What to ask of the client.</summary>
+    public RequestKind AskedKind => Kind == default ? RequestKind.Read : Kind;
+}
+
+/// <summary>
+/// The same in words, in any order, apart by spaces or commas: a read preference of MongoDB's in lower case (<c>secondary-preferred</c>), and
+/// <c>linearizable</c>, <c>stale</c>, or how old the answer may be (<c>500ms</c>, <c>2s</c>). <c>default</c> alone: the primary, linearizable.
+/// </summary>
+internal static class ReadText
+{
+    public const string Allowed = "primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, stale, or a time such as 500ms or 2s; or default";
+
+    private static readonly Dictionary<string, ReadFrom> Preferences = new()
+    {
+        ["primary"] = ReadFrom.Primary, ["primary-preferred"] = ReadFrom.PrimaryPreferred, ["secondary"] = ReadFrom.Secondary,
+        ["secondary-preferred"] = ReadFrom.SecondaryPreferred, ["nearest"] = ReadFrom.Nearest,
+    };
+
+    /// <exception cref="FormatException">It is none; the message says why.</exception>
+    public static ReadTerms Parse(string text)
+    {
+        var terms = new ReadTerms();
+        string[] words = text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);
+        if (words.Length == 0)
+            throw new FormatException($"it is empty; it must be {Allowed}");
+        if (words is [var only] && only.Equals("default", StringComparison.OrdinalIgnoreCase))
+            return default;
+        foreach (string word in words)
+            terms = With(terms, word.ToLowerInvariant()) ?? throw new FormatException($"'{word}' is not known, or there is one like it already; it must be {Allowed}");
+        return terms with { Kind = terms.Kind == RequestKind.Read ? default : terms.Kind };
+    }
+
+    public static string Describe(in ReadTerms terms)
+    {
+        if (terms.IsDefault)
+            return "default";
+        ReadFrom from = terms.From;
+        string who = Preferences.FirstOrDefault(known => known.Value == from).Key ?? "";
+        string what = terms.Kind switch
+        {
+            RequestKind.StaleRead => "stale",
+            RequestKind.BoundedRead => $"{terms.MaxStalenessMillis}ms",
+            _ => "linearizable",
+        };
+        return who.Length > 0 ? $"{who} {what}" : what;
+    }
+
+    private static ReadTerms? With(in ReadTerms terms, string word)
+    {
+        if (terms.From == ReadFrom.Default && Preferences.TryGetValue(word, out ReadFrom from))
+            return terms with { From = from };
+        if (terms.Kind != default)
+            return null;
+        return word switch
+        {
+            "linearizable" => terms with { Kind = RequestKind.Read },
+            "stale" => terms with { Kind = RequestKind.StaleRead },
+            _ => ConcernText.Millis(word) is { } millis ? terms with { Kind = RequestKind.BoundedRead, MaxStalenessMillis = millis } : null,
+        };
+    }
+}

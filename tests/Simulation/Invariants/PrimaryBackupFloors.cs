@@ -14,6 +14,7 @@ internal static class PrimaryBackupFloors
         [CoverageItem.CheckpointFailures] = 200,
         [CoverageItem.CrashesInCheckpoint] = 50,
         [CoverageItem.Fetches] = 800,
+        [CoverageItem.RangesRead] = 1_000,
         [CoverageItem.Installs] = 400,
         [CoverageItem.Recoveries] = 5_000,
         [CoverageItem.RecoveriesFromCheckpoint] = 1_300,

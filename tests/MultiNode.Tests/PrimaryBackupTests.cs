@@ -112,12 +112,11 @@ public class PrimaryBackupTests(ITestOutputHelper output)
         Assert.Equal("OK", (await SayAsync(cluster, other, "", ["SET", name, "kept"])).Text);
         await ProcessCluster.UntilAsync(async () => await SayAsync(cluster, last, "READ stale", ["GET", name]) is { Text: "kept" }, "the last one has applied it");
 
-        // Acknowledged by the primary and the other backup, while this one sleeps.
-        await cluster.PauseAsync(last);
+        // Acknowledged by the primary and the other backup, while this one hears nothing.
+        await cluster.FaultAsync(primary, $"kind=cut&to={last}");
         Assert.Equal("OK", (await SayAsync(cluster, primary, "", ["SET", name, "lost"])).Text);
         await cluster.KillAsync(primary);
         await cluster.KillAsync(backup);
-        await cluster.ResumeAsync(last);
 
         await ProcessCluster.UntilAsync(async () => await SayAsync(cluster, last, "READ stale", ["GET", name]) is { Text: "kept" }, "it serves reads");
         Assert.Equal(RespReplyKind.Error, (await SayAsync(cluster, last, "ACK async", ["SET", name, "no"])).Kind);

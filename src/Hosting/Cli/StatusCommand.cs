@@ -32,6 +32,8 @@ internal static class StatusCommand
             Terminal.Table(modes ? [.. Headings, "mode", "in sync"] : Headings, [.. nodes.SelectMany(node => Rows(node, modes))]);
             foreach (NodeReport node in nodes.Where(node => node is { State: "starting", Status: null }))
                 Terminal.Line($"node {node.Id}: {node.Error}");
+            foreach ((GroupStatus group, ShardReplicaStatus replica) in Replicas(nodes).Where(replica => replica.Of is { Mode: not (null or "target") }))
+                Terminal.Line($"{group.Name}/{replica.Shard} {Mode(replica)}");
             // Where modes follow from it; of others it is in --json.
             string[][] followers = [.. Replicas(nodes).Where(replica => replica.Of.Mode is not null).SelectMany(replica => (replica.Of.Progress ?? []).Select(follower => Row(replica.Group, replica.Of.Shard, follower)))];
             if (followers.Length > 0)
@@ -93,6 +95,16 @@ internal static class StatusCommand
         Number(follower.Applied), Number(follower.LagEntries), Number(follower.LagBytes), follower.LagMs.ToString("N1", CultureInfo.InvariantCulture),
         $"{follower.MissedBeats}", follower.CatchUpSeconds is { } seconds ? $"{seconds.ToString("N1", CultureInfo.InvariantCulture)} s" : "-",
     ];
+
+    /// <summary>Why a shard is not at its target, and how far it is on its way there.</summary>
+    private static string Mode(ShardReplicaStatus replica)
+    {
+        string why = $"is at {replica.Mode}: {replica.ModeReason}";
+        if (replica.Recovery is not { } recovery)
+            return why;
+        string left = recovery.Seconds is { } seconds ? $", {seconds.ToString("N1", CultureInfo.InvariantCulture)} s left" : "";
+        return $"{why}; {recovery.Percent.ToString("N0", CultureInfo.InvariantCulture)} % done, {Number(recovery.LagEntries)} entries behind{left}";
+    }
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 }

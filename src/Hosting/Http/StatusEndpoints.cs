@@ -76,6 +76,10 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             {
                 Members = MemberSet.Of(status.Members),
                 Mode = status.Mode == ReplicaMode.None ? null : status.Mode.ToString().ToLowerInvariant(),
+                ModeReason = status.ModeReason.Length == 0 ? null : status.ModeReason,
+                Recovery = status.Recovery is { } recovery
+                    ? new RecoveryStatus(recovery.PartsPerThousand / 10.0, recovery.LagEntries, recovery.EtaMicros is { } eta ? Math.Round(eta / 1e6, 1) : null)
+                    : null,
                 SyncSet = status.SyncSet.Count == 0 ? null : [.. status.SyncSet.Select(member => member.Value)],
                 Progress = status.Progress.Count == 0 ? null : [.. status.Progress.Select(Describe)],
                 Lags = LagStatus.Of(report.Lags),

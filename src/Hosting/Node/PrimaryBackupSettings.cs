@@ -74,6 +74,7 @@ internal sealed class PrimaryBackupSettings
             MinReplicasMaxLagMicros = Micros("min-replicas-max-lag"),
             LeaseReads = _config.Flag(At("lease-reads")),
             CatchUpEntries = Bytes("catch-up-entries", 1, 1L << 40),
+            FirstAnswerMicros = Micros("first-answer"),
             ProposalRetryMicros = Micros("proposal-retry"),
             TakeOverPatienceMicros = Micros("take-over-patience"),
             SwitchoverMicros = Micros("switchover-timeout"),
@@ -87,6 +88,7 @@ internal sealed class PrimaryBackupSettings
             KeepBytes = Bytes("keep-bytes", 0, 1L << 40),
             KeepEntries = Bytes("keep-entries", 0, 1L << 40),
             SlotBytes = Bytes("slot-bytes", 0, 1L << 40),
+            AtRiskBytes = Bytes("at-risk-bytes", 0, 1L << 40),
             Parts = Parts(),
             Modes = new ModeOptions
             {
@@ -99,6 +101,7 @@ internal sealed class PrimaryBackupSettings
                 MinimumStayMicros = OrNone("modes.minimum-stay"),
                 AckTimeoutMicros = OrNone("modes.ack-timeout"),
                 PaceWindowMicros = Micros("modes.pace-window"),
+                FloorReplicas = Int("modes.floor-replicas", 0, Membership.MaxMembers - 1),
                 AtFloor = _config.Choice(At("modes.at-floor"), Floors),
             },
         };

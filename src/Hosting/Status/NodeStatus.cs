@@ -51,6 +51,12 @@ public sealed record ShardReplicaStatus(
     /// <summary><c>target</c>, <c>degraded</c>, <c>floor</c> or <c>recovery</c>; null: the protocol has no modes.</summary>
     public string? Mode { get; init; }
 
+    /// <summary>Why it is in that mode.</summary>
+    public string? ModeReason { get; init; }
+
+    /// <summary>While the mode is <c>recovery</c>.</summary>
+    public RecoveryStatus? Recovery { get; init; }
+
     /// <summary>The nodes whose acknowledgements count and of whom one may take over; null: the protocol has no such set.</summary>
     public IReadOnlyList<int>? SyncSet { get; init; }
 
@@ -70,6 +76,12 @@ public sealed record ShardReplicaStatus(
 /// <param name="CatchUpSeconds">When it will have caught up at its pace; null: it has, or the pace is not known.</param>
 public sealed record FollowerStatus(
     int Node, bool InSync, long Sent, long Received, long Durable, long Applied, long LagEntries, long LagBytes, double LagMs, int MissedBeats, double? CatchUpSeconds);
+
+/// <summary>How far a shard has got on its way back to its target.</summary>
+/// <param name="Percent">Of what was lacking at most.</param>
+/// <param name="LagEntries">What is lacking still.</param>
+/// <param name="Seconds">Until it is over at the pace of the last seconds; null: the pace is not known.</param>
+public sealed record RecoveryStatus(double Percent, long LagEntries, double? Seconds);
 
 /// <summary>What <c>/health/ready</c> and errors say.</summary>
 public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);

@@ -34,6 +34,7 @@ internal static class Declaration
         Say("max-clock-drift", $"{options.MaxClockDriftPpm}");
         Say("lease-reads", options.LeaseReads ? "on" : "off");
         Say("dead-after-beats", $"{options.DeadAfterBeats}");
+        Say("modes.floor-replicas", $"{options.Modes.FloorReplicas}");
         Say("modes.at-floor", Word(options.Modes.AtFloor));
         if (options.Parts.Count > 0)
             Say("parts", string.Join(", ", options.Parts.OrderBy(part => part.Key).Select(part => Part(part.Key, part.Value))));

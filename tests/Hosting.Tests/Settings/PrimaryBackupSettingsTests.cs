@@ -128,7 +128,7 @@ public sealed class PrimaryBackupSettingsTests
         Assert.Contains("lease = 400 ms\n", declared, StringComparison.Ordinal);
         Assert.Equal(declared, new PrimaryBackupFactory(Read("lease = 400 ms, keep-bytes = 1 MiB", Ack.SemiSync(2))).Declaration);
         foreach (string other in (string[])["lease-reads = on", "max-clock-drift = 5", "min-replicas-to-write = 1", "heartbeat = 40 ms", "dead-after-beats = 11",
-            "modes.at-floor = keep-writing", """parts = ["3 delay 10m"]""", "ack.timeout = 1 s", "ack.on-timeout = refuse"])
+            "modes.at-floor = read-only", "modes.floor-replicas = 2", """parts = ["3 delay 10m"]""", "ack.timeout = 1 s", "ack.on-timeout = refuse"])
             Assert.NotEqual(declared, new PrimaryBackupFactory(Read($"lease = 400 ms, {other}", Ack.SemiSync(2))).Declaration);
     }
 

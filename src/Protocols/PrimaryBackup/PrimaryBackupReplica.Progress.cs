@@ -11,7 +11,22 @@ public sealed partial class PrimaryBackupReplica
 
     private ShardModes? _modes;
 
-    private ReplicaMode Mode => _part == Part.Primary && _modes is { } modes ? modes.Mode : ReplicaMode.None;
+    // While nobody leads, whoever would says so: stale reads are all there is.
+    private ReplicaMode Mode => _part switch
+    {
+        Part.Primary => _modes?.Mode ?? ReplicaMode.None,
+        Part.Claimant => ReplicaMode.Floor,
+        _ => ReplicaMode.None,
+    };
+
+    private string ModeReason => _part switch
+    {
+        Part.Primary => _modes?.Reason ?? "",
+        Part.Claimant when _claim!.ByRight => $"nobody leads: {Self} waits for a view in which it does",
+        Part.Claimant when IsEntitled => $"nobody leads: {Self} takes over",
+        Part.Claimant => $"nobody leads: {(_sealed ? _claim!.Seals.Count + 1 : 0)} backups have sealed epoch {Epoch}; it takes {_view.SealsToTakeOver}",
+        _ => "",
+    };
 
     /// <summary>For so long that its backups may have another primary by now, none of those who must has confirmed this one.</summary>
     private bool IsCutOff => _begun && ConfirmedClock is var since && since != long.MaxValue

@@ -44,8 +44,9 @@ public sealed partial class PrimaryBackupReplica
             return;
         foreach (Follower follower in _followers)
         {
+            // It tells only the primary how far it knows its log to be right, which a restart makes it forget: so it is asked each time.
             if (follower.IsCheckDue(_now.Monotonic, _options.HeartbeatMicros))
-                Check(follower, _verified);
+                Check(follower, verified: 0);
         }
     }
 }

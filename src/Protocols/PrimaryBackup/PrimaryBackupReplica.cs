@@ -78,7 +78,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         Members = _view.Membership,
         SyncSet = _view.SyncSet,
         Mode = Mode,
-        ModeReason = Mode == ReplicaMode.None ? "" : _modes!.Reason,
+        ModeReason = ModeReason,
         Recovery = Mode == ReplicaMode.Recovery ? _modes!.Recovery : null,
         Progress = Progress(),
         DegradedAcks = _degradedAcks,

@@ -92,6 +92,7 @@ public class FailoverTests
         Assert.Null(cluster.Primary);
         long stale = cluster[3].Read(RequestKind.StaleRead);
         Assert.Contains(stale, cluster[3].Served);
+        Assert.Equal((ReplicaMode.Floor, "nobody leads: 0 backups have sealed epoch 0; it takes 2"), (cluster[3].Status.Mode, cluster[3].Status.ModeReason));
         cluster.Restart(2);
         cluster.Until(() => cluster.Primary is { Replica.Epoch: > 0 });
     }

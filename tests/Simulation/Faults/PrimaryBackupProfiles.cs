@@ -33,9 +33,9 @@ internal static class PrimaryBackupProfiles
         },
         Base with
         {
-            // Backups that have given a lease and start again before it is over, beside primaries that read and acknowledge on it.
-            Name = "leases", Leases = 100, OneWay = 10, Partition = 4, IsolateLeader = 6, Crash = 10, CrashLeader = 1, CrashAll = 0, Pause = 6, FalseHint = 6, Damage = 0, ReplaceDisk = 0,
-            Downtime = 40 * Instant.Millisecond, FaultGap = 150 * Instant.Millisecond, PartitionTime = 2 * Instant.Second, Reads = 60, Clients = 4, ThinkTime = 50 * Instant.Millisecond,
+            // Backups that have given a lease and start again before it is over, while another takes over and the primary hears of neither.
+            Name = "leases", Leases = 100, MoreLease = 600 * Instant.Millisecond, OneWay = 8, IsolateLeader = 6, Partition = 1, Crash = 20, CrashLeader = 1, CrashAll = 0, Pause = 1, Damage = 0,
+            ReplaceDisk = 0, Downtime = 20 * Instant.Millisecond, FaultGap = 130 * Instant.Millisecond, PartitionTime = 4 * Instant.Second, Reads = 60, Clients = 6, ThinkTime = 30 * Instant.Millisecond,
         },
         Base with
         {

@@ -56,6 +56,9 @@ internal sealed record Profile(string Name)
     /// <summary>A leader, most often, stands still for seconds, longer than any lease; its clocks go on.</summary>
     public int LongPause { get; init; }
 
+    /// <summary>Leases of primaries are longer by this.</summary>
+    public long MoreLease { get; init; }
+
     /// <summary>All replicas but one crash, and an operator gives that one the lead whatever is lost.</summary>
     public int Force { get; init; }
 

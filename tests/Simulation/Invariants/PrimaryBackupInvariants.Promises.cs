@@ -200,10 +200,8 @@ internal sealed partial class PrimaryBackupInvariants
             throw new RuleBrokenException("what was acknowledged is not lost", $"{replica.Id} acknowledges {at} in a history that is not that of {_promised}, which was acknowledged before");
         _promised = later;
         CheckComplete(Newest);
-        // A primary that is late keeps what it acknowledges itself; what came since is the later views' to keep.
-        CheckKept(view, Newest.Epoch == view.Epoch ? _promised : at, $"{replica.Id} acknowledged {at}");
-        if (Newest.Epoch != view.Epoch)
-            CheckKept(Newest, $"{replica.Id} acknowledged {at} in {view}");
+        // Of a primary that is late, too: those of its own view may have lost it since, and been taken into account.
+        CheckKept(Newest, $"{replica.Id} acknowledged {at} in {view}");
     }
 
     // The view may have changed since the entry was committed: who left it has the entry all the same.
@@ -248,14 +246,12 @@ internal sealed partial class PrimaryBackupInvariants
     }
 
     /// <summary>At least as many backups as the view promises have it on disk (invariant I).</summary>
-    private void CheckKept(View view, string when) => CheckKept(view, _promised, when);
-
-    private void CheckKept(View view, LogPosition what, string when)
+    private void CheckKept(View view, string when)
     {
         // One that has lost something had it, and helps nobody to take over since.
-        int kept = view.Backups.Count(id => _shadows[id.Value] is var shadow && (shadow.IsLost || Holds(shadow.Durable, what)));
+        int kept = view.Backups.Count(id => _shadows[id.Value] is var shadow && (shadow.IsLost || Holds(shadow.Durable, _promised)));
         if (kept < view.Promise)
-            throw new RuleBrokenException("what was acknowledged is on as many backups as promised", $"when {when}, {what} was on {kept} of them; {view}");
+            throw new RuleBrokenException("what was acknowledged is on as many backups as promised", $"when {when}, {_promised} was on {kept} of them; {view}");
     }
 
     // From the view on that names its loss, a member's disk is what it is.

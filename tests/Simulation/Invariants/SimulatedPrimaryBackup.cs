@@ -26,7 +26,7 @@ internal sealed class SimulatedPrimaryBackup : ISimulatedProtocol
         {
             Concern = AnyConcern(random),
             HeartbeatMicros = heartbeat,
-            LeaseMicros = 3 * heartbeat + random.Next(300 * Instant.Millisecond),
+            LeaseMicros = 3 * heartbeat + random.Next(300 * Instant.Millisecond) + profile.MoreLease,
             MaxClockDriftPpm = SimulatedClock.MaxDriftPpm,
             DeadAfterBeats = (int)(4 + random.Next(7)),
             FirstAnswerMicros = 10 * heartbeat + random.Next(500 * Instant.Millisecond),

@@ -322,11 +322,11 @@ internal sealed class SimulatedWorld
         if (reader.Done < done)
             throw new RuleBrokenException("availability", "reads fail although everything is healed");
         Until("a change of members is completed", () => Leader() is { } leader && leader.Status.LeavingVoters.Count == 0);
+        Until("the group is whole again", () => Leader() is { } leader && Protocol.IsWhole(leader.Protocol!));
         // A command that a client has given up may still commit: only replicas at the same entry can be compared.
-        Until("all replicas catch up", () => Leader() is { } leader && Holders(leader).All(replica => replica.IsUp
+        Until("all replicas catch up", () => Leader() is { } leader && Protocol.IsWhole(leader.Protocol!) && Holders(leader).All(replica => replica.IsUp
             && replica.Status.AppliedIndex >= (Protocol.HasViews ? leader.Status.LastIndex : Agreement.LastIndex)
             && replica.Status.AppliedIndex == leader.Status.AppliedIndex));
-        Until("the group is whole again", () => Leader() is { } leader && Protocol.IsWhole(leader.Protocol!));
         if (GoesQuiet && Profile.Spares == 0)
             FailInTheQuiet();
         CompareMachines();
@@ -385,7 +385,7 @@ internal sealed class SimulatedWorld
             byte[] content = replica.MachineContent(Keys);
             first ??= content;
             if (!content.AsSpan().SequenceEqual(first))
-                throw new RuleBrokenException("state machine safety", $"the state of {replica.Id} is not that of {Replicas[0].Id} after the same commands");
+                throw new RuleBrokenException("state machine safety", $"the state of {replica.Id} is not that of {Replicas[0].Id} after the same commands: {Convert.ToHexString(content)} and {Convert.ToHexString(first)}");
         }
     }
 

@@ -8,6 +8,10 @@ namespace ActorRepl.Hosting.Cluster;
 public sealed class StartingNode : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    // Of a thousand shards, all but a few say nothing new.
+    private const int FewReasons = 3;
+
     private readonly StringBuilder _said = new();
 
     public StartingNode(NodeLaunch launch)
@@ -44,13 +48,16 @@ public sealed class StartingNode : IDisposable
 
             if (waited.Elapsed > Patience)
             {
-                string? reason = report.Status is null ? report.State == "starting" ? report.Error : "it does not answer" : string.Join("; ", report.Status.NotReady);
+                string? reason = report.Status is null ? report.State == "starting" ? report.Error : "it does not answer" : Few(report.Status.NotReady);
                 throw new UserErrorException($"node {Launch.Id} is not ready after {Patience.TotalSeconds} s: {reason}; its log is {Launch.LogFile}");
             }
 
             await Task.Delay(100, cancellation).ConfigureAwait(false);
         }
     }
+
+    private static string Few(IReadOnlyList<string> reasons) =>
+        string.Join("; ", reasons.Take(FewReasons)) + (reasons.Count > FewReasons ? $"; and {reasons.Count - FewReasons} more" : "");
 
     /// <summary>Lets go of the process; it runs on.</summary>
     public void Dispose() => Process.Dispose();

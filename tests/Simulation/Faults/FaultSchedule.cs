@@ -36,6 +36,7 @@ internal sealed class FaultSchedule
             (profile.FalseHint, HintFalsely),
             (profile.LongPause, PauseLong),
             (profile.Force, Force),
+            (profile.ForgottenLease, ForgetLease),
             (profile.ControlOutage, () => _world.Control?.GoOut(Random.Next(profile.ControlOutageTime))),
         ];
         _totalWeight = _faults.Sum(fault => fault.Weight);
@@ -145,6 +146,28 @@ internal sealed class FaultSchedule
         _world.Coverage.Count(CoverageItem.CrashesOfAll);
         foreach (SimulatedReplica replica in _world.Replicas)
             Crash(replica);
+    }
+
+    // One that is deaf to the leader wants the others' word; then the leader is cut off, and those who have just given it a lease start again.
+    private void ForgetLease()
+    {
+        SimulatedReplica leader = Leader();
+        SimulatedReplica[] others = [.. _world.Replicas.Where(replica => replica != leader && replica.IsUp)];
+        if (others.Length < 2)
+            return;
+        SimulatedReplica deaf = others[(int)Random.Next(others.Length)];
+        _world.Network.Cut(leader.Id, deaf.Id);
+        _world.After(500 * Instant.Millisecond + Random.Next(Instant.Second), () =>
+        {
+            if (_world.IsHealing)
+                return;
+            Isolate(leader);
+            foreach (SimulatedReplica other in others.Where(other => other != deaf && other.IsUp))
+            {
+                other.Crash();
+                other.StartLater(1 + Random.Next(20 * Instant.Millisecond));
+            }
+        });
     }
 
     // One hears nothing for a while, and then it is the only one left; an operator does not wait to see whether the others come back.

@@ -34,8 +34,8 @@ internal static class PrimaryBackupProfiles
         Base with
         {
             // Backups that have given a lease and start again before it is over, while another takes over and the primary hears of neither.
-            Name = "leases", Leases = 100, MoreLease = 600 * Instant.Millisecond, OneWay = 8, IsolateLeader = 6, Partition = 1, Crash = 20, CrashLeader = 1, CrashAll = 0, Pause = 1, Damage = 0,
-            ReplaceDisk = 0, Downtime = 20 * Instant.Millisecond, FaultGap = 130 * Instant.Millisecond, PartitionTime = 4 * Instant.Second, Reads = 60, Clients = 6, ThinkTime = 30 * Instant.Millisecond,
+            Name = "leases", Leases = 100, MoreLease = 600 * Instant.Millisecond, ForgottenLease = 12, OneWay = 4, IsolateLeader = 3, Partition = 1, Crash = 8, CrashLeader = 1, CrashAll = 0, Pause = 1, Damage = 0,
+            ReplaceDisk = 0, Downtime = 20 * Instant.Millisecond, FaultGap = 400 * Instant.Millisecond, PartitionTime = 4 * Instant.Second, Reads = 60, Clients = 6, ThinkTime = 30 * Instant.Millisecond,
         },
         Base with
         {

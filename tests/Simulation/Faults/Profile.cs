@@ -62,6 +62,9 @@ internal sealed record Profile(string Name)
     /// <summary>All replicas but one crash, and an operator gives that one the lead whatever is lost.</summary>
     public int Force { get; init; }
 
+    /// <summary>A leader is cut off while another wants its place, and those who have given it a lease start again.</summary>
+    public int ForgottenLease { get; init; }
+
     /// <summary>The last replica applies what is committed only after a while.</summary>
     public bool Delayed { get; init; }
 

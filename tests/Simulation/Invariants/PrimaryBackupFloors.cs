@@ -13,7 +13,7 @@ internal static class PrimaryBackupFloors
         [CoverageItem.Checkpoints] = 2_000,
         [CoverageItem.CheckpointFailures] = 200,
         [CoverageItem.CrashesInCheckpoint] = 50,
-        [CoverageItem.Fetches] = 800,
+        [CoverageItem.Fetches] = 600,
         [CoverageItem.RangesRead] = 1_000,
         [CoverageItem.Installs] = 400,
         [CoverageItem.Recoveries] = 5_000,

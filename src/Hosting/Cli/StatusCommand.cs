@@ -32,6 +32,12 @@ internal static class StatusCommand
             Terminal.Table(modes ? [.. Headings, "mode", "in sync"] : Headings, [.. nodes.SelectMany(node => Rows(node, modes))]);
             foreach (NodeReport node in nodes.Where(node => node is { State: "starting", Status: null }))
                 Terminal.Line($"node {node.Id}: {node.Error}");
+            foreach (NodeReport node in nodes)
+            {
+                foreach (string why in (node.Status?.Groups ?? []).SelectMany(group => group.Local).Where(replica => replica.Role == "down").Select(replica => replica.Detail).OfType<string>().Distinct())
+                    Terminal.Line($"node {node.Id}: {why}");
+            }
+
             foreach ((GroupStatus group, ShardReplicaStatus replica) in Replicas(nodes).Where(replica => replica.Of is { Mode: not (null or "target") }))
                 Terminal.Line($"{group.Name}/{replica.Shard} {Mode(replica)}");
             // Where modes follow from it; of others it is in --json.

@@ -202,6 +202,27 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public void Of_many_shards_a_fiftieth_moves_at_a_time()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 200, 3);
+        ShardKey[] shards = [.. cluster.State.Shards.Select(pair => pair.Key)];
+        foreach (ShardKey key in shards)
+            cluster.Accept(new ControlCommand.SetPreferredLeader(key, ReplicaId.None));
+        Up(1, 2, 3);
+        IReadOnlyList<ControlAction> actions = [];
+        for (int step = 0; step < 2; step++, _now += Options.LeaderSettle)
+        {
+            foreach (ShardKey key in shards)
+                Report(key, leader: 1, Voters(1, 2, 3), (1, 100), (2, 100), (3, 100));
+            actions = Next(cluster);
+        }
+
+        Assert.Equal(4, actions.Count);
+        Assert.All(actions, action => Assert.Equal(N(1), Assert.IsType<ControlAction.Transfer>(action).From));
+        Assert.True(_reconciler.IsMovingLeaders);
+    }
+
+    [Fact]
     public void A_draining_node_gives_away_its_leaderships_and_its_replicas()
     {
         Cluster cluster = Cluster.Of(4).WithGroup("kv", 1, 3);

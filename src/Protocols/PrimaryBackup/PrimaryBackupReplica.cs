@@ -330,7 +330,10 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         _history.Reset(history, _checkpointIndex, recovered.Log);
         IReadOnlyList<EntryBatch> atRisk = recovered.Checkpoint?.AtRisk ?? [];
         long before = atRisk.Count > 0 ? atRisk[0].FirstIndex - 1 : _checkpointIndex;
-        long? epochBefore = before == 0 ? 0 : EpochHistory.EpochAt(history, before);
+        // The checkpoint's own history: a record may already have that of one that was being installed.
+        long? epochBefore = before == 0 ? 0 : before < _checkpointIndex
+            ? EpochHistory.EpochAt(Configuration.Decode(recovered.Checkpoint!.Configuration).History, before)
+            : null;
         if (before < _checkpointIndex && epochBefore is { } epoch)
             _log.Reset(before, epoch, [.. atRisk, .. recovered.Log]);
         else

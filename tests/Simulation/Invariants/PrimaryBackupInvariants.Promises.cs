@@ -149,7 +149,7 @@ internal sealed partial class PrimaryBackupInvariants
         WriteConcern concern = Resolve(asked, voters);
         if ((entry.Durable & Bit(replica.Id)) == 0)
             throw new RuleBrokenException("acknowledged is durable at the primary", $"{replica.Id} acknowledges {at} before it has it on disk");
-        bool isMet = IsMet(view, voters, concern, entry);
+        bool isMet = IsMet(view, FewestBackups(at.Term, view), voters, concern, entry);
         bool mayDegrade = concern.OnTimeout == OnAckTimeout.Degrade
             && (waited >= concern.TimeoutMillis * Instant.Millisecond || primary.IsDegraded || shadow.DegradedAt >= replica.Now.Monotonic - waited);
         if (!isMet && !mayDegrade)
@@ -205,14 +205,14 @@ internal sealed partial class PrimaryBackupInvariants
     }
 
     // The view may have changed since the entry was committed: who left it has the entry all the same.
-    private static bool IsMet(View view, int voters, in WriteConcern concern, EntryBook.Entry entry)
+    private static bool IsMet(View view, int fewestBackups, int voters, in WriteConcern concern, EntryBook.Entry entry)
     {
         int needed = concern.Level switch
         {
             AckLevel.Async => 0,
             AckLevel.SemiSync => concern.Backups,
             // All of nobody is nobody only in a shard of one.
-            AckLevel.Sync => Math.Max(view.Backups.Length, Math.Min(1, voters - 1)),
+            AckLevel.Sync => Math.Max(fewestBackups, Math.Min(1, voters - 1)),
             AckLevel.Quorum => voters / 2,
             _ => throw new InvalidOperationException($"a concern is resolved: {concern}"),
         };
@@ -225,6 +225,9 @@ internal sealed partial class PrimaryBackupInvariants
             _ => Others(entry.Applied) >= needed && view.Backups.Count(id => (entry.Durable & Bit(id)) != 0) >= view.Promise,
         };
     }
+
+    /// <summary>Of the views since an entry was made: it is committed in one of them, and answered later.</summary>
+    private int FewestBackups(long epoch, View view) => _installed.Where(each => each.Epoch >= epoch && each.Epoch <= view.Epoch).Min(each => each.Backups.Length);
 
     private WriteConcern Resolve(in WriteConcern asked, int voters)
     {

@@ -148,7 +148,8 @@ internal sealed partial class PrimaryBackupInvariants : IInvariants
         ReplicaId primary = _installed[(int)backup.Epoch].Primary;
         LogPosition first = shadow.Position(from);
         // A primary that is in a later epoch may have got it since.
-        if (primary != replica.Id && _shadows[primary.Value].Epoch == backup.Epoch && Holds(_shadows[primary.Value].Durable, first))
+        // Nor does one count that has lost something: it never begins, and others bring their logs.
+        if (primary != replica.Id && !_shadows[primary.Value].IsLost && _shadows[primary.Value].Epoch == backup.Epoch && Holds(_shadows[primary.Value].Durable, first))
             throw new RuleBrokenException("only what the primary lacks is cut", $"{replica.Id} cuts {first}, which {primary}, primary of epoch {backup.Epoch}, has on disk");
     }
 

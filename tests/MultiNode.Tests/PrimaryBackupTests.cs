@@ -81,11 +81,14 @@ public class PrimaryBackupTests(ITestOutputHelper output)
         // Five vote in the control group, three hold a shard: with two nodes left, one of the shard's three is gone, too.
         await using ProcessCluster cluster = await ProcessCluster.StartAsync(nodes: 5, settings: Settings + "\nactorrepl.group-defaults { shards = 4, replicas = 3 }");
         const int shard = 0;
-        await InSyncAsync(cluster, shard);
+        await AtTargetAsync(cluster, shard);
         int primary = await PrimaryOfAsync(cluster, shard);
         int[] voters = (await cluster.ReplicaAsync(primary, shard))!.Members!.Voters.ToArray();
         int backup = voters.First(node => node != primary);
         var writers = new ShardWriters(cluster, 4, [primary, backup], [shard]);
+        await ProcessCluster.UntilAsync(() => Task.FromResult(writers.Times.CountOf(shard) > 30), "writes are acknowledged");
+        // A view that is on its way to a control group that goes away with it would bind the primary: none is while all are as they are wanted.
+        await AtTargetAsync(cluster, shard);
         await Task.WhenAll(cluster.Ids.Where(id => id != primary && id != backup).Select(cluster.KillAsync));
         int before = writers.Times.CountOf(shard);
         long from = Stopwatch.GetTimestamp();
@@ -93,7 +96,7 @@ public class PrimaryBackupTests(ITestOutputHelper output)
         TimeSpan gap = writers.Times.LongestGap(shard, from, from + (long)(GapWindow.TotalSeconds * Stopwatch.Frequency));
         await writers.StopAsync();
         output.WriteLine($"{writers.Times.CountOf(shard) - before} writes without a control group, longest gap {gap.TotalMilliseconds:0} ms");
-        Assert.True(writers.Times.CountOf(shard) - before > 100, $"{await cluster.ReplicaAsync(primary, shard)}; {string.Join("; ", writers.Failures.Take(3))}");
+        Assert.True(writers.Times.CountOf(shard) - before > 20, $"{await cluster.ReplicaAsync(primary, shard)}; {string.Join("; ", writers.Failures.Take(3))}");
         Assert.InRange(gap, TimeSpan.Zero, TimeSpan.FromSeconds(1));
         Assert.Equal(primary, (await cluster.ReplicaAsync(primary, shard))!.Leader);
     }
@@ -171,6 +174,10 @@ public class PrimaryBackupTests(ITestOutputHelper output)
     /// <summary>Waits until the primary counts all of the shard's members in.</summary>
     private static Task InSyncAsync(ProcessCluster cluster, int shard) => ProcessCluster.UntilAsync(
         async () => await cluster.LeaderOfAsync(shard) is { } primary && await cluster.ReplicaAsync(primary, shard) is { SyncSet.Count: 3 }, $"all of shard {shard} are in sync");
+
+    /// <summary>Waits until all of the shard's members are in sync and keep up.</summary>
+    private static Task AtTargetAsync(ProcessCluster cluster, int shard) => ProcessCluster.UntilAsync(
+        async () => await cluster.LeaderOfAsync(shard) is { } primary && await cluster.ReplicaAsync(primary, shard) is { Mode: "target", SyncSet.Count: 3 }, $"shard {shard} is at its target");
 
     private static Task AcknowledgesAsync(Workload workload, int shard, int more = 30)
     {

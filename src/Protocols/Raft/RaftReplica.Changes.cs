@@ -81,11 +81,11 @@ public sealed partial class RaftReplica
 
     private static Rejection Invalid(string detail) => new(RejectReason.Invalid, Detail: detail);
 
-    /// <summary>Would a majority of these replicas answer? Those who are not members yet are asked later.</summary>
+    /// <summary>Would a majority of these replicas answer? Those who are not members yet, or are to be pardoned first, are asked later.</summary>
     private Rejection? WhyNoQuorum(Membership next, bool whoComesCounts)
     {
         ReplicaId[] counted = [.. next.Voters, .. next.Witnesses];
-        ReplicaId[] silent = [.. counted.Where(id => id != Self && !Answers(id) && !(whoComesCounts && IsNew(id)))];
+        ReplicaId[] silent = [.. counted.Where(id => id != Self && !Answers(id) && !(whoComesCounts && (IsNew(id) || WillBePardoned(id))))];
         return counted.Length - silent.Length > counted.Length / 2
             ? null
             : new Rejection(RejectReason.NoQuorum, Detail: $"of the {counted.Length} that would decide, {string.Join(", ", silent)} do not answer or are not counted: no majority");
@@ -94,7 +94,11 @@ public sealed partial class RaftReplica
     private bool IsNew(ReplicaId id) => !_configuration.IsMember(id);
 
     // One that is to be pardoned votes only once it has the pardon.
-    private bool Answers(ReplicaId id) => FindPeer(id) is { HasAnswered: true, NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
+    private bool Answers(ReplicaId id) => FindPeer(id) is { NonVoter: false } peer && IsHeard(peer);
+
+    private bool WillBePardoned(ReplicaId id) => FindPeer(id) is { } peer && MayBePardoned(peer) && IsHeard(peer);
+
+    private bool IsHeard(Peer peer) => peer.HasAnswered && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
 
     /// <summary>Only who is not counted can be pardoned: see docs/raft.md.</summary>
     private bool MayBePardoned(Peer peer) => peer is { NonVoter: true, Loss: not 0 } && Array.IndexOf(_configuration.Counted, peer.Id) < 0;

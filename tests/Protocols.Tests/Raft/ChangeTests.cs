@@ -200,6 +200,21 @@ public class ChangeTests
     }
 
     [Fact]
+    public void A_learner_that_came_with_an_empty_disk_gets_a_vote_while_a_voter_is_away_though_the_majority_needs_its_own()
+    {
+        var cluster = new RaftCluster(3);
+        RaftNode leader = cluster.ElectLeader();
+        RaftNode joining = cluster.Join(4);
+        ReplicaId[] learner = [joining.Id];
+        Assert.Equal("", cluster.Change(new Membership(Voters(1, 2, 3).Voters, learner)));
+        cluster.Kill(cluster.Nodes.First(node => node != leader && node != joining).Id.Value);
+        cluster.Run(Instant.Second);
+        Assert.Equal("", cluster.Change(Voters(1, 2, 3, 4)));
+        cluster.Run(Instant.Second);
+        Assert.True(joining.Status.Voter);
+    }
+
+    [Fact]
     public void Leadership_goes_to_the_voter_that_is_named()
     {
         var cluster = new RaftCluster(3);

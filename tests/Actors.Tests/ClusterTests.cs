@@ -136,10 +136,24 @@ public sealed class ClusterTests
         await gone.Runtime.StopAsync(Wait.Long);
 
         var request = new RoutedRequest(7, RequestKind.Command, 1_000, KeyValue.Set("a", "1"));
-        ReplyBatch refused = await ((ExtendedActorSystem)other.System).Provider.ResolveActorRef(supervisor)
-            .Ask<ReplyBatch>(new RequestBatch(KeyValue.Group, 0, 1, [request]), Wait.Long);
+        IActorRef stopped = ((ExtendedActorSystem)other.System).Provider.ResolveActorRef(supervisor);
+        ReplyBatch? refused = null;
+        // Messages between nodes may be lost, so it is asked again.
+        await Wait.UntilAsync(async () => (refused = await AskAsync()) is not null, "the request is refused");
 
-        Assert.Equal((KeyValue.Group, 0, gone.Id, true), (refused.Group, refused.Shard, refused.From, refused.ReplicaDown));
+        async Task<ReplyBatch?> AskAsync()
+        {
+            try
+            {
+                return await stopped.Ask<ReplyBatch>(new RequestBatch(KeyValue.Group, 0, 1, [request]), TimeSpan.FromSeconds(1));
+            }
+            catch (AskTimeoutException)
+            {
+                return null;
+            }
+        }
+
+        Assert.Equal((KeyValue.Group, 0, gone.Id, true), (refused!.Group, refused.Shard, refused.From, refused.ReplicaDown));
         RoutedReply reply = Assert.Single(refused.Replies);
         Assert.Equal((7, RejectReason.Unavailable, false), (reply.Id, reply.Rejection!.Value.Reason, reply.Rejection.Value.OutcomeUnknown));
     }

@@ -1,3 +1,4 @@
+using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Tests.Cluster;
@@ -70,8 +71,18 @@ public sealed class ViewTests : IDisposable
         }
 
         await cluster.TerminateAsync(controls.Value);
-        await ProposeAsync(cluster[_first.Value], 0, "a");
-        await WhenToldAsync(cluster[_first.Value], "1:a");
+        // A proposal is carried for so long and then given up; who wants it proposes it again.
+        long again = 0;
+        await Wait.UntilAsync(async () =>
+        {
+            if (Environment.TickCount64 >= again)
+            {
+                await ProposeAsync(cluster[_first.Value], 0, "a");
+                again = Environment.TickCount64 + (long)ShardViews.Patience.TotalMilliseconds;
+            }
+
+            return _protocol.ToldTo(_first).Contains("1:a");
+        }, "the view is installed");
     }
 
     public void Dispose() => _data.Dispose();

@@ -40,6 +40,9 @@ public sealed class ShardModes
     /// <summary>Since when, µs of the monotonic clock.</summary>
     public long Since => _since;
 
+    /// <summary>The last sample said so; the next may not.</summary>
+    public bool MayNotLead => _mayNotLead;
+
     /// <summary>Whether the mode and the group's policy let commands in.</summary>
     public bool TakesCommands => !_mayNotLead && (Mode != ReplicaMode.Floor || _options.AtFloor == FloorPolicy.KeepWriting);
 

@@ -200,4 +200,28 @@ public class AcknowledgementTests
         cluster.Ready();
         Assert.Equal("a", cluster.Write("a"));
     }
+
+    [Fact]
+    public void A_primary_that_was_cut_off_for_a_moment_has_every_command_asked_again_and_refuses_none_for_good()
+    {
+        var cluster = new BackupCluster(3);
+        BackupNode primary = cluster.Ready();
+        cluster.ControlWorks = false;
+        var refused = new List<Rejection>();
+        foreach (int backup in (int[])[2, 3])
+            cluster.Cut(backup, 1);
+        cluster.Run(PrimaryBackupOptions.Default.DeadAfterMicros + 3 * PrimaryBackupOptions.Default.HeartbeatMicros);
+        cluster.Heal();
+        for (int i = 0; i < 1000; i++)
+        {
+            long command = primary.Command($"{i}");
+            cluster.Run(BackupNode.Ms);
+            if (primary.Rejections.TryGetValue(command, out Rejection why))
+                refused.Add(why);
+        }
+
+        Assert.NotEmpty(refused);
+        Assert.All(refused, why => Assert.True(why is { Reason: RejectReason.Unavailable, OutcomeUnknown: false }, why.ToString()));
+        Assert.Equal("after", cluster.Write("after"));
+    }
 }

@@ -16,8 +16,11 @@ internal static class ReportCodec
     // Whether there is one, how far it is, what it lacks, when it ends.
     private const int RecoverySize = sizeof(byte) + sizeof(int) + 2 * sizeof(long);
 
-    // Beside whether the replica votes: mode, sync set and progress follow. Protocols without them cost nothing.
-    private const byte Votes = 1, HasModes = 2;
+    // Beside whether the replica votes: what follows. Protocols without modes or a chain pay nothing for them.
+    private const byte Votes = 1, HasModes = 2, HasChain = 4;
+
+    // Of one follower.
+    private const byte InSync = 1, Slow = 2;
 
     public static int SizeOf(ReplicaReport report)
     {
@@ -28,6 +31,7 @@ internal static class ReportCodec
             : size + ActorReplSerializer.TextSize(status.Role) + 5 * sizeof(long) + sizeof(int) + sizeof(byte)
                 + sizeof(int) + status.Followers.Count * FollowerSize
                 + sizeof(int) + (status.Members?.Encode().Length ?? 0) + sizeof(int) + status.LeavingVoters.Count * sizeof(int)
+                + (status.Chain.Count == 0 ? 0 : sizeof(int) + status.Chain.Count * sizeof(int))
                 + (status.Mode == ReplicaMode.None ? 0 : sizeof(byte) + ActorReplSerializer.TextSize(status.ModeReason) + RecoverySize + 2 * sizeof(int) + status.SyncSet.Count * sizeof(int) + status.Progress.Count * ProgressSize);
     }
 
@@ -49,7 +53,7 @@ internal static class ReportCodec
         writer.Int64(status.CommitIndex);
         writer.Int64(status.AppliedIndex);
         writer.Int64(status.CheckpointIndex);
-        writer.Byte((byte)((status.Voter ? Votes : 0) | (status.Mode == ReplicaMode.None ? 0 : HasModes)));
+        writer.Byte((byte)((status.Voter ? Votes : 0) | (status.Mode == ReplicaMode.None ? 0 : HasModes) | (status.Chain.Count == 0 ? 0 : HasChain)));
         writer.Int32(status.Followers.Count);
         foreach ((ReplicaId follower, long index) in status.Followers)
         {
@@ -58,11 +62,26 @@ internal static class ReportCodec
         }
 
         writer.Bytes(status.Members?.Encode());
-        writer.Int32(status.LeavingVoters.Count);
-        foreach (ReplicaId leaving in status.LeavingVoters)
-            writer.Int32(leaving.Value);
+        WriteIds(ref writer, status.LeavingVoters);
+        if (status.Chain.Count > 0)
+            WriteIds(ref writer, status.Chain);
         if (status.Mode != ReplicaMode.None)
             WriteModes(ref writer, status);
+    }
+
+    private static void WriteIds(ref ByteWriter writer, IReadOnlyList<ReplicaId> ids)
+    {
+        writer.Int32(ids.Count);
+        foreach (ReplicaId id in ids)
+            writer.Int32(id.Value);
+    }
+
+    private static ReplicaId[] ReadIds(ref ByteReader reader)
+    {
+        var ids = new ReplicaId[reader.Count(sizeof(int))];
+        for (int i = 0; i < ids.Length; i++)
+            ids[i] = new ReplicaId(reader.Int32());
+        return ids;
     }
 
     private static void WriteModes(ref ByteWriter writer, ReplicaStatus status)
@@ -74,9 +93,7 @@ internal static class ReportCodec
         writer.Int32(recovery.PartsPerThousand);
         writer.Int64(recovery.LagEntries);
         writer.Int64(recovery.EtaMicros ?? -1);
-        writer.Int32(status.SyncSet.Count);
-        foreach (ReplicaId member in status.SyncSet)
-            writer.Int32(member.Value);
+        WriteIds(ref writer, status.SyncSet);
         writer.Int32(status.Progress.Count);
         foreach (FollowerProgress follower in status.Progress)
         {
@@ -85,7 +102,7 @@ internal static class ReportCodec
             writer.Int64(follower.Received);
             writer.Int64(follower.Durable);
             writer.Int64(follower.Applied);
-            writer.Byte(follower.InSync ? (byte)1 : (byte)0);
+            writer.Byte((byte)((follower.InSync ? InSync : 0) | (follower.Slow ? Slow : 0)));
             writer.Int64(follower.LagEntries);
             writer.Int64(follower.LagBytes);
             writer.Int64(follower.LagMicros);
@@ -117,21 +134,20 @@ internal static class ReportCodec
         var status = new ReplicaStatus(
             reader.Text(), reader.Int64(), new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64(), Voter: false);
         byte has = reader.Byte();
-        if ((has & ~(Votes | HasModes)) != 0)
+        if ((has & ~(Votes | HasModes | HasChain)) != 0)
             throw new InvalidDataException($"a status has what this build does not know ({has})");
         var followers = new Dictionary<ReplicaId, long>();
         for (int left = reader.Count(FollowerSize); left > 0; left--)
             followers[new ReplicaId(reader.Int32())] = reader.Int64();
         ReadOnlyMemory<byte> members = reader.Bytes();
-        var leaving = new ReplicaId[reader.Count(sizeof(int))];
-        for (int i = 0; i < leaving.Length; i++)
-            leaving[i] = new ReplicaId(reader.Int32());
+        ReplicaId[] leaving = ReadIds(ref reader);
         status = status with
         {
             Voter = (has & Votes) != 0,
             Followers = followers,
             Members = members.IsEmpty ? null : Membership.Decode(members),
             LeavingVoters = leaving,
+            Chain = (has & HasChain) != 0 ? ReadIds(ref reader) : [],
         };
         return (has & HasModes) != 0 ? ReadModes(ref reader, status) : status;
     }
@@ -142,9 +158,7 @@ internal static class ReportCodec
         string reason = reader.Text();
         bool recovers = reader.Bool();
         var recovery = new RecoveryProgress(reader.Int32(), reader.Int64(), reader.Int64() is >= 0 and var eta ? eta : null);
-        var syncSet = new ReplicaId[reader.Count(sizeof(int))];
-        for (int i = 0; i < syncSet.Length; i++)
-            syncSet[i] = new ReplicaId(reader.Int32());
+        ReplicaId[] syncSet = ReadIds(ref reader);
         var progress = new FollowerProgress[reader.Count(ProgressSize)];
         for (int i = 0; i < progress.Length; i++)
             progress[i] = ReadProgress(ref reader);
@@ -153,9 +167,12 @@ internal static class ReportCodec
 
     private static FollowerProgress ReadProgress(ref ByteReader reader)
     {
-        var follower = new FollowerProgress(new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64())
+        var follower = new FollowerProgress(new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64());
+        byte flags = reader.Byte();
+        follower = follower with
         {
-            InSync = reader.Bool(),
+            InSync = (flags & InSync) != 0,
+            Slow = (flags & Slow) != 0,
             LagEntries = reader.Int64(),
             LagBytes = reader.Int64(),
             LagMicros = reader.Int64(),

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
+using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Supervision;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
@@ -143,7 +144,8 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
                 break;
             case NodeChanged changed:
                 _peers.Remove(changed.Node.Id);
-                return;
+                TellPlaces(driver);
+                break;
             case GetReplicaStatus:
                 Sender.Tell(Describe(driver.Status), _self);
                 return;
@@ -199,7 +201,15 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         _events.Subscribe(_self, typeof(NodeChanged));
         _supervisor.Tell(new ReplicaReady(recovered.Damage), _self);
         _context.Views?.Follow(ViewKey, _self);
+        TellPlaces(_driver);
         EndTurn(_driver);
+    }
+
+    private void TellPlaces(ReplicaDriver driver)
+    {
+        IReadOnlyList<NodeInfo> nodes = _context.Locator.Nodes.Nodes;
+        if (nodes.Any(node => node.Region.Length > 0))
+            driver.Handle(new Input.Places(nodes.ToDictionary(node => node.Id, node => node.Region)));
     }
 
     private void Take(ReplicaDriver driver, RequestBatch batch)

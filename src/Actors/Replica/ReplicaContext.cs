@@ -18,13 +18,16 @@ internal sealed record ReplicaContext(
 
     public string PersistenceId => PersistenceIds.Replica(Settings.Cluster, Self, Group.Name, Shard, Hosted.Generation);
 
-    /// <summary>The shard's first voters, the one that is to lead first in front; this one too if it was one, even if it joins anew.</summary>
+    /// <summary>
+    /// The shard's first voters, the one that is to lead first in front and the others as they follow it in the ring of nodes; this one too
+    /// if it was one, even if it joins anew.
+    /// </summary>
     public IReadOnlyList<ReplicaId> FirstReplicas
     {
         get
         {
             ReplicaId leader = Settings.FirstLeaderOf(Shard);
-            return [leader, .. Settings.FirstReplicasOf(Group, Shard).Where(id => id != leader)];
+            return [.. Settings.FirstReplicasOf(Group, Shard).OrderBy(id => id < leader).ThenBy(id => id)];
         }
     }
 

@@ -36,6 +36,12 @@ public interface IProtocolFactory
     /// </summary>
     bool ReadsBack => false;
 
+    /// <summary>
+    /// A linearizable read costs no more at another replica than at the one that leads: those that do not say where they go are spread
+    /// (<see cref="RequestKind.FollowerRead"/>).
+    /// </summary>
+    bool ReadsAnywhere => false;
+
     /// <summary>Why the protocol cannot acknowledge a command in this way; null: it can. Asked before anything is sent.</summary>
     string? Refusal(in WriteConcern concern) => concern.IsDefault ? null : $"{Name} acknowledges every command in one way";
 
@@ -78,6 +84,12 @@ public sealed record ReplicaStatus(
 
     /// <summary>Those whose acknowledgements count and of whom one may take over; empty: the protocol has no such set.</summary>
     public IReadOnlyList<ReplicaId> SyncSet { get; init; } = [];
+
+    /// <summary>
+    /// Of a chain: its links as this replica knows them, from the head, which takes commands and is <see cref="Leader"/>, to the tail, which
+    /// answers linearizable reads. Empty: the protocol has no chain.
+    /// </summary>
+    public IReadOnlyList<ReplicaId> Chain { get; init; } = [];
 
     /// <summary>How far each follower has got (a leader that measures it).</summary>
     public IReadOnlyList<FollowerProgress> Progress { get; init; } = [];

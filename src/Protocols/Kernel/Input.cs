@@ -56,6 +56,9 @@ public abstract record Input
     /// </summary>
     public sealed record PeerHint(ReplicaId Peer, bool Up, bool OnlySilent = false) : Input;
 
+    /// <summary>In which region each node stands, as far as this one has heard: a hint, which may differ between replicas and change.</summary>
+    public sealed record Places(IReadOnlyDictionary<ReplicaId, string> Regions) : Input;
+
     /// <summary>
     /// A master outside the protocol has this view in force (chain, primary–backup). It may be told again, late, and out of order; an empty one is that
     /// which the shard was made with.

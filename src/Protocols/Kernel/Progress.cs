@@ -39,6 +39,9 @@ public sealed record FollowerProgress(ReplicaId Id, long Sent, long Received, lo
     /// <summary>Heartbeats in a row that it has not answered.</summary>
     public int MissedBeats { get; init; }
 
+    /// <summary>It answers, and what waits for it has grown over a limit for a while.</summary>
+    public bool Slow { get; init; }
+
     /// <summary>When it will have caught up at its pace, in µs from now; null: it has, or the pace is not known.</summary>
     public long? CatchUpMicros { get; init; }
 }

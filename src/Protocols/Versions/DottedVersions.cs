@@ -1,0 +1,112 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Versions;
+
+/// <summary>A value that nothing known has replaced, and the write that brought it.</summary>
+public readonly record struct Sibling<T>(Dot Dot, T Value);
+
+/// <summary>
+/// The versions of one key on one replica: a dotted version vector set (Preguiça et al. 2010, arXiv 1011.5808; Almeida et al., DAIS 2014). The clock is
+/// every write that is known, the siblings are those of them that no known write has replaced; so a write that the clock covers and that is no sibling
+/// has been replaced. That keeps siblings exactly the concurrent writes, whoever coordinates them, with one entry per replica and none per client.
+/// <para>
+/// Holds as long as what travels between replicas is always a whole set: then a clock that covers a write has seen that write or one in its place.
+/// Immutable.
+/// </para>
+/// </summary>
+public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
+{
+    public static readonly DottedVersions<T> Empty = new(VersionVector.Empty, []);
+
+    private readonly Sibling<T>[] _siblings;
+
+    private DottedVersions(VersionVector clock, Sibling<T>[] siblings)
+    {
+        Clock = clock;
+        _siblings = siblings;
+    }
+
+    /// <summary>What a reader of these siblings knows: it travels as the context of the write that follows the read.</summary>
+    public VersionVector Clock { get; }
+
+    /// <summary>Ascending by dot.</summary>
+    public IReadOnlyList<Sibling<T>> Siblings => _siblings;
+
+    public bool IsEmpty => Clock.IsEmpty;
+
+    /// <param name="clock">Every write that is known.</param>
+    /// <param name="siblings">Those that are not replaced.</param>
+    /// <exception cref="InvalidDataException">The siblings do not ascend, or the clock does not cover one.</exception>
+    public static DottedVersions<T> Of(VersionVector clock, IEnumerable<Sibling<T>> siblings)
+    {
+        Sibling<T>[] list = [.. siblings];
+        for (int i = 0; i < list.Length; i++)
+        {
+            if (!clock.Covers(list[i].Dot))
+                throw new InvalidDataException($"sibling {list[i].Dot} is not covered by its clock {clock}");
+            if (i > 0 && list[i].Dot <= list[i - 1].Dot)
+                throw new InvalidDataException($"siblings ascend; {list[i].Dot} follows {list[i - 1].Dot}");
+        }
+
+        return new DottedVersions<T>(clock, list);
+    }
+
+    /// <summary>
+    /// A write by a client that had read <paramref name="context"/>, empty if it had read nothing: replaces what the client had seen, and stands beside
+    /// what it had not.
+    /// </summary>
+    public DottedVersions<T> Write(VersionVector context, in Dot dot, T value)
+    {
+        Invariant.That(!Clock.Covers(dot) && !context.Covers(dot), "a dot is given to one write");
+        return new DottedVersions<T>(Clock.Merge(context).With(dot), Insert(Without(context), new Sibling<T>(dot, value)));
+    }
+
+    /// <summary>What both replicas know together: commutes, associates, and changes nothing the second time.</summary>
+    public DottedVersions<T> Merge(DottedVersions<T> other)
+    {
+        if (ReferenceEquals(this, other) || other.IsEmpty)
+            return this;
+        if (IsEmpty)
+            return other;
+        var siblings = new List<Sibling<T>>(_siblings.Length + other._siblings.Length);
+        foreach (Sibling<T> sibling in _siblings)
+        {
+            if (!other.Clock.Covers(sibling.Dot) || other.Has(sibling.Dot))
+                siblings.Add(sibling);
+        }
+
+        foreach (Sibling<T> sibling in other._siblings)
+        {
+            if (!Clock.Covers(sibling.Dot))
+                siblings.Add(sibling);
+        }
+
+        siblings.Sort(static (one, two) => one.Dot.CompareTo(two.Dot));
+        return new DottedVersions<T>(Clock.Merge(other.Clock), [.. siblings]);
+    }
+
+    /// <summary>The same history with only some of its siblings: the others are as if one of these had replaced them.</summary>
+    public DottedVersions<T> Keep(Func<Sibling<T>, bool> which) => new(Clock, [.. _siblings.Where(which)]);
+
+    public bool Has(Dot dot) => Array.Exists(_siblings, sibling => sibling.Dot == dot);
+
+    /// <summary>Equal clocks and equal dots: a dot has one value.</summary>
+    public bool Equals(DottedVersions<T>? other) =>
+        other is not null && Clock.Equals(other.Clock) && _siblings.Length == other._siblings.Length
+        && _siblings.Zip(other._siblings).All(pair => pair.First.Dot == pair.Second.Dot);
+
+    public override bool Equals(object? obj) => Equals(obj as DottedVersions<T>);
+
+    // For tables in memory only.
+    public override int GetHashCode() => Clock.GetHashCode();
+
+    public override string ToString() => $"{Clock} {{{string.Join(", ", _siblings.Select(sibling => $"{sibling.Dot}={sibling.Value}"))}}}";
+
+    private Sibling<T>[] Without(VersionVector context) => [.. _siblings.Where(sibling => !context.Covers(sibling.Dot))];
+
+    private static Sibling<T>[] Insert(Sibling<T>[] siblings, Sibling<T> one)
+    {
+        int place = siblings.Count(sibling => sibling.Dot < one.Dot);
+        return [.. siblings[..place], one, .. siblings[place..]];
+    }
+}

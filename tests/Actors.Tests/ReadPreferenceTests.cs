@@ -128,7 +128,7 @@ public sealed class ReadPreferenceTests : TestKit
     [InlineData(RequestKind.Read, ReadFrom.Primary, RequestKind.Read)]
     [InlineData(RequestKind.StaleRead, ReadFrom.Secondary, RequestKind.StaleRead)]
     public void A_linearizable_read_that_others_than_the_primary_may_answer_is_a_follower_read(RequestKind asked, ReadFrom from, RequestKind sent) =>
-        Assert.Equal(sent, Routing.Reads.KindFor(asked, from));
+        Assert.Equal((sent, from), Routing.Reads.Resolve(null, asked, from));
 
     [Fact]
     public void What_does_not_go_together_is_refused_by_name()

@@ -18,6 +18,7 @@ internal sealed class ReplicationClient : IReplicationClient
     private readonly ReplicationSettings _settings;
     private readonly RouterTable _routers;
     private readonly Dictionary<string, GroupInfo> _groups;
+    private readonly Dictionary<string, GroupDefinition> _definitions;
     private readonly ClientCall.Pool _pool = new();
 
     // What is under way for receivers, so that none is left waiting when the actor system is gone.
@@ -28,6 +29,7 @@ internal sealed class ReplicationClient : IReplicationClient
         _settings = settings;
         _routers = routers;
         Groups = [.. settings.Groups.Where(group => group.Name != ControlGroup.Own).Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))];
+        _definitions = settings.Groups.ToDictionary(group => group.Name, StringComparer.Ordinal);
         _groups = Groups.ToDictionary(group => group.Name, StringComparer.Ordinal);
         terminated.ContinueWith(_ => Close(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
@@ -112,10 +114,11 @@ internal sealed class ReplicationClient : IReplicationClient
         ReadFrom from = options?.ReadFrom ?? default;
         if (from != ReadFrom.Default && !Reads.IsRead(kind))
             throw new ArgumentException($"{nameof(RequestOptions.ReadFrom)}: it is for queries, not for a {kind}", nameof(options));
-        return new CallTerms(Reads.KindFor(kind, from), Millis(options))
+        (RequestKind resolved, ReadFrom resolvedFrom) = Reads.Resolve(_definitions.GetValueOrDefault(group), kind, from);
+        return new CallTerms(resolved, Millis(options))
         {
             MaxStalenessMillis = Staleness(kind, options),
-            From = from,
+            From = resolvedFrom,
             AtLeast = options?.AtLeast ?? default,
             Concern = Concern(group, kind, options),
         };
@@ -158,7 +161,7 @@ internal sealed class ReplicationClient : IReplicationClient
         WriteConcern concern = options?.Concern ?? default;
         if (concern.IsDefault)
             return concern;
-        string? wrong = kind == RequestKind.Command ? Concerns.Refusal(_settings.Groups.First(one => one.Name == group), concern) : $"it is for commands, not for a {kind}";
+        string? wrong = kind == RequestKind.Command ? Concerns.Refusal(_definitions[group], concern) : $"it is for commands, not for a {kind}";
         if (wrong is null)
             return concern;
         var why = new Rejection(RejectReason.Invalid, Detail: $"the acknowledgement asked for: {wrong}");

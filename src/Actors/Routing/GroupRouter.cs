@@ -77,10 +77,11 @@ internal sealed class GroupRouter : UntypedActor
                 Refuse($"a read of bounded staleness allows 0 ms or more, not {query.MaxStalenessMillis}");
                 break;
             case Query query:
-                Route(query.Key, new AskedCall(Reads.KindFor(query.Kind, query.ReadFrom), query.Payload, Timeout(query.TimeoutMillis), Sender, Self)
+                (RequestKind kind, ReadFrom from) = Reads.Resolve(_group, query.Kind, query.ReadFrom);
+                Route(query.Key, new AskedCall(kind, query.Payload, Timeout(query.TimeoutMillis), Sender, Self)
                 {
                     MaxStalenessMillis = query.MaxStalenessMillis,
-                    From = query.ReadFrom,
+                    From = from,
                     AtLeast = query.AtLeast,
                 });
                 break;

@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Actors.Routing;
@@ -23,7 +24,14 @@ internal static class Reads
         return atLeast is { Term: < 0 } or { Index: < 0 } ? $"there is no position {atLeast} in a log" : null;
     }
 
-    /// <summary>A linearizable read that others than the primary may answer is a follower read.</summary>
-    public static RequestKind KindFor(RequestKind kind, ReadFrom from) =>
-        kind == RequestKind.Read && from is not (ReadFrom.Default or ReadFrom.Primary) ? RequestKind.FollowerRead : kind;
+    /// <summary>
+    /// A linearizable read that others than the primary may answer is a follower read. Where it costs no more at those, it goes to the
+    /// nearest unless it says otherwise.
+    /// </summary>
+    public static (RequestKind Kind, ReadFrom From) Resolve(GroupDefinition? group, RequestKind kind, ReadFrom from)
+    {
+        if (from == ReadFrom.Default && group is { Protocol.ReadsAnywhere: true } && IsRead(kind))
+            from = ReadFrom.Nearest;
+        return (kind == RequestKind.Read && from is not (ReadFrom.Default or ReadFrom.Primary) ? RequestKind.FollowerRead : kind, from);
+    }
 }

@@ -58,17 +58,25 @@ internal sealed partial class ShardRouter
 
         Return(call, why);
         if (why.Reason == RejectReason.NotLeader)
-            OnNotLeader(target, why.Leader);
-        else if (ReferenceEquals(_leader, target) && why.Reason == RejectReason.Unavailable)
-            _leader = null;
+            OnElsewhere(target, call, why.Leader);
+        else if (why.Reason == RejectReason.Unavailable)
+            Doubt(target);
+    }
+
+    /// <summary>Another replica is the one to ask, perhaps this one.</summary>
+    private void OnElsewhere(RouterTarget target, Call call, ReplicaId hint)
+    {
+        if (IsForTail(call))
+            OnNotTail(target, hint);
+        else
+            OnNotLeader(target, hint);
     }
 
     private void OnReplicaDown(RouterTarget target, Call call, in Rejection why)
     {
         target.Suspect = true;
         target.StorageFailed = why.Reason == RejectReason.StorageUnavailable;
-        if (ReferenceEquals(_leader, target))
-            _leader = null;
+        Doubt(target);
         if (_targets.Values.All(each => each.StorageFailed))
             Fail(call, why);
         else
@@ -81,8 +89,7 @@ internal sealed partial class ShardRouter
         if (!_targets.TryGetValue(node, out RouterTarget? target))
             return;
         target.Suspect = true;
-        if (ReferenceEquals(_leader, target))
-            _leader = null;
+        Doubt(target);
         foreach (Call call in _calls.Values.Where(call => call.SentTo == node && call.Batch <= lastBatch).ToArray())
         {
             var why = new Rejection(RejectReason.Unavailable, IsUncertain(call), Detail: what);
@@ -92,7 +99,7 @@ internal sealed partial class ShardRouter
                 Return(call, why);
         }
 
-        if (_returned.Count > 0 || _waiting.Count > 0)
+        if (_returned.Count > 0 || _waiting.Count > 0 || _forTail.Count > 0)
             ScheduleFlushOrLook();
     }
 
@@ -112,7 +119,17 @@ internal sealed partial class ShardRouter
         Call[] back = [.. _returned.Where(IsWaiting)];
         _returned.Clear();
         _forAny.AddInFront([.. back.Where(call => call.IsForAny)]);
-        _waiting = new Queue<Call>(back.Where(call => !call.IsForAny).Concat(_waiting.Where(IsWaiting)).OrderBy(call => call.Id));
+        _waiting = InOrder(_waiting, back.Where(call => !call.IsForAny && !IsForTail(call)));
+        _forTail = InOrder(_forTail, back.Where(call => !call.IsForAny && IsForTail(call)));
+    }
+
+    private Queue<Call> InOrder(Queue<Call> waiting, IEnumerable<Call> back) => new(back.Concat(waiting.Where(IsWaiting)).OrderBy(call => call.Id));
+
+    private string WhoIsAsked(Call call)
+    {
+        if (!IsForTail(call))
+            return _leader is { } leader ? $"{leader.Node} leads" : "no leader is known";
+        return _tail is { } tail ? $"{tail.Node} is the tail" : "no tail is known";
     }
 
     private void ScheduleDeadlineCheck()
@@ -141,12 +158,12 @@ internal sealed partial class ShardRouter
 
     private void OnOverdue(Call call)
     {
-        string whom = _leader is { } known ? $"{known.Node} leads" : "no leader is known";
-        // A leader that has not answered by the deadline may be gone without a word.
-        if (_leader is { } leader && call.SentTo == leader.Node && !leader.Local)
+        string whom = WhoIsAsked(call);
+        // A leader or tail that has not answered by the deadline may be gone without a word.
+        if ((IsForTail(call) ? _tail : _leader) is { Local: false } asked && call.SentTo == asked.Node)
         {
-            leader.Suspect = true;
-            _leader = null;
+            asked.Suspect = true;
+            Doubt(asked);
             ScheduleLook();
         }
 

@@ -26,8 +26,7 @@ internal sealed partial class ShardRouter
         speaker.StorageFailed = report.Health == ReplicaHealth.StorageFailed;
         if (report.Status is not { } status)
         {
-            if (ReferenceEquals(_leader, speaker))
-                _leader = null;
+            Doubt(speaker);
         }
         else if (status.Term >= _term)
         {
@@ -35,11 +34,12 @@ internal sealed partial class ShardRouter
             Believe(status.Leader, status.Term, speaker);
             if (status is { Members: { } members, LeavingVoters.Count: 0 } && status.Leader == report.Node)
                 Learn(members);
+            HearChain(status, speaker);
         }
 
         if (_targets.Values.All(target => target.StorageFailed))
             RefuseWaiting(report);
-        if (_waiting.Count > 0 || _returned.Count > 0 || _forAny.Count > 0)
+        if (_waiting.Count > 0 || _forTail.Count > 0 || _returned.Count > 0 || _forAny.Count > 0)
             ScheduleFlushOrLook();
     }
 
@@ -77,15 +77,16 @@ internal sealed partial class ShardRouter
         _looks = 0;
         _backoff.Reset();
         WakeResting();
-        ReturnReadsFrom(leader);
+        if (!_readsAtTail)
+            ReturnReadsFrom(leader);
     }
 
-    // Reads have no effect, so those that went to a former leader need not wait for its answer.
-    private void ReturnReadsFrom(RouterTarget leader)
+    // Reads have no effect, so those that went to a former leader, or tail, need not wait for its answer.
+    private void ReturnReadsFrom(RouterTarget reader)
     {
         foreach (Call call in _calls.Values)
         {
-            if (!HasEffect(call) && !call.IsForAny && !call.SentTo.IsNone && call.SentTo != leader.Node)
+            if (!HasEffect(call) && !call.IsForAny && !call.SentTo.IsNone && call.SentTo != reader.Node)
                 Return(call, new Rejection(RejectReason.NotLeader));
         }
     }
@@ -107,9 +108,9 @@ internal sealed partial class ShardRouter
 
     private void ScheduleFlushOrLook()
     {
-        if (_leader is not null || _returned.Any(call => call.IsForAny))
+        if (_leader is not null || Reader is not null || _returned.Any(call => call.IsForAny))
             ScheduleFlush();
-        if (_leader is null)
+        if (_leader is null || Reader is null)
             ScheduleLook();
     }
 
@@ -124,9 +125,9 @@ internal sealed partial class ShardRouter
     private void OnLookForLeader()
     {
         _looking = false;
-        _hops = 0;
+        _hops = _tailHops = 0;
         WakeResting();
-        if (_leader is not null)
+        if (_leader is not null && Reader is not null)
         {
             ScheduleFlush();
             return;
@@ -134,8 +135,10 @@ internal sealed partial class ShardRouter
 
         if (_calls.Count == 0)
             return;
-        // A term that was reported may have died with a replica before it was durable: only what is said from now on counts.
-        _term = 0;
+        // A term that was reported may have died with a replica before it was durable: only what is said from now on counts. An epoch is
+        // the control group's, and does not die.
+        if (!_readsAtTail)
+            _term = 0;
         if (++_looks % LooksBeforeAskingAll == 0)
             FindAll();
         var question = new GetReplicaStatus(_group.Name, _shard);

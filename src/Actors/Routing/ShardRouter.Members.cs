@@ -51,7 +51,7 @@ internal sealed partial class ShardRouter
         Hear(members);
         foreach (RouterTarget target in _targets.Values.Where(target => !members.Members.Contains(target.Node)).ToArray())
         {
-            if (!ReferenceEquals(target, _leader) && _calls.Values.All(call => call.SentTo != target.Node))
+            if (!ReferenceEquals(target, _leader) && !ReferenceEquals(target, _tail) && _calls.Values.All(call => call.SentTo != target.Node))
                 _targets.Remove(target.Node);
         }
     }

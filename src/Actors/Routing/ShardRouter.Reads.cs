@@ -43,15 +43,15 @@ internal sealed partial class ShardRouter
     /// <summary>Null: there is nobody, for now.</summary>
     private RouterTarget? Target(ReadFrom from, ReplicaId avoid) => from switch
     {
-        ReadFrom.PrimaryPreferred => _leader ?? Nearest(others: false, avoid),
+        ReadFrom.PrimaryPreferred => Reader ?? Nearest(others: false, avoid),
         ReadFrom.Secondary => Nearest(others: true, avoid),
-        ReadFrom.SecondaryPreferred => Nearest(others: true, avoid) ?? _leader,
+        ReadFrom.SecondaryPreferred => Nearest(others: true, avoid) ?? Reader,
         ReadFrom.Nearest => Nearest(others: false, avoid),
-        _ => Fit(others: false).FirstOrDefault(target => target.Local) ?? _leader ?? Nearest(others: false, avoid) ?? _targets.Values.FirstOrDefault(),
+        _ => Fit(others: false).FirstOrDefault(target => target.Local) ?? Reader ?? Nearest(others: false, avoid) ?? _targets.Values.FirstOrDefault(),
     };
 
     private IEnumerable<RouterTarget> Fit(bool others) =>
-        _targets.Values.Where(target => target is { Suspect: false, HoldsState: true } && !(others && ReferenceEquals(target, _leader)));
+        _targets.Values.Where(target => target is { Suspect: false, HoldsState: true } && !(others && ReferenceEquals(target, Reader)));
 
     private RouterTarget? Nearest(bool others, ReplicaId avoid)
     {
@@ -80,10 +80,10 @@ internal sealed partial class ShardRouter
     /// <summary>The replica has no leader to ask, is too far behind, or has another history than the session: another one may do.</summary>
     private void OnUnfit(RouterTarget target, Call call, in Rejection why)
     {
-        bool byLeader = ReferenceEquals(target, _leader);
+        bool isFinal = ReferenceEquals(target, Reader);
         if (why.Reason == RejectReason.NotLeader)
-            OnNotLeader(target, why.Leader);
-        else if (byLeader)
+            OnElsewhere(target, call, why.Leader);
+        else if (isFinal)
         {
             Fail(call, why);
             return;
@@ -91,7 +91,7 @@ internal sealed partial class ShardRouter
 
         if (call.From != ReadFrom.Secondary)
         {
-            // The leader itself has all there is.
+            // The leader, or the tail of a chain, has all there is.
             call.ForLeader = true;
             Return(call, why);
             return;

@@ -42,6 +42,7 @@ internal sealed partial class ShardRouter : UntypedActor
         _backoff = new Backoff(settings.Router.MinBackoff, settings.Router.MaxBackoff);
         _self = Self;
         _locator = locator;
+        _readsAtTail = group.Protocol.ReadsAtTail;
         foreach (ReplicaId node in settings.FirstReplicasOf(group, shard))
             _ = Find(node);
     }
@@ -129,7 +130,7 @@ internal sealed partial class ShardRouter : UntypedActor
         if (call.IsForAny)
             _forAny.Add(call);
         else
-            _waiting.Enqueue(call);
+            (IsForTail(call) ? _forTail : _waiting).Enqueue(call);
         ScheduleFlush();
         ScheduleDeadlineCheck();
     }
@@ -148,10 +149,16 @@ internal sealed partial class ShardRouter : UntypedActor
     {
         TakeBackReturned();
         SendReads();
-        if (_waiting.Count == 0)
+        SendTo(_leader, _waiting);
+        SendTo(_tail, _forTail);
+    }
+
+    private void SendTo(RouterTarget? target, Queue<Call> queue)
+    {
+        if (queue.Count == 0)
             return;
-        if (_leader is { } leader)
-            Send(_waiting, leader);
+        if (target is not null)
+            Send(queue, target);
         else
             ScheduleLook();
     }

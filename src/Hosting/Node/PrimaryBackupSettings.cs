@@ -1,7 +1,5 @@
 using System.Globalization;
-using ActorRepl.Hosting.Settings;
 using ActorRepl.Protocols.Kernel;
-using ActorRepl.Protocols.Modes;
 using ActorRepl.Protocols.PrimaryBackup;
 using Akka.Configuration;
 
@@ -10,14 +8,6 @@ namespace ActorRepl.Hosting.Node;
 /// <summary>Reads the settings under <c>actorrepl.primary-backup</c>, each replaced by what a group has under its own <c>primary-backup</c>.</summary>
 internal sealed class PrimaryBackupSettings
 {
-    private const string Root = "actorrepl.primary-backup";
-
-    // Beyond half, nothing is left of any lease.
-    private const int MaxDriftPpm = 500_000;
-
-    private static readonly TimeSpan Milli = TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
-
     private static readonly Dictionary<string, AckLevel> Levels = new()
     {
         ["async"] = AckLevel.Async, ["semi-sync"] = AckLevel.SemiSync, ["sync"] = AckLevel.Sync, ["quorum"] = AckLevel.Quorum,
@@ -30,16 +20,9 @@ internal sealed class PrimaryBackupSettings
 
     private static readonly Dictionary<string, OnAckTimeout> Ends = new() { ["degrade"] = OnAckTimeout.Degrade, ["refuse"] = OnAckTimeout.Refuse };
 
-    private static readonly Dictionary<string, FloorPolicy> Floors = new() { ["read-only"] = FloorPolicy.ReadOnly, ["keep-writing"] = FloorPolicy.KeepWriting };
+    private readonly ProtocolSettings _settings;
 
-    private readonly Config _config;
-    private readonly string _ofGroup;
-
-    private PrimaryBackupSettings(Config config, string group)
-    {
-        _config = config;
-        _ofGroup = $"actorrepl.groups.{group}.primary-backup";
-    }
+    private PrimaryBackupSettings(ProtocolSettings settings) => _settings = settings;
 
     /// <param name="config">The whole settings.</param>
     /// <param name="group">Whose.</param>
@@ -48,62 +31,42 @@ internal sealed class PrimaryBackupSettings
     /// <exception cref="UserErrorException">A setting is out of its bounds, or two contradict each other.</exception>
     public static PrimaryBackupOptions Read(Config config, string group, WriteConcern ack = default, Func<PrimaryBackupOptions, PrimaryBackupOptions>? change = null)
     {
-        PrimaryBackupOptions options = new PrimaryBackupSettings(config, group).Read(ack);
-        try
-        {
-            return (change?.Invoke(options) ?? options).Validate();
-        }
-        catch (ArgumentException contradiction)
-        {
-            throw new UserErrorException($"{Root} of group '{group}': {contradiction.Message.ReplaceLineEndings(" ")}");
-        }
+        var settings = new ProtocolSettings(config, "primary-backup", group);
+        return settings.Checked(new PrimaryBackupSettings(settings).Read(ack), change, options => options.Validate());
     }
 
     private PrimaryBackupOptions Read(WriteConcern ack)
     {
-        int warn = Int("warn-after-beats", 2, 1000), dead = Int("dead-after-beats", 3, 1000);
+        int warn = _settings.Int("warn-after-beats", 2, 1000), dead = _settings.Int("dead-after-beats", 3, 1000);
         return new PrimaryBackupOptions
         {
             Concern = Concern(ack),
-            HeartbeatMicros = Micros("heartbeat"),
-            LeaseMicros = Micros("lease"),
-            MaxClockDriftPpm = Int("max-clock-drift", 0, MaxDriftPpm),
+            HeartbeatMicros = _settings.Micros("heartbeat"),
+            LeaseMicros = _settings.Micros("lease"),
+            MaxClockDriftPpm = _settings.Drift(),
             WarnAfterBeats = warn,
             DeadAfterBeats = dead,
-            MinReplicasToWrite = Int("min-replicas-to-write", 0, Membership.MaxMembers - 1),
-            MinReplicasMaxLagMicros = Micros("min-replicas-max-lag"),
-            LeaseReads = _config.Flag(At("lease-reads")),
-            CatchUpEntries = Bytes("catch-up-entries", 1, 1L << 40),
-            FirstAnswerMicros = Micros("first-answer"),
-            ProposalRetryMicros = Micros("proposal-retry"),
-            TakeOverPatienceMicros = Micros("take-over-patience"),
-            SwitchoverMicros = Micros("switchover-timeout"),
-            MaxBatchBytes = Int("max-batch-bytes", 1024, 1 << 30),
-            MaxInFlightMessages = Int("max-in-flight-messages", 1, 1 << 20),
-            MaxInFlightBytes = Bytes("max-in-flight-bytes", 1024, 1L << 40),
-            MaxPendingRequests = Int("max-pending-requests", 1, int.MaxValue),
-            MaxLogBytes = Bytes("max-log-bytes", 1024, 1L << 40),
-            CheckpointBytes = Bytes("checkpoint-bytes", 1024, 1L << 40),
-            CheckpointEntries = Bytes("checkpoint-entries", 1, 1L << 40),
-            KeepBytes = Bytes("keep-bytes", 0, 1L << 40),
-            KeepEntries = Bytes("keep-entries", 0, 1L << 40),
-            SlotBytes = Bytes("slot-bytes", 0, 1L << 40),
-            AtRiskBytes = Bytes("at-risk-bytes", 0, 1L << 40),
+            MinReplicasToWrite = _settings.Int("min-replicas-to-write", 0, Membership.MaxMembers - 1),
+            MinReplicasMaxLagMicros = _settings.Micros("min-replicas-max-lag"),
+            LeaseReads = _settings.Flag("lease-reads"),
+            CatchUpEntries = _settings.Many("catch-up-entries", 1),
+            FirstAnswerMicros = _settings.Micros("first-answer"),
+            ProposalRetryMicros = _settings.Micros("proposal-retry"),
+            TakeOverPatienceMicros = _settings.Micros("take-over-patience"),
+            SwitchoverMicros = _settings.Micros("switchover-timeout"),
+            MaxBatchBytes = _settings.Int("max-batch-bytes", 1024, 1 << 30),
+            MaxInFlightMessages = _settings.Int("max-in-flight-messages", 1, 1 << 20),
+            MaxInFlightBytes = _settings.Many("max-in-flight-bytes", 1024),
+            MaxPendingRequests = _settings.Int("max-pending-requests", 1, int.MaxValue),
+            MaxLogBytes = _settings.Many("max-log-bytes", 1024),
+            CheckpointBytes = _settings.Many("checkpoint-bytes", 1024),
+            CheckpointEntries = _settings.Many("checkpoint-entries", 1),
+            KeepBytes = _settings.Many("keep-bytes", 0),
+            KeepEntries = _settings.Many("keep-entries", 0),
+            SlotBytes = _settings.Many("slot-bytes", 0),
+            AtRiskBytes = _settings.Many("at-risk-bytes", 0),
             Parts = Parts(),
-            Modes = new ModeOptions
-            {
-                HealthyLagMicros = Micros("modes.healthy-lag"),
-                DegradedLagMicros = Micros("modes.degraded-lag"),
-                CriticalLagMicros = Micros("modes.critical-lag"),
-                WarnBeats = warn,
-                DeadBeats = dead,
-                SettleMicros = OrNone("modes.settle"),
-                MinimumStayMicros = OrNone("modes.minimum-stay"),
-                AckTimeoutMicros = OrNone("modes.ack-timeout"),
-                PaceWindowMicros = Micros("modes.pace-window"),
-                FloorReplicas = Int("modes.floor-replicas", 0, Membership.MaxMembers - 1),
-                AtFloor = _config.Choice(At("modes.at-floor"), Floors),
-            },
+            Modes = _settings.Modes(warn, dead),
         };
     }
 
@@ -111,20 +74,20 @@ internal sealed class PrimaryBackupSettings
     {
         if (ack.Contradiction is { } wrong)
             throw new UserErrorException($"the acknowledgement of a group: {wrong}");
-        AckLevel level = ack.Level != AckLevel.Default ? ack.Level : _config.Choice(At("ack.level"), Levels);
-        int backups = ack.Backups > 0 ? ack.Backups : Int("ack.backups", 1, Membership.MaxMembers - 1);
-        AckReach reach = ack.Reach != AckReach.Default ? ack.Reach : _config.Choice(At("ack.reach"), Reaches);
-        var timeout = (int)_config.Time(At("ack.timeout"), Milli, Hour).TotalMilliseconds;
-        OnAckTimeout onTimeout = ack.OnTimeout != OnAckTimeout.Default ? ack.OnTimeout : _config.Choice(At("ack.on-timeout"), Ends);
+        AckLevel level = ack.Level != AckLevel.Default ? ack.Level : _settings.Choice("ack.level", Levels);
+        int backups = ack.Backups > 0 ? ack.Backups : _settings.Int("ack.backups", 1, Membership.MaxMembers - 1);
+        AckReach reach = ack.Reach != AckReach.Default ? ack.Reach : _settings.Choice("ack.reach", Reaches);
+        var timeout = (int)_settings.Time("ack.timeout").TotalMilliseconds;
+        OnAckTimeout onTimeout = ack.OnTimeout != OnAckTimeout.Default ? ack.OnTimeout : _settings.Choice("ack.on-timeout", Ends);
         return new WriteConcern(level, level == AckLevel.SemiSync ? (byte)backups : (byte)0, reach, ack.TimeoutMillis > 0 ? ack.TimeoutMillis : timeout, onTimeout);
     }
 
     /// <summary>Each <c>NODE delay TIME</c> or <c>NODE upstream NODE</c>.</summary>
     private Dictionary<ReplicaId, MemberPart> Parts()
     {
-        string path = At("parts");
+        string path = _settings.At("parts");
         var parts = new Dictionary<ReplicaId, MemberPart>();
-        foreach (string text in _config.GetStringList(path))
+        foreach (string text in _settings.Config.GetStringList(path))
         {
             string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (words is not [var node, "delay" or "upstream", .. { Length: > 0 } rest] || Number(node) is not { } id)
@@ -156,15 +119,4 @@ internal sealed class PrimaryBackupSettings
             }
         }
     }
-
-    /// <summary>The path of a setting: the group's own, where it has one.</summary>
-    private string At(string name) => _config.HasPath($"{_ofGroup}.{name}") ? $"{_ofGroup}.{name}" : $"{Root}.{name}";
-
-    private int Int(string name, long least, long most) => _config.Int(At(name), least, most);
-
-    private long Bytes(string name, long least, long most) => _config.Bytes(At(name), least, most);
-
-    private long Micros(string name) => (long)_config.Time(At(name), Milli, Hour).TotalMicroseconds;
-
-    private long OrNone(string name) => (long)_config.Time(At(name), TimeSpan.Zero, Hour).TotalMicroseconds;
 }

@@ -9,7 +9,9 @@ public static class UnknownSettings
     private const string Root = "actorrepl";
     private const string Groups = "actorrepl.groups";
     private const string GroupDefaults = "actorrepl.group-defaults";
-    private const string PrimaryBackup = ".primary-backup";
+
+    // What a group may have of its own under the protocol's name.
+    private static readonly string[] Protocols = [".primary-backup", ".chain"];
 
     /// <exception cref="UserErrorException">Names the first such setting, and the one that was probably meant.</exception>
     public static void Check(Config given, Config reference, string source)
@@ -48,7 +50,7 @@ public static class UnknownSettings
         int end = path.IndexOf('.', Groups.Length + 1);
         if (end < 0)
             return GroupDefaults;
-        bool isOfProtocol = path.AsSpan(end).StartsWith(PrimaryBackup) && (path.Length == end + PrimaryBackup.Length || path[end + PrimaryBackup.Length] == '.');
+        bool isOfProtocol = Protocols.Any(protocol => $"{path[end..]}.".StartsWith(protocol + ".", StringComparison.Ordinal));
         return (isOfProtocol ? Root : GroupDefaults) + path[end..];
     }
 
@@ -58,7 +60,7 @@ public static class UnknownSettings
             return nearest;
         if (nearest.StartsWith(GroupDefaults + ".", StringComparison.Ordinal))
             return path[..end] + nearest[GroupDefaults.Length..];
-        return nearest.StartsWith(Root + PrimaryBackup + ".", StringComparison.Ordinal) ? path[..end] + nearest[Root.Length..] : nearest;
+        return Protocols.Any(protocol => nearest.StartsWith(Root + protocol + ".", StringComparison.Ordinal)) ? path[..end] + nearest[Root.Length..] : nearest;
     }
 
     /// <summary>Letters to insert, remove or replace (Levenshtein 1966).</summary>

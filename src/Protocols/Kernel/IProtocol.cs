@@ -36,6 +36,9 @@ public interface IProtocolFactory
     /// </summary>
     bool ReadsBack => false;
 
+    /// <summary>Linearizable reads go to the tail of <see cref="ReplicaStatus.Chain"/>, and not to the one that leads.</summary>
+    bool ReadsAtTail => false;
+
     /// <summary>
     /// A linearizable read costs no more at another replica than at the one that leads: those that do not say where they go are spread
     /// (<see cref="RequestKind.FollowerRead"/>).

@@ -16,7 +16,7 @@ internal sealed class StandIns
     private readonly TestKitBase _kit;
     private readonly Dictionary<int, TestProbe> _supervisors = [];
 
-    public StandIns(TestKitBase kit, Func<ReplicationSettings, ReplicationSettings>? change = null)
+    public StandIns(TestKitBase kit, Func<ReplicationSettings, ReplicationSettings>? change = null, IProtocolFactory? protocol = null)
     {
         _kit = kit;
         Asker = kit.CreateTestProbe();
@@ -24,7 +24,7 @@ internal sealed class StandIns
         NodeInfo[] nodes = all[..3];
         Nodes = new NodeDirectory(nodes);
         Fourth = all[3];
-        var group = new GroupDefinition { Name = KeyValue.Group, Protocol = new RaftFactory(), Machine = () => new KeyValueMachine(), Shards = 1, Replicas = 3 };
+        var group = new GroupDefinition { Name = KeyValue.Group, Protocol = protocol ?? new RaftFactory(), Machine = () => new KeyValueMachine(), Shards = 1, Replicas = 3 };
         var settings = new ReplicationSettings
         {
             Cluster = "test",

@@ -46,9 +46,22 @@ public static class CommandTree
             yield return result.Command.Name;
     }
 
-    private static RootCommand Build() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
+    private static RootCommand Build()
     {
-        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(),
+        RootCommand root = Root();
+        // Of the names of help, those that no other command here has would only be in the way of completion.
+        foreach (Option help in root.Options.Where(option => option is System.CommandLine.Help.HelpOption))
+        {
+            foreach (string alias in (string[])["-?", "/?", "/h"])
+                help.Aliases.Remove(alias);
+        }
+
+        return root;
+    }
+
+    private static RootCommand Root() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
+    {
+        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(), CompletionTree.Build(),
     };
 
     private static Command Up()
@@ -338,6 +351,7 @@ public static class CommandTree
     {
         string[] known = [.. ActorRepl.Hosting.Node.NodeSettings.Protocols.Keys];
         var option = new Option<string?>("--protocol") { Description = $"The protocol of groups whose settings name none: {string.Join(" or ", known)}. Fixed once there is data.", HelpName = "NAME" };
+        option.CompletionSources.Add(known);
         option.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && !known.Contains(result.Tokens[0].Value))

@@ -109,9 +109,10 @@ public static class CommandTree
     {
         (Option<string> data, Option<int?> basePort) = Where();
         Option<int> count = Limited("--count", "How many.", 1, 1, NodePorts.MaxNodes);
-        return new Command("add", "Start one more node of the running cluster; it holds nothing until it is given something.") { data, basePort, count }
+        Option<bool> json = Json();
+        return new Command("add", "Start one more node of the running cluster; it holds nothing until it is given something.") { data, basePort, count, json }
             .Runs(async (line, cancellation) =>
-                await ProcessCommands.AddAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(count), cancellation));
+                await ProcessCommands.AddAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(count), line.GetValue(json), cancellation));
     }
 
     private static Command Members() => new("members", "Who holds a group's shards: list, add, remove, promote.")
@@ -233,25 +234,28 @@ public static class CommandTree
     private static Command Down()
     {
         (Option<string> data, Option<int?> basePort) = Where();
-        return new Command("down", "Stop the cluster in order.") { data, basePort }
-            .Runs(async (line, cancellation) => await ProcessCommands.DownAsync(await FindAsync(line, data, basePort, cancellation)));
+        Option<bool> json = Json();
+        return new Command("down", "Stop the cluster in order.") { data, basePort, json }
+            .Runs(async (line, cancellation) => await ProcessCommands.DownAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(json)));
     }
 
     private static Command Kill()
     {
         (Option<string> data, Option<int?> basePort) = Where();
         var id = new Argument<int>("N") { Description = "The node's number." };
-        return new Command("kill", "End a node on the spot, by SIGKILL.") { id, data, basePort }
-            .Runs(async (line, cancellation) => await ProcessCommands.KillAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(id)));
+        Option<bool> json = Json();
+        return new Command("kill", "End a node on the spot, by SIGKILL.") { id, data, basePort, json }
+            .Runs(async (line, cancellation) => await ProcessCommands.KillAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(id), line.GetValue(json)));
     }
 
     private static Command Restart()
     {
         (Option<string> data, Option<int?> basePort) = Where();
         var id = new Argument<int>("N") { Description = "The node's number." };
-        return new Command("restart", "Start a node again, after stopping it in order if it runs; returns once it is ready.") { id, data, basePort }
+        Option<bool> json = Json();
+        return new Command("restart", "Start a node again, after stopping it in order if it runs; returns once it is ready.") { id, data, basePort, json }
             .Runs(async (line, cancellation) =>
-                await ProcessCommands.RestartAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(id), cancellation));
+                await ProcessCommands.RestartAsync(await FindAsync(line, data, basePort, cancellation), line.GetValue(id), line.GetValue(json), cancellation));
     }
 
     private static Command Status()
@@ -288,9 +292,10 @@ public static class CommandTree
             Description = "When it counts as done, in words apart by commas, such as semi-sync:1,applied,500ms,refuse; without it, as the group says.", HelpName = "WORDS",
         };
         ack.Validators.Add(result => CheckWords(result, words => Redis.ConcernText.Parse(words)));
-        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, data, basePort }
+        Option<bool> json = Json();
+        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, data, basePort, json }
             .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
-                .PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), cancellation));
+                .PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), line.GetValue(json), cancellation));
     }
 
     private static void CheckWords(System.CommandLine.Parsing.OptionResult result, Action<string> parse)
@@ -310,20 +315,23 @@ public static class CommandTree
     {
         (Option<string> data, Option<int?> basePort) = Where();
         var keys = new Argument<string[]>("KEY") { Arity = ArgumentArity.OneOrMore };
-        return new Command("del", "Remove keys; prints how many there were.") { keys, data, basePort }
+        Option<bool> json = Json();
+        return new Command("del", "Remove keys; prints how many there were.") { keys, data, basePort, json }
             .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
-                .DeleteAsync(line.GetValue(keys)!, cancellation));
+                .DeleteAsync(line.GetValue(keys)!, line.GetValue(json), cancellation));
     }
 
     private static Command Import()
     {
         (Option<string> data, Option<int?> basePort) = Where();
         var file = new Argument<string>("FILE") { Description = "JSON lines, one {\"key\": …, \"value\": …} a line; may be gzipped." };
-        var keepGoing = new Option<bool>("--keep-going") { Description = "Pass over bad lines; they are still reported and the command still fails." };
+        var goOn = new Option<bool>("--continue-on-error", "--keep-going") { Description = "Pass over bad lines; they are still reported and the command still fails." };
+        var report = new Option<string?>("--report") { Description = "Write every line that was not stored, and why, to FILE as JSON lines.", HelpName = "FILE" };
+        Option<bool> json = Json();
         return new Command("import", "Store the records of a file: a string value as its text, any other value as its JSON, byte for byte.")
-            { file, keepGoing, data, basePort }
+            { file, goOn, report, json, data, basePort }
             .Runs(async (line, cancellation) =>
-                await new Import.ImportCommand(line.GetValue(file)!, line.GetValue(keepGoing))
+                await new Import.ImportCommand(new Import.ImportOptions(line.GetValue(file)!, line.GetValue(goOn), FullPath(line.GetValue(report)), line.GetValue(json)))
                     .RunAsync(() => FindAsync(line, data, basePort, cancellation), cancellation));
     }
 

@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Net.Sockets;
 using System.Text;
-using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Redis;
 using ActorRepl.Hosting.Status;
@@ -23,7 +22,7 @@ internal sealed class KeyCommands(LocalCluster cluster)
         RespReply reply = await CallAsync(cancellation, "GET"u8.ToArray(), Bytes(key)).ConfigureAwait(false);
         bool found = reply.Kind == RespReplyKind.Bulk;
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(Report(key, found, reply.Bytes), StatusJson.Default.KeyReport));
+            Terminal.Json(Report(key, found, reply.Bytes), StatusJson.Default.KeyReport);
         else if (found)
             Print(reply.Bytes);
         else
@@ -32,18 +31,24 @@ internal sealed class KeyCommands(LocalCluster cluster)
     }
 
     /// <param name="ack">When the write counts as done (<see cref="ConcernText"/>); null: as the group says.</param>
-    public async Task<int> PutAsync(string key, string value, string? ack, CancellationToken cancellation)
+    public async Task<int> PutAsync(string key, string value, string? ack, bool json, CancellationToken cancellation)
     {
         _terms = ack is null ? null : ("ACK", ack);
         RespReply reply = await CallAsync(cancellation, "SET"u8.ToArray(), Bytes(key), Bytes(value)).ConfigureAwait(false);
-        Terminal.Line(reply.Text);
+        if (json)
+            Terminal.Json(new PutReport(key, true), StatusJson.Default.PutReport);
+        else
+            Terminal.Line(reply.Text);
         return ExitCode.Success;
     }
 
-    public async Task<int> DeleteAsync(string[] keys, CancellationToken cancellation)
+    public async Task<int> DeleteAsync(string[] keys, bool json, CancellationToken cancellation)
     {
         RespReply reply = await CallAsync(cancellation, ["DEL"u8.ToArray(), .. keys.Select(key => (ReadOnlyMemory<byte>)Bytes(key))]).ConfigureAwait(false);
-        Terminal.Line($"{reply.Integer}");
+        if (json)
+            Terminal.Json(new DeleteReport(reply.Integer), StatusJson.Default.DeleteReport);
+        else
+            Terminal.Line($"{reply.Integer}");
         return ExitCode.Success;
     }
 

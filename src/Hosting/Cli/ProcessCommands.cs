@@ -12,20 +12,21 @@ internal static class ProcessCommands
 
     private static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(60);
 
-    public static async Task<int> DownAsync(LocalCluster cluster)
+    public static async Task<int> DownAsync(LocalCluster cluster, bool json)
     {
         if (!cluster.AnyRunning)
             throw new UserErrorException($"the cluster in {cluster.Data} is not running");
         IReadOnlyList<int> killed = await cluster.StopAsync(StopPatience).ConfigureAwait(false);
         foreach (int id in killed)
             Terminal.Problem($"node {id} did not stop within {StopPatience.TotalSeconds} s and was killed");
-        Terminal.Line("stopped");
+        Say(json, "stopped", new ProcessesReport("stopped", [.. cluster.File.Nodes.Select(node => new ProcessEntry(node.Id, node.Pid))]) { Killed = killed });
         return killed.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     /// <summary>Starts nodes that the running cluster did not have, and waits until it counts them in.</summary>
-    public static async Task<int> AddAsync(LocalCluster cluster, int count, CancellationToken cancellation)
+    public static async Task<int> AddAsync(LocalCluster cluster, int count, bool json, CancellationToken cancellation)
     {
+        var joined = new List<ProcessEntry>();
         if (!cluster.AnyRunning)
             throw new UserErrorException($"the cluster in {cluster.Data} is not running; 'actorrepl up --nodes {cluster.File.Nodes.Count + count}' starts it with more nodes");
         for (int i = 0; i < count; i++)
@@ -39,9 +40,13 @@ internal static class ProcessCommands
             cluster.Started(id, starting.Process.Id);
             await starting.ReadyAsync(_ => { }, cancellation).ConfigureAwait(false);
             await CountedInAsync(cluster, id, cancellation).ConfigureAwait(false);
-            Terminal.Line($"node {id} (process {starting.Process.Id}) joined");
+            joined.Add(new ProcessEntry(id, starting.Process.Id));
+            if (!json)
+                Terminal.Line($"node {id} (process {starting.Process.Id}) joined");
         }
 
+        if (json)
+            Terminal.Json(new ProcessesReport("joined", joined), StatusJson.Default.ProcessesReport);
         return ExitCode.Success;
     }
 
@@ -60,18 +65,18 @@ internal static class ProcessCommands
         }
     }
 
-    public static async Task<int> KillAsync(LocalCluster cluster, int id)
+    public static async Task<int> KillAsync(LocalCluster cluster, int id, bool json)
     {
         ClusterNode node = cluster.Node(id);
         if (!cluster.IsRunning(node))
             throw new UserErrorException($"node {id} is not running");
         NodeProcess.Kill(node.Pid);
         await cluster.EndedAsync([node], TimeSpan.FromSeconds(10)).ConfigureAwait(false);
-        Terminal.Line($"node {id} (process {node.Pid}) killed");
+        Say(json, $"node {id} (process {node.Pid}) killed", new ProcessesReport("killed", [new ProcessEntry(id, node.Pid)]));
         return ExitCode.Success;
     }
 
-    public static async Task<int> RestartAsync(LocalCluster cluster, int id, CancellationToken cancellation)
+    public static async Task<int> RestartAsync(LocalCluster cluster, int id, bool json, CancellationToken cancellation)
     {
         ClusterNode node = cluster.Node(id);
         if (cluster.IsRunning(node))
@@ -87,7 +92,15 @@ internal static class ProcessCommands
         using var starting = new StartingNode(cluster.Launch(id));
         cluster.Started(id, starting.Process.Id);
         await starting.ReadyAsync(_ => { }, cancellation).ConfigureAwait(false);
-        Terminal.Line($"node {id} (process {starting.Process.Id}) ready");
+        Say(json, $"node {id} (process {starting.Process.Id}) ready", new ProcessesReport("ready", [new ProcessEntry(id, starting.Process.Id)]));
         return ExitCode.Success;
+    }
+
+    private static void Say(bool json, string text, ProcessesReport report)
+    {
+        if (json)
+            Terminal.Json(report, StatusJson.Default.ProcessesReport);
+        else
+            Terminal.Line(text);
     }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Spectre.Console;
 
 namespace ActorRepl.Hosting.Cli;
@@ -8,6 +10,8 @@ internal static class Terminal
     public static bool IsInteractive => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
 
     public static void Line(string text) => Console.Out.WriteLine(text);
+
+    public static void Json<T>(T report, JsonTypeInfo<T> type) => Line(JsonSerializer.Serialize(report, type));
 
     public static void Problem(string text) => Console.Error.WriteLine($"actorrepl: {text}");
 

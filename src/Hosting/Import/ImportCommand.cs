@@ -1,12 +1,13 @@
 using System.Buffers;
 using ActorRepl.Hosting.Cli;
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Status;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Import;
 
 /// <summary><c>actorrepl import</c>: stores the records of a file of JSON lines.</summary>
-internal sealed class ImportCommand(string path, bool keepGoing)
+internal sealed class ImportCommand(ImportOptions options)
 {
     private const int LanesPerNode = 2;
 
@@ -18,52 +19,54 @@ internal sealed class ImportCommand(string path, bool keepGoing)
     /// <summary>How long a record may wait for a cluster that does not take it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly ImportTally _tally = new();
-
     public async Task<int> RunAsync(Func<Task<LocalCluster>> find, CancellationToken cancellation)
     {
-        await using ImportFile file = ImportFile.Open(path, MaxLineBytes);
+        await using ImportFile file = ImportFile.Open(options.File, MaxLineBytes);
         LocalCluster cluster = await find().ConfigureAwait(false);
-        var progress = new ImportProgress(file, _tally);
-        Task<long> import = SendAllAsync(file, cluster.Nodes, cancellation);
-        await progress.ShowAsync(import).ConfigureAwait(false);
-        long bad = await import.ConfigureAwait(false);
+        using ImportProblems? problems = options.Report is { } path ? ImportProblems.Create(path) : null;
+        var tally = new ImportTally(options.File, problems);
+        var progress = new ImportProgress(file, tally);
+        Task import = SendAllAsync(file, cluster.Nodes, tally, cancellation);
+        if (!options.Json)
+            await progress.ShowAsync(import).ConfigureAwait(false);
+        await import.ConfigureAwait(false);
 
-        foreach (string problem in _tally.Problems)
-            Terminal.Problem($"{path}, {problem}");
-        Terminal.Line($"{_tally.Acknowledged} acknowledged, {_tally.Failed} failed{(bad > 0 ? $", {bad} bad lines" : "")} in {progress.Elapsed.TotalSeconds:N1} s");
-        return _tally.Failed == 0 && bad == 0 ? ExitCode.Success : ExitCode.Failure;
+        foreach (string problem in tally.Untold)
+            Terminal.Problem(problem);
+        double seconds = progress.Elapsed.TotalSeconds;
+        if (options.Json)
+            Terminal.Json(new ImportReport(options.File, tally.Acknowledged, tally.Failed, tally.BadLines, Math.Round(seconds, 1), tally.Problems), StatusJson.Default.ImportReport);
+        else
+            Terminal.Line($"{tally.Acknowledged} acknowledged, {tally.Failed} failed{(tally.BadLines > 0 ? $", {tally.BadLines} bad lines" : "")} in {seconds:N1} s");
+        return tally.Failed == 0 && tally.BadLines == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
-    /// <summary>Hands every record to its lane; returns how many lines were bad.</summary>
-    private async Task<long> SendAllAsync(ImportFile file, IReadOnlyList<NodePorts> nodes, CancellationToken cancellation)
+    /// <summary>Hands every record to its lane.</summary>
+    private async Task SendAllAsync(ImportFile file, IReadOnlyList<NodePorts> nodes, ImportTally tally, CancellationToken cancellation)
     {
-        ImportLane[] lanes = [.. Enumerable.Range(0, LanesPerNode * nodes.Count).Select(lane => new ImportLane(nodes, lane, _tally, Patience))];
+        ImportLane[] lanes = [.. Enumerable.Range(0, LanesPerNode * nodes.Count).Select(lane => new ImportLane(nodes, lane, tally, Patience))];
         Task[] running = [.. lanes.Select(lane => Task.Run(() => lane.RunAsync(cancellation), cancellation))];
-        long bad = 0;
         try
         {
             await foreach ((long number, ReadOnlySequence<byte> line) in file.LinesAsync().ConfigureAwait(false))
             {
-                if (Parse(number, line) is { } record)
+                if (Parse(number, line, tally) is { } record)
                     await lanes[Crc32C.Compute(record.Key) % lanes.Length].Waiting.WriteAsync(record, cancellation).ConfigureAwait(false);
-                else if (++bad > 0 && !keepGoing)
+                else if (!options.GoOn)
                     break;
             }
         }
         catch (ImportLineException unreadable)
         {
-            bad++;
-            Terminal.Problem($"{path}, line {unreadable.Line}: {unreadable.Message}");
+            tally.Bad(unreadable);
         }
 
         Array.ForEach(lanes, lane => lane.Waiting.Complete());
         await Task.WhenAll(running).ConfigureAwait(false);
-        return bad;
     }
 
     /// <summary>Null: the line is bad, and was reported.</summary>
-    private ImportRecord? Parse(long number, in ReadOnlySequence<byte> line)
+    private static ImportRecord? Parse(long number, in ReadOnlySequence<byte> line, ImportTally tally)
     {
         try
         {
@@ -71,7 +74,7 @@ internal sealed class ImportCommand(string path, bool keepGoing)
         }
         catch (ImportLineException wrong)
         {
-            Terminal.Problem($"{path}, line {wrong.Line}: {wrong.Message}");
+            tally.Bad(wrong);
             return null;
         }
     }

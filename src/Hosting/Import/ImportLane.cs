@@ -73,7 +73,7 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, int lane, Impor
                 (stalled, pause) = (Stopwatch.StartNew(), TimeSpan.FromMilliseconds(25));
             if (stalled.Elapsed > patience)
             {
-                tally.Fail(batch.Count, $"line {batch[0].Line}: not acknowledged within {patience.TotalSeconds} s: {problem}");
+                tally.Fail(batch, $"not acknowledged within {patience.TotalSeconds} s: {problem}");
                 return;
             }
 
@@ -111,7 +111,7 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, int lane, Impor
                 if (reply.MayRetry || reply.OutcomeUnknown)
                     again.Add(batch[answered]);
                 else
-                    tally.Fail(1, $"line {batch[answered].Line}: {reply.Text}");
+                    tally.Fail([batch[answered]], reply.Text);
             }
         }
         finally

@@ -92,6 +92,10 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(HealthStatus))]
 [JsonSerializable(typeof(ClusterReport))]
 [JsonSerializable(typeof(KeyReport))]
+[JsonSerializable(typeof(PutReport))]
+[JsonSerializable(typeof(DeleteReport))]
+[JsonSerializable(typeof(ProcessesReport))]
+[JsonSerializable(typeof(ImportReport))]
 [JsonSerializable(typeof(MembersReport))]
 [JsonSerializable(typeof(NodesReport))]
 [JsonSerializable(typeof(NodeEntry))]
@@ -114,3 +118,23 @@ public sealed record NodeReport(int Id, string State, int RedisPort, int HttpPor
 
 /// <summary>What <c>actorrepl get --json</c> prints; a value that is no UTF-8 comes in base64.</summary>
 public sealed record KeyReport(string Key, bool Found, string? Value, string? ValueBase64);
+
+/// <summary>What <c>actorrepl put --json</c> prints: the write was acknowledged.</summary>
+public sealed record PutReport(string Key, bool Stored);
+
+/// <summary>What <c>actorrepl del --json</c> prints: how many of the keys there were.</summary>
+public sealed record DeleteReport(long Removed);
+
+/// <summary>What <c>down</c>, <c>kill</c>, <c>restart</c> and <c>node add</c> print with <c>--json</c>.</summary>
+/// <param name="Done"><c>stopped</c>, <c>killed</c>, <c>ready</c> or <c>joined</c>.</param>
+public sealed record ProcessesReport(string Done, IReadOnlyList<ProcessEntry> Nodes)
+{
+    /// <summary>Nodes that were told to stop and had to be killed.</summary>
+    public IReadOnlyList<int>? Killed { get; init; }
+}
+
+public sealed record ProcessEntry(int Node, int Pid);
+
+/// <summary>What <c>actorrepl import --json</c> prints. Records, and lines that are none.</summary>
+/// <param name="Problems">The first few.</param>
+public sealed record ImportReport(string File, long Acknowledged, long Failed, long BadLines, double Seconds, IReadOnlyList<string> Problems);

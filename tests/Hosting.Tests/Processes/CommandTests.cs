@@ -57,7 +57,8 @@ public sealed class CommandTests : IAsyncLifetime
         await FailsAsync($"the cluster in {Data} is already running", "up", "--data", Data, "--base-port", $"{FreePorts.Base(3)}");
         await FailsAsync("there is no node 4; the nodes are 1, 2, 3", "kill", "4", "--data", Data);
 
-        Assert.Contains("killed", await SucceedsAsync("kill", "2", "--data", Data), StringComparison.Ordinal);
+        using (JsonDocument json = JsonDocument.Parse(await SucceedsAsync("kill", "2", "--json", "--data", Data)))
+            Assert.Equal(("killed", 2), (json.RootElement.GetProperty("done").GetString(), json.RootElement.GetProperty("nodes")[0].GetProperty("node").GetInt32()));
         CommandResult status = await CommandLine.RunAsync("status", "--json", "--data", Data);
         Assert.Equal(1, status.ExitCode);
         using (JsonDocument json = JsonDocument.Parse(status.Output))
@@ -98,9 +99,13 @@ public sealed class CommandTests : IAsyncLifetime
         Assert.Equal("{\"n\": 1}", await SucceedsAsync("get", "one", "--data", Data));
         await FailsAsync("there is no key 'four'", "get", "four", "--data", Data);
 
-        CommandResult going = await CommandLine.RunAsync("import", file, "--keep-going", "--data", Data);
+        CommandResult going = await CommandLine.RunAsync("import", file, "--continue-on-error", "--report", Path.Combine(_directory.Path, "bad.jsonl"), "--json", "--data", Data);
         Assert.Equal(1, going.ExitCode);
-        Assert.StartsWith("3 acknowledged, 0 failed, 1 bad lines", going.Output, StringComparison.Ordinal);
+        Assert.Equal($"actorrepl: {file}, line 4: it has no \"value\"", going.Error.Trim());
+        using (JsonDocument json = JsonDocument.Parse(going.Output))
+            Assert.Equal((3, 0, 1), (json.RootElement.GetProperty("acknowledged").GetInt32(), json.RootElement.GetProperty("failed").GetInt32(), json.RootElement.GetProperty("badLines").GetInt32()));
+        using (JsonDocument bad = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(_directory.Path, "bad.jsonl"))))
+            Assert.Equal((4, "it has no \"value\""), (bad.RootElement.GetProperty("line").GetInt32(), bad.RootElement.GetProperty("problem").GetString()));
         Assert.Equal("4", await SucceedsAsync("get", "four", "--data", Data));
     }
 

@@ -6,8 +6,8 @@ using Akka.Actor;
 namespace ActorRepl.Actors.Supervision;
 
 /// <summary>
-/// Makes the leaders of a node that is about to stop give leadership away, and says when each shard it led has another
-/// leader. One that has none to give it to yet is asked again.
+/// Makes the leaders of a node that is about to stop give leadership away, and the links of chains leave them, and says when each shard it
+/// led has another leader, and each chain is without it. One that has nobody to give its place to yet is asked again.
 /// </summary>
 internal sealed class HandOverWatch : UntypedActor
 {
@@ -64,7 +64,7 @@ internal sealed class HandOverWatch : UntypedActor
     {
         var shard = (report.Group, report.Shard);
         _unknown.Remove(shard);
-        if (report.Status?.Leader == _node)
+        if (report.Status is { } status && (status.Leader == _node || (status.Chain.Count > 1 && status.Chain.Contains(_node))))
             _led.Add(shard);
         else if (report.Status is not { Leader.IsNone: true })
             _led.Remove(shard);

@@ -38,6 +38,8 @@ internal static class StatusCommand
                     Terminal.Line($"node {node.Id}: {why}");
             }
 
+            foreach (string chain in Chains(nodes))
+                Terminal.Line(chain);
             foreach ((GroupStatus group, ShardReplicaStatus replica) in Replicas(nodes).Where(replica => replica.Of is { Mode: not (null or "target") }))
                 Terminal.Line($"{group.Name}/{replica.Shard} {Mode(replica)}");
             // Where modes follow from it; of others it is in --json.
@@ -101,6 +103,25 @@ internal static class StatusCommand
         Number(follower.Applied), Number(follower.LagEntries), Number(follower.LagBytes), follower.LagMs.ToString("N1", CultureInfo.InvariantCulture),
         $"{follower.MissedBeats}", follower.CatchUpSeconds is { } seconds ? $"{seconds.ToString("N1", CultureInfo.InvariantCulture)} s" : "-",
     ];
+
+    /// <summary>Each chain by the word of who has seen the latest epoch, its head if that has: its links in order, who joins, and who is slow.</summary>
+    private static IEnumerable<string> Chains(IEnumerable<NodeReport> nodes) => nodes
+        .SelectMany(node => Replicas([node]).Select(replica => (Node: node.Id, Group: replica.Group.Name, replica.Of)))
+        .Where(replica => replica.Of.Chain is not null)
+        .GroupBy(replica => (replica.Group, replica.Of.Shard)).OrderBy(shard => shard.Key)
+        .Select(shard => shard.MaxBy(replica => (replica.Of.Term, replica.Of.Leader == replica.Node)))
+        .Select(best => Chain(best.Group, best.Of, best.Of.Chain!));
+
+    private static string Chain(string group, ShardReplicaStatus replica, IReadOnlyList<int> links)
+    {
+        string order = string.Join(" -> ", links.Select((node, at) => $"node {node}{(at == 0 ? " (head)" : at == links.Count - 1 ? " (tail)" : "")}"));
+        int[] members = [.. replica.Members?.Voters ?? [], .. replica.Members?.Learners ?? []];
+        return $"{group}/{replica.Shard} {order}, epoch {replica.Term}"
+            + Named("not in the chain", members.Except(links)) + Named("slow", (replica.Progress ?? []).Where(link => link.Slow).Select(link => link.Node));
+    }
+
+    private static string Named(string what, IEnumerable<int> nodes) =>
+        nodes.Order().ToArray() is { Length: > 0 } named ? $"; {what}: {string.Join(", ", named.Select(node => $"node {node}"))}" : "";
 
     /// <summary>Why a shard is not at its target, and how far it is on its way there.</summary>
     private static string Mode(ShardReplicaStatus replica)

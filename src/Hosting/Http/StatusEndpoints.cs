@@ -57,7 +57,10 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
 
     private static FollowerStatus Describe(FollowerProgress follower) => new(
         follower.Id.Value, follower.InSync, follower.Sent, follower.Received, follower.Durable, follower.Applied, follower.LagEntries, follower.LagBytes,
-        Math.Round(follower.LagMicros / 1000.0, 1), follower.MissedBeats, follower.CatchUpMicros is { } micros ? Math.Round(micros / 1e6, 1) : null);
+        Math.Round(follower.LagMicros / 1000.0, 1), follower.MissedBeats, follower.CatchUpMicros is { } micros ? Math.Round(micros / 1e6, 1) : null)
+    {
+        Slow = follower.Slow,
+    };
 
     private static ShardReplicaStatus Describe(ReplicaReport report)
     {
@@ -81,6 +84,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
                     ? new RecoveryStatus(recovery.PartsPerThousand / 10.0, recovery.LagEntries, recovery.EtaMicros is { } eta ? Math.Round(eta / 1e6, 1) : null)
                     : null,
                 SyncSet = status.SyncSet.Count == 0 ? null : [.. status.SyncSet.Select(member => member.Value)],
+                Chain = status.Chain.Count == 0 ? null : [.. status.Chain.Select(link => link.Value)],
                 Progress = status.Progress.Count == 0 ? null : [.. status.Progress.Select(Describe)],
                 Lags = LagStatus.Of(report.Lags),
                 DegradedAcks = status.DegradedAcks,

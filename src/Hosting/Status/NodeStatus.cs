@@ -60,6 +60,9 @@ public sealed record ShardReplicaStatus(
     /// <summary>The nodes whose acknowledgements count and of whom one may take over; null: the protocol has no such set.</summary>
     public IReadOnlyList<int>? SyncSet { get; init; }
 
+    /// <summary>The links of the shard's chain as this replica knows them, from the head to the tail; null: the protocol has no chain.</summary>
+    public IReadOnlyList<int>? Chain { get; init; }
+
     /// <summary>On a leader: how far each follower has got.</summary>
     public IReadOnlyList<FollowerStatus>? Progress { get; init; }
 
@@ -75,7 +78,11 @@ public sealed record ShardReplicaStatus(
 /// <param name="MissedBeats">Heartbeats in a row that it has not answered.</param>
 /// <param name="CatchUpSeconds">When it will have caught up at its pace; null: it has, or the pace is not known.</param>
 public sealed record FollowerStatus(
-    int Node, bool InSync, long Sent, long Received, long Durable, long Applied, long LagEntries, long LagBytes, double LagMs, int MissedBeats, double? CatchUpSeconds);
+    int Node, bool InSync, long Sent, long Received, long Durable, long Applied, long LagEntries, long LagBytes, double LagMs, int MissedBeats, double? CatchUpSeconds)
+{
+    /// <summary>It answers, and what waits for it has grown over a limit for a while.</summary>
+    public bool Slow { get; init; }
+}
 
 /// <summary>How far a shard has got on its way back to its target.</summary>
 /// <param name="Percent">Of what was lacking at most.</param>

@@ -119,7 +119,7 @@ public sealed partial class Reconciler
     private bool CanLead(ShardKey key, ShardView view, ReplicaId id)
     {
         ControlShard shard = _state.Shard(key)!;
-        return !id.IsNone && view.Actual.Voters.Contains(id) && shard.Members.Voters.Contains(id) && !shard.Retired.Contains(id)
+        return !id.IsNone && view.MayLead(id) && shard.Members.Voters.Contains(id) && !shard.Retired.Contains(id)
             && _state.Nodes[id].Status == NodeStatus.Up && IsReachable(id) && _now - _seen.Nodes[id].Since >= _options.LeaderSettle
             && HasCaughtUp(view, id);
     }

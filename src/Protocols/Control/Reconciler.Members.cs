@@ -194,21 +194,22 @@ public sealed partial class Reconciler
 
     private ReplicaId? Successor(ShardView view, Membership target)
     {
-        ReplicaId best = target.Voters.Intersect(view.Actual.Voters)
-            .Where(id => IsReachable(id) && HasCaughtUp(view, id))
+        ReplicaId best = target.Voters
+            .Where(id => view.MayLead(id) && IsReachable(id) && HasCaughtUp(view, id))
             .OrderByDescending(id => view.Status.Followers.GetValueOrDefault(id)).ThenBy(id => id)
             .FirstOrDefault();
         return best.IsNone ? null : best;
     }
 
-    private bool HasLiveMajority(ShardView view) => IsMajority(view.Actual, IsReachable);
+    private bool HasLiveMajority(ShardView view) => view.IsChain ? IsReachable(view.Leader) : IsMajority(view.Actual, IsReachable);
 
     /// <summary>
     /// Those who have to agree to the change can, and those who decide after it can. Retired replicas can do neither, and one
-    /// that has not caught up could not commit.
+    /// that has not caught up could not commit. Of a chain, one link is enough that stays.
     /// </summary>
-    private bool KeepsMajority(ControlShard shard, ShardView view, Membership target) =>
-        IsMajority(view.Actual, id => IsReachable(id) && !shard.Retired.Contains(id))
+    private bool KeepsMajority(ControlShard shard, ShardView view, Membership target) => view.IsChain
+        ? target.Voters.Any(id => view.MayLead(id) && IsReachable(id) && !shard.Retired.Contains(id))
+        : IsMajority(view.Actual, id => IsReachable(id) && !shard.Retired.Contains(id))
         && IsMajority(target, id => IsReachable(id) && !shard.Retired.Contains(id) && (target.Witnesses.Contains(id) || HasCaughtUp(view, id)));
 
     private static bool IsMajority(Membership members, Func<ReplicaId, bool> counts)

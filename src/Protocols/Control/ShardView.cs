@@ -25,19 +25,28 @@ internal sealed class ShardView
 
     public Membership Actual => Status.Members!;
 
+    /// <summary>
+    /// Its replicas form a chain: every link has all that was acknowledged, and the control group says which links there are. One of them
+    /// is as good as a majority.
+    /// </summary>
+    public bool IsChain => Status.Chain.Count > 0;
+
+    /// <summary>It may take the leader's place: of a chain, it is a link.</summary>
+    public bool MayLead(ReplicaId id) => Actual.Voters.Contains(id) && (!IsChain || Status.Chain.Contains(id));
+
     /// <summary>One membership is taking another's place.</summary>
     public bool IsChanging => Status.LeavingVoters.Count > 0;
 
     /// <summary>
     /// A majority of the counted members knows the membership as the leader does: no later leader can be without it. A leader
-    /// alone may have it in its log, and not committed.
+    /// alone may have it in its log, and not committed. Of a chain, the control group has it from before the leader has.
     /// </summary>
     public bool IsSettled
     {
         get
         {
-            if (IsChanging)
-                return false;
+            if (IsChanging || IsChain)
+                return !IsChanging;
             ReplicaId[] counted = [.. Counted(Actual)];
             int agree = counted.Count(id => _fresh.TryGetValue(id, out ReplicaReport report)
                 && report.Status.LeavingVoters.Count == 0 && Actual.Equals(report.Status.Members));

@@ -302,6 +302,36 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public void One_link_that_is_left_of_a_chain_is_enough_to_replace_the_others()
+    {
+        Cluster cluster = Cluster.Of(5).WithGroup("kv", 1, 3);
+        foreach (int gone in (int[])[2, 3])
+            cluster.Accept(new ControlCommand.SetNodeStatus(N(gone), NodeStatus.Up, NodeStatus.Lost));
+        Up(1, 4, 5);
+        Chain(First, Voters(1, 2, 3), [1], (2, 50), (3, 50));
+        cluster.Accept(new ControlCommand.SetMembers(First, 1, Voters(1, 4, 5)));
+        var withLearners = new Membership([N(1), N(2), N(3)], [N(4), N(5)]);
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), withLearners)], Next(cluster));
+        Chain(First, withLearners, [1], (2, 50), (3, 50), (4, 5_000), (5, 5_000));
+        Assert.Equal([new ControlAction.ChangeMembers(First, N(1), Voters(1, 4, 5))], Next(cluster));
+        Chain(First, Voters(1, 4, 5), [1, 4, 5], (4, 5_000), (5, 5_000));
+        Assert.Equal([2, 3], Next(cluster).OfType<ControlAction.Submit>().Select(submit => ((ControlCommand.ReleaseReplica)submit.Command).Node.Value));
+    }
+
+    [Fact]
+    public void The_head_of_a_chain_goes_to_another_link_and_to_none_that_is_not_in_it()
+    {
+        Cluster cluster = Cluster.Of(3).WithGroup("kv", 1, 3);
+        cluster.Accept(new ControlCommand.SetNodeStatus(N(1), NodeStatus.Up, NodeStatus.Draining));
+        Up(1, 2, 3);
+        _now += 2 * Options.LeaderSettle;
+        Up(1, 2, 3);
+        _seen = _seen with { Nodes = _seen.Nodes.SetItems(_seen.Nodes.Select(node => KeyValuePair.Create(node.Key, node.Value with { Since = 0 }))) };
+        Chain(First, Voters(1, 2, 3), [1, 3], (2, 100), (3, 100));
+        Assert.Equal([new ControlAction.Transfer(First, N(1), N(3))], Next(cluster));
+    }
+
+    [Fact]
     public void A_step_has_no_more_actions_than_its_limit()
     {
         Cluster cluster = Cluster.Of(20);
@@ -325,6 +355,15 @@ public sealed class ReconcilerTests
     }
 
     private void Report(ShardKey key, int leader, Membership members, params (int Id, long Match)[] followers) => Report(key, leader, members, [], followers);
+
+    /// <summary>As its head reports it, and nobody else.</summary>
+    private void Chain(ShardKey key, Membership members, int[] links, params (int Id, long Match)[] followers)
+    {
+        Report(key, links[0], members, followers);
+        ReplicaReport head = _seen.Reports[key][N(links[0])];
+        head = head with { Status = head.Status with { Chain = [.. links.Select(N)] } };
+        _seen = _seen with { Reports = _seen.Reports.SetItem(key, ImmutableSortedDictionary<ReplicaId, ReplicaReport>.Empty.Add(N(links[0]), head)) };
+    }
 
     private void LoseVote(ShardKey key, ReplicaId id)
     {

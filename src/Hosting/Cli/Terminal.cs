@@ -20,18 +20,24 @@ internal static class Terminal
     {
         if (IsInteractive)
         {
-            var table = new Table().Border(TableBorder.Rounded);
-            foreach (string heading in headings)
-                table.AddColumn(new TableColumn(Markup.Escape(heading)).NoWrap());
-            foreach (IReadOnlyList<string> row in rows)
-                table.AddRow([.. row.Select(cell => new Text(cell, Colour(cell)))]);
-            AnsiConsole.Write(table);
+            AnsiConsole.Write(Picture(headings, rows));
             return;
         }
 
         int[] widths = [.. headings.Select((heading, i) => rows.Select(row => row[i].Length).Append(heading.Length).Max())];
         foreach (IReadOnlyList<string> row in rows.Prepend(headings))
             Line(string.Join("  ", row.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
+    }
+
+    /// <summary>A table with borders and colours, for a terminal.</summary>
+    public static Table Picture(IReadOnlyList<string> headings, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        var table = new Table().Border(TableBorder.Rounded);
+        foreach (string heading in headings)
+            table.AddColumn(new TableColumn(Markup.Escape(heading)).NoWrap());
+        foreach (IReadOnlyList<string> row in rows)
+            table.AddRow([.. row.Select(cell => new Text(cell, Colour(cell)))]);
+        return table;
     }
 
     private static Style Colour(string cell) => cell switch

@@ -43,7 +43,10 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
         IEnumerable<GroupStatus> groups = node.Runtime.Settings.Groups.Select(group => new GroupStatus(group.Name, group.Protocol.Name, group.Shards, group.Replicas,
             [.. replicas.Where(replica => replica.Group == group.Name).Select(Describe)]));
         await context.AnswerAsync(
-            new NodeStatus(identity, new EngineStatus(Engine.Name, Engine.Version), missing.Count == 0, missing, node.Members(), [.. groups]),
+            new NodeStatus(identity, new EngineStatus(Engine.Name, Engine.Version), missing.Count == 0, missing, node.Members(), [.. groups])
+            {
+                Process = new ProcessStatus(Math.Round(Environment.CpuUsage.TotalTime.TotalSeconds, 3), Environment.WorkingSet),
+            },
             StatusJson.Default.NodeStatus);
     }
 

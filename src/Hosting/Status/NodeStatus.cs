@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ActorRepl.Hosting.Cli;
 
 namespace ActorRepl.Hosting.Status;
 
@@ -9,7 +10,15 @@ public sealed record NodeStatus(
     bool Ready,
     IReadOnlyList<string> NotReady,
     IReadOnlyList<MemberStatus> Members,
-    IReadOnlyList<GroupStatus> Groups);
+    IReadOnlyList<GroupStatus> Groups)
+{
+    /// <summary>What the process costs.</summary>
+    public ProcessStatus? Process { get; init; }
+}
+
+/// <param name="CpuSeconds">Since the process started, over all cores.</param>
+/// <param name="MemoryBytes">Resident.</param>
+public sealed record ProcessStatus(double CpuSeconds, long MemoryBytes);
 
 /// <param name="Data">The node's own directory.</param>
 public sealed record NodeIdentity(
@@ -99,6 +108,7 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(HealthStatus))]
 [JsonSerializable(typeof(ClusterReport))]
 [JsonSerializable(typeof(KeyReport))]
+[JsonSerializable(typeof(TopReport))]
 [JsonSerializable(typeof(PutReport))]
 [JsonSerializable(typeof(DeleteReport))]
 [JsonSerializable(typeof(ProcessesReport))]

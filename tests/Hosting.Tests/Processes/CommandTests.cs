@@ -57,6 +57,12 @@ public sealed class CommandTests : IAsyncLifetime
         await FailsAsync($"the cluster in {Data} is already running", "up", "--data", Data, "--base-port", $"{FreePorts.Base(3)}");
         await FailsAsync("there is no node 4; the nodes are 1, 2, 3", "kill", "4", "--data", Data);
 
+        using (JsonDocument json = JsonDocument.Parse(await SucceedsAsync("top", "--count", "1", "--json", "--data", Data)))
+        {
+            Assert.All(json.RootElement.GetProperty("nodes").EnumerateArray(), node => Assert.True(node.GetProperty("memoryBytes").GetInt64() > 1 << 20 && node.GetProperty("cpu").GetDouble() >= 0));
+            Assert.Equal(5, json.RootElement.GetProperty("shards").EnumerateArray().Count(shard => shard.GetProperty("leader").GetInt32() > 0));
+        }
+
         using (JsonDocument json = JsonDocument.Parse(await SucceedsAsync("kill", "2", "--json", "--data", Data)))
             Assert.Equal(("killed", 2), (json.RootElement.GetProperty("done").GetString(), json.RootElement.GetProperty("nodes")[0].GetProperty("node").GetInt32()));
         CommandResult status = await CommandLine.RunAsync("status", "--json", "--data", Data);

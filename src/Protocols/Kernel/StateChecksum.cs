@@ -31,13 +31,17 @@ public readonly record struct StateChecksum(UInt128 Sum, long Items, long Bytes)
     public static StateChecksum OfSegments(ICheckpointView view) => OfSegments(view.Segments(SegmentBytes));
 
     /// <summary>With one item more, of two parts; which bytes are of which part matters.</summary>
-    public StateChecksum Add(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    public StateChecksum Add(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second) => Add(first, second, default);
+
+    /// <summary>Likewise, with what is kept beside it and is not counted among the bytes; always of one length, or none.</summary>
+    public StateChecksum Add(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> beside)
     {
-        int length = sizeof(int) + first.Length + second.Length;
+        int length = sizeof(int) + first.Length + second.Length + beside.Length;
         byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
         BinaryPrimitives.WriteInt32LittleEndian(buffer, first.Length);
         first.CopyTo(buffer.AsSpan(sizeof(int)));
         second.CopyTo(buffer.AsSpan(sizeof(int) + first.Length));
+        beside.CopyTo(buffer.AsSpan(sizeof(int) + first.Length + second.Length));
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(buffer.AsSpan(0, length), hash);
         ArrayPool<byte>.Shared.Return(buffer);

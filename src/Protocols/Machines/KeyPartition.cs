@@ -19,6 +19,7 @@ internal sealed class KeyPartition(KeyHash hashing)
     private readonly List<View> _views = [];
 
     private int _epoch;
+    private SortedKeys? _order;
 
     /// <summary>Held by whoever uses the partition while several threads may.</summary>
     public Lock Gate { get; } = new();
@@ -37,8 +38,18 @@ internal sealed class KeyPartition(KeyHash hashing)
         return found;
     }
 
+    /// <summary>Likewise, with what is kept beside it.</summary>
+    public bool TryGet(ulong hash, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out KeyStamp stamp)
+    {
+        ref Part part = ref _parts[PartOf(hash)];
+        bool found = Find(part.Slots, hash, key, out int at);
+        value = found ? _heap.ValueAt(part.Slots![at]) : default;
+        stamp = found ? _heap.StampAt(part.Slots![at]) : default;
+        return found;
+    }
+
     /// <summary>Sets a value, which must not be memory of this partition.</summary>
-    public void Set(ulong hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    public void Set(ulong hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in KeyStamp stamp)
     {
         if (_heap.IsCompactionDue)
             Compact();
@@ -47,7 +58,8 @@ internal sealed class KeyPartition(KeyHash hashing)
         {
             Count++;
             ContentBytes += key.Length + value.Length;
-            Insert(ref part, RecordHeap.Slot(hash, _heap.Add(key, value)));
+            Insert(ref part, RecordHeap.Slot(hash, _heap.Add(key, value, stamp)));
+            _order?.Add(key);
             return;
         }
 
@@ -56,12 +68,12 @@ internal sealed class KeyPartition(KeyHash hashing)
         ContentBytes += value.Length - oldLength;
         if (oldLength == value.Length && !IsViewed)
         {
-            _heap.Overwrite(slot, value);
+            _heap.Overwrite(slot, value, stamp);
             return;
         }
 
         _heap.Free(slot, mayReuse: !IsViewed);
-        Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value));
+        Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value, stamp));
     }
 
     public bool Remove(ulong hash, ReadOnlySpan<byte> key)
@@ -75,6 +87,7 @@ internal sealed class KeyPartition(KeyHash hashing)
         _heap.Free(slot, mayReuse: !IsViewed);
         RemoveAt(Writable(ref part), at);
         part.Count--;
+        _order?.Remove(key);
         return true;
     }
 
@@ -83,9 +96,16 @@ internal sealed class KeyPartition(KeyHash hashing)
         Array.Clear(_parts);
         _views.Clear();
         _heap.Clear();
+        _order = null;
         Count = 0;
         ContentBytes = 0;
     }
+
+    /// <summary>The keys in order. It is made when it is first asked for, from all keys, and kept up from then on: who never asks pays nothing.</summary>
+    public SortedKeys Order => _order ??= SortedKeys.Of(AllKeys(), Count);
+
+    /// <summary>Bytes that the order of the keys takes.</summary>
+    public long OrderBytes => _order?.ApproximateBytes ?? 0;
 
     /// <summary>Freezes what is there now.</summary>
     public View Freeze()
@@ -94,6 +114,18 @@ internal sealed class KeyPartition(KeyHash hashing)
         var view = new View(Array.ConvertAll(_parts, part => part.Slots), _heap.Freeze());
         _views.Add(view);
         return view;
+    }
+
+    private IEnumerable<byte[]> AllKeys()
+    {
+        foreach (Part part in _parts)
+        {
+            foreach (ulong slot in part.Slots ?? [])
+            {
+                if (slot != 0)
+                    yield return _heap.KeyAt(slot).ToArray();
+            }
+        }
     }
 
     private bool IsViewed
@@ -179,12 +211,12 @@ internal sealed class KeyPartition(KeyHash hashing)
     private void Compact()
     {
         int chunk = _heap.MostWasteful();
-        for (int offset = 0; _heap.TryRead(chunk, ref offset, out ulong place, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value);)
+        for (int offset = 0; _heap.TryRead(chunk, ref offset, out ulong place, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out KeyStamp stamp);)
         {
             ulong hash = hashing.Of(key);
             ref Part part = ref _parts[PartOf(hash)];
             if (Find(part.Slots, hash, key, out int at) && RecordHeap.PlaceOf(part.Slots[at]) == place)
-                Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value));
+                Writable(ref part)[at] = RecordHeap.Slot(hash, _heap.Add(key, value, stamp));
         }
 
         _heap.Drop(chunk, mayReuse: !IsViewed);
@@ -205,7 +237,7 @@ internal sealed class KeyPartition(KeyHash hashing)
         public bool IsReleased => _released;
 
         /// <summary>Each pair, in no order; what it gives may be read until the view is released.</summary>
-        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value)> Pairs()
+        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, KeyStamp Stamp)> Pairs()
         {
             foreach (ulong[]? slots in parts)
             {

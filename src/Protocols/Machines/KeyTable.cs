@@ -41,12 +41,16 @@ internal sealed class KeyTable
     /// <summary>Finds a value; it may be read until the table changes, or for as long as its key is held.</summary>
     public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value) => PartitionOf(key, out ulong hash).TryGet(hash, key, out value);
 
+    /// <summary>Likewise, with what is kept beside it.</summary>
+    public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out KeyStamp stamp) =>
+        PartitionOf(key, out ulong hash).TryGet(hash, key, out value, out stamp);
+
     /// <summary>Sets a value, which must not be memory of this table.</summary>
-    public void Set(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    public void Set(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in KeyStamp stamp = default)
     {
         KeyPartition partition = PartitionOf(key, out ulong hash);
         long before = partition.ContentBytes;
-        partition.Set(hash, key, value);
+        partition.Set(hash, key, value, stamp);
         if (!_shared)
             _contentBytes += partition.ContentBytes - before;
     }
@@ -66,6 +70,43 @@ internal sealed class KeyTable
         foreach (KeyPartition partition in _partitions)
             partition.Clear();
         _contentBytes = 0;
+    }
+
+    /// <summary>
+    /// Keys from <paramref name="from"/> on, in order, until the table changes. The first call puts all keys in order; from then on the
+    /// order is kept up.
+    /// </summary>
+    public IEnumerable<byte[]> KeysFrom(byte[] from)
+    {
+        Invariant.That(!_shared, "keys are listed between two batches");
+        var next = new PriorityQueue<IEnumerator<byte[]>, byte[]>(SortedKeys.Comparer);
+        foreach (KeyPartition partition in _partitions)
+        {
+            IEnumerator<byte[]> keys = partition.Order.From(from).GetEnumerator();
+            if (keys.MoveNext())
+                next.Enqueue(keys, keys.Current);
+        }
+
+        while (next.TryPeek(out IEnumerator<byte[]>? least, out byte[]? key))
+        {
+            yield return key;
+            if (least.MoveNext())
+                next.EnqueueDequeue(least, least.Current);
+            else
+                next.Dequeue();
+        }
+    }
+
+    /// <summary>Bytes that the order of the keys takes; 0 until it is needed.</summary>
+    public long OrderBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (KeyPartition partition in _partitions)
+                bytes += partition.OrderBytes;
+            return bytes;
+        }
     }
 
     /// <summary>Freezes what is there now.</summary>
@@ -112,7 +153,7 @@ internal sealed class KeyTable
     internal sealed class View(KeyPartition.View[] partitions)
     {
         /// <summary>Each pair, in no order; what it gives may be read until the view is released.</summary>
-        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value)> Pairs() => partitions.SelectMany(partition => partition.Pairs());
+        public IEnumerable<(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, KeyStamp Stamp)> Pairs() => partitions.SelectMany(partition => partition.Pairs());
 
         /// <summary>The view is done. May be called by any thread.</summary>
         public void Release()

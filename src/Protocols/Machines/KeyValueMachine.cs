@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Buffers.Text;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Machines;
@@ -22,29 +20,35 @@ public sealed record KeyValueOptions
     /// What writes is carried out in any case, and adds 9 bytes an operation at most.
     /// </summary>
     public int MaxResultBytes { get; init; } = 64 << 20;
+
+    /// <summary>Bytes of the last changes that a replica keeps for those who follow them. Replicas may differ.</summary>
+    public int MaxHistoryBytes { get; init; } = 1 << 20;
 }
 
 /// <summary>
 /// A map from bytes to bytes in memory. See <see cref="KeyValueCodec"/> for payloads and results. What is wrong with an
 /// operation is its reply, and the others go on; a payload that cannot be read ends in one error reply.
 /// </summary>
-public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hashSeed = null) : IKeyedStateMachine
+public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulong? hashSeed = null) : IKeyedStateMachine
 {
-    private const byte SegmentVersion = 1;
     // Of a key: its slot in the index and the header of its record.
-    private const int EntryOverhead = 24;
+    private const int EntryOverhead = 40;
 
     private readonly KeyValueOptions _options = options ?? new KeyValueOptions();
     private readonly KeyTable _table = new(hashSeed);
+    private readonly ExpiryQueue _expiries = new();
+    private readonly ChangeHistory _history = new((options ?? new KeyValueOptions()).MaxHistoryBytes);
+    private readonly Lock _noting = new();
+    private bool _sharing;
 
-    public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead;
+    public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead + _table.OrderBytes;
 
     /// <summary>Keys that are there.</summary>
     public int Count => _table.Count;
 
-    public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => Execute(command.Payload, mayWrite: true);
+    public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => Execute(command.Payload, command);
 
-    public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => Execute(query, mayWrite: false);
+    public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => Execute(query, null);
 
     public bool TryFindKeys(ReadOnlyMemory<byte> command, CommandKeys keys)
     {
@@ -54,10 +58,11 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
             KeyValueOperationReader operations = KeyValueCodec.Operations(command);
             while (operations.Next(out KeyValueOperation operation))
             {
-                if (operation.Kind == KeyValueOperationKind.Count)
+                if (operation.IsAlone || (operation.Kind == KeyValueOperationKind.Atomic && !TryAddRequired(operation, keys)))
                     return false;
-                keys.Add(operation.Key.Span);
-                most += KeyValueReplyWriter.MostBytesWithoutValue + (operation.Kind == KeyValueOperationKind.Get ? _options.MaxValueBytes : 0);
+                if (operation.HasKey)
+                    keys.Add(operation.Key.Span);
+                most += KeyValueReplyWriter.MostBytesWithoutValue + (operation.RepliesValue ? _options.MaxValueBytes : 0);
             }
         }
         catch (InvalidDataException)
@@ -69,44 +74,32 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
         return true;
     }
 
-    /// <summary>Far enough from the limit of the content, no command meets it, in whichever order they come. A number takes up to twice the bytes it was given in.</summary>
+    /// <summary>
+    /// Far enough from the limit of the content, no command meets it, in whichever order they come. A number takes up to twice the bytes it
+    /// was given in, one with decimals more. Where keys have an end, which of them are there follows from the order.
+    /// </summary>
     public bool BeginTogether(int commands, long bytes)
     {
-        if (_table.ContentBytes + 2 * bytes > _options.MaxContentBytes)
+        if (!_expiries.IsEmpty || _table.ContentBytes + 2 * bytes + (long)commands * MostDecimalBytes > _options.MaxContentBytes)
             return false;
+        _sharing = true;
         _table.BeginSharing();
         return true;
     }
 
-    public void EndTogether() => _table.EndSharing();
-
-    public ICheckpointView BeginCheckpoint() => new CheckpointView(_table.Freeze());
-
-    public void Restore(IEnumerable<ReadOnlyMemory<byte>> segments)
+    public void EndTogether()
     {
-        _table.Clear();
-        foreach (ReadOnlyMemory<byte> segment in segments)
-        {
-            var reader = new ByteReader(segment);
-            byte version = reader.Byte();
-            if (version != SegmentVersion)
-                throw new InvalidDataException($"a key-value segment has version {version}; this build reads {SegmentVersion}");
-            while (reader.Remaining > 0)
-            {
-                ReadOnlySpan<byte> key = KeyValueCodec.ReadBytes(ref reader).Span;
-                _table.Set(key, KeyValueCodec.ReadBytes(ref reader).Span);
-            }
-        }
+        _sharing = false;
+        _table.EndSharing();
     }
 
-    private byte[] Execute(ReadOnlyMemory<byte> payload, bool mayWrite)
+    private byte[] Execute(ReadOnlyMemory<byte> payload, in AppliedCommand? command)
     {
         KeyValueReplyWriter replies = KeyValueReplyWriter.Begin(_options.MaxResultBytes);
         try
         {
             KeyValueOperationReader operations = KeyValueCodec.Operations(payload);
-            while (operations.Next(out KeyValueOperation operation))
-                Execute(operation, mayWrite, replies);
+            Execute(ref operations, command, replies);
         }
         catch (InvalidDataException damage)
         {
@@ -116,18 +109,61 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
         return replies.End();
     }
 
-    private void Execute(in KeyValueOperation operation, bool mayWrite, KeyValueReplyWriter replies)
+    private void Execute(ref KeyValueOperationReader operations, in AppliedCommand? command, KeyValueReplyWriter replies)
     {
-        ReadOnlySpan<byte> key = operation.Key.Span;
-        if (!mayWrite && !operation.IsReadOnly)
-            replies.Error("ERR a query cannot write");
-        else if (operation.Kind != KeyValueOperationKind.Count && (key.IsEmpty || key.Length > _options.MaxKeyBytes))
-            replies.Error($"ERR a key takes 1 to {_options.MaxKeyBytes} bytes; this one has {key.Length}");
-        else
-            Execute(operation, key, replies);
+        // What builds without versions have written changes nothing that they did not know: every replica comes to the same.
+        bool versioned = command is not null && operations.Version > KeyValueCodec.OldestVersion;
+        long before = versioned ? KeyValueVersion.Of(command!.Value.Index) : 0;
+        if (versioned)
+            Advance(command!.Value.Wall / 1000, before);
+        long number = 0, skip = 0;
+        while (operations.Next(out KeyValueOperation operation))
+        {
+            if (operation.Kind == KeyValueOperationKind.AsOf)
+            {
+                if (command is not null || _expiries.Next > operation.Amount)
+                    continue;
+                replies.DueAlone();
+                return;
+            }
+
+            var step = new Step(versioned ? before + ++number : 0, command is not null);
+            if (number > KeyValueVersion.MostOperations)
+            {
+                replies.Error($"ERR a payload has at most {KeyValueVersion.MostOperations} operations");
+                return;
+            }
+
+            if (skip > 0)
+            {
+                skip--;
+                replies.Skipped();
+            }
+            else if (operation.Kind == KeyValueOperationKind.Atomic && step.MayWrite)
+            {
+                skip = Atomic(operation, replies);
+            }
+            else
+            {
+                Execute(operation, step, replies);
+            }
+        }
     }
 
-    private void Execute(in KeyValueOperation operation, ReadOnlySpan<byte> key, KeyValueReplyWriter replies)
+    private void Execute(in KeyValueOperation operation, in Step step, KeyValueReplyWriter replies)
+    {
+        ReadOnlySpan<byte> key = operation.Key.Span;
+        if (!step.MayWrite && !operation.IsReadOnly)
+            replies.Error("ERR a query cannot write");
+        else if (operation.HasKey && (key.IsEmpty || key.Length > _options.MaxKeyBytes))
+            replies.Error($"ERR a key takes 1 to {_options.MaxKeyBytes} bytes; this one has {key.Length}");
+        else if (operation.HasKey)
+            ExecuteKeyed(operation, key, step, replies);
+        else
+            ExecuteOnAll(operation, step, replies);
+    }
+
+    private void ExecuteKeyed(in KeyValueOperation operation, ReadOnlySpan<byte> key, in Step step, KeyValueReplyWriter replies)
     {
         using KeyTable.Held held = _table.Hold(key);
         switch (operation.Kind)
@@ -136,156 +172,51 @@ public sealed class KeyValueMachine(KeyValueOptions? options = null, ulong? hash
                 Get(replies, key);
                 break;
             case KeyValueOperationKind.Set:
-                if (TryStore(replies, key, operation.Value.Span))
+                if (TryStore(replies, key, operation.Value.Span, step.Version))
                     replies.Ok();
                 break;
             case KeyValueOperationKind.Delete:
-                replies.Integer(_table.Remove(key) ? 1 : 0);
+                replies.Integer(TryRemove(key, step.Version) ? 1 : 0);
                 break;
             case KeyValueOperationKind.Exists:
                 replies.ReadInteger(_table.TryGet(key, out _) ? 1 : 0);
                 break;
             case KeyValueOperationKind.IncrementBy:
-                IncrementBy(replies, key, operation.Amount);
+                IncrementBy(replies, key, operation.Amount, step.Version);
                 break;
             case KeyValueOperationKind.Append:
-                Append(replies, key, operation.Value.Span);
+                Append(replies, key, operation.Value.Span, step.Version);
                 break;
             case KeyValueOperationKind.StringLength:
                 replies.ReadInteger(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
                 break;
             case KeyValueOperationKind.CompareAndSet:
-                CompareAndSet(replies, operation, key);
+                CompareAndSet(replies, operation, key, step.Version);
                 break;
+            default:
+                ExecuteOnTerms(operation, key, step, replies);
+                break;
+        }
+    }
+
+    private void ExecuteOnAll(in KeyValueOperation operation, in Step step, KeyValueReplyWriter replies)
+    {
+        switch (operation.Kind)
+        {
             case KeyValueOperationKind.Count:
                 replies.ReadInteger(_table.Count);
+                break;
+            case KeyValueOperationKind.Scan or KeyValueOperationKind.ScanEntries:
+                Scan(replies, operation);
+                break;
+            case KeyValueOperationKind.Changes:
+                Changes(replies, operation, step);
                 break;
             default:
                 throw new InvariantViolationException($"the reader lets no unknown operation pass: {operation.Kind}");
         }
     }
 
-    private void Get(KeyValueReplyWriter replies, ReadOnlySpan<byte> key)
-    {
-        if (_table.TryGet(key, out ReadOnlySpan<byte> value))
-            replies.Bytes(value);
-        else
-            replies.Nil();
-    }
-
-    // As in Redis, a number is what formatting it gives back: no sign of plus, no leading zeros, no spaces.
-    private void IncrementBy(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, long amount)
-    {
-        Span<byte> text = stackalloc byte[20];
-        long value = 0;
-        if (_table.TryGet(key, out ReadOnlySpan<byte> old))
-        {
-            bool isNumber = Utf8Parser.TryParse(old, out value, out int used) && used == old.Length
-                && Utf8Formatter.TryFormat(value, text, out int length) && text[..length].SequenceEqual(old);
-            if (!isNumber)
-            {
-                replies.Error("ERR value is not an integer or out of range");
-                return;
-            }
-        }
-
-        long sum = unchecked(value + amount);
-        if (((value ^ sum) & (amount ^ sum)) < 0)
-        {
-            replies.Error("ERR increment or decrement would overflow");
-            return;
-        }
-
-        Utf8Formatter.TryFormat(sum, text, out int written);
-        if (TryStore(replies, key, text[..written]))
-            replies.Integer(sum);
-    }
-
-    private void Append(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, ReadOnlySpan<byte> suffix)
-    {
-        if (!_table.TryGet(key, out ReadOnlySpan<byte> old))
-        {
-            if (TryStore(replies, key, suffix))
-                replies.Integer(suffix.Length);
-            return;
-        }
-
-        int length = old.Length + suffix.Length;
-        if (!Fits(replies, key, length, old.Length))
-            return;
-        byte[] longer = ArrayPool<byte>.Shared.Rent(length);
-        old.CopyTo(longer);
-        suffix.CopyTo(longer.AsSpan(old.Length));
-        _table.Set(key, longer.AsSpan(0, length));
-        ArrayPool<byte>.Shared.Return(longer);
-        replies.Integer(length);
-    }
-
-    private void CompareAndSet(KeyValueReplyWriter replies, in KeyValueOperation operation, ReadOnlySpan<byte> key)
-    {
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> value);
-        bool matches = operation.Expected is { } expected ? present && expected.Span.SequenceEqual(value) : !present;
-        if (!matches)
-            replies.Integer(0);
-        else if (TryStore(replies, key, operation.Value.Span))
-            replies.Integer(1);
-    }
-
-    private bool TryStore(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
-    {
-        if (!Fits(replies, key, value.Length, _table.TryGet(key, out ReadOnlySpan<byte> old) ? old.Length : null))
-            return false;
-        _table.Set(key, value);
-        return true;
-    }
-
-    private bool Fits(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, long length, int? oldLength)
-    {
-        if (length > _options.MaxValueBytes)
-        {
-            replies.Error($"ERR string exceeds maximum allowed size of {_options.MaxValueBytes} bytes");
-            return false;
-        }
-
-        long added = length - oldLength ?? key.Length + length;
-        if (added <= 0 || _table.ContentBytes + added <= _options.MaxContentBytes)
-            return true;
-        replies.Error($"OOM command not allowed: the shard holds its {_options.MaxContentBytes} bytes");
-        return false;
-    }
-
-    private sealed class CheckpointView(KeyTable.View view) : ICheckpointView
-    {
-        public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes)
-        {
-            var segment = new ArrayBufferWriter<byte>();
-            foreach ((ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value) in view.Pairs())
-            {
-                if (segment.WrittenCount > 0 && segment.WrittenCount + key.Length + value.Length + 10 > maxBytes)
-                {
-                    yield return segment.WrittenSpan.ToArray();
-                    segment.ResetWrittenCount();
-                }
-
-                if (segment.WrittenCount == 0)
-                    KeyValueCodec.WriteByte(segment, SegmentVersion);
-                KeyValueCodec.WriteBytes(segment, key.Span);
-                KeyValueCodec.WriteBytes(segment, value.Span);
-            }
-
-            if (segment.WrittenCount > 0)
-                yield return segment.WrittenSpan.ToArray();
-        }
-
-        // Where a pair lies in the table depends on the table's own seed, and on what was there before.
-        public StateChecksum Checksum()
-        {
-            StateChecksum sum = default;
-            foreach ((ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value) in view.Pairs())
-                sum = sum.Add(key.Span, value.Span);
-            return sum;
-        }
-
-        public void Dispose() => view.Release();
-    }
+    /// <summary>One operation's moment: the version that it gives, and whether it may.</summary>
+    private readonly record struct Step(long Version, bool MayWrite);
 }

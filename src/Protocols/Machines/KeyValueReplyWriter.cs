@@ -40,16 +40,61 @@ internal sealed class KeyValueReplyWriter
 
     public void Ok() => KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Ok);
 
-    public void Bytes(ReadOnlySpan<byte> value)
+    /// <summary>False: there was no room for it.</summary>
+    public bool Bytes(ReadOnlySpan<byte> value)
     {
         if (!HasRoomFor(value.Length))
+        {
+            Full();
+            return false;
+        }
+
+        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Bytes);
+        KeyValueCodec.WriteBytes(_result, value);
+        return true;
+    }
+
+    public void Skipped() => KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Skipped);
+
+    /// <summary>The whole answer is that it has to be asked again.</summary>
+    public void DueAlone()
+    {
+        _result.ResetWrittenCount();
+        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Due);
+    }
+
+    public void Entry(ReadOnlySpan<byte> value, in KeyStamp stamp)
+    {
+        if (!HasRoomFor(value.Length + 2 * sizeof(long)))
         {
             Full();
             return;
         }
 
-        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Bytes);
+        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Entry);
+        KeyValueCodec.WriteInt64(_result, stamp.Version);
+        KeyValueCodec.WriteInt64(_result, stamp.ExpiresAt);
         KeyValueCodec.WriteBytes(_result, value);
+    }
+
+    /// <summary>A page or changes.</summary>
+    public void List(KeyValueReplyKind kind, long number, ReadOnlySpan<byte> items)
+    {
+        if (!HasRoomFor(items.Length + sizeof(long)))
+        {
+            Full();
+            return;
+        }
+
+        KeyValueCodec.WriteByte(_result, (byte)kind);
+        KeyValueCodec.WriteInt64(_result, number);
+        KeyValueCodec.WriteBytes(_result, items);
+    }
+
+    public void Compacted(long version)
+    {
+        KeyValueCodec.WriteByte(_result, (byte)KeyValueReplyKind.Compacted);
+        KeyValueCodec.WriteInt64(_result, version);
     }
 
     /// <summary>The reply to what writes: it is given in any case.</summary>

@@ -5,7 +5,7 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Protocols.Machines;
 
 /// <summary>
-/// Memory of a <see cref="KeyPartition"/>: records of a key and a value, one after another in chunks that are written from
+/// Memory of a <see cref="KeyPartition"/>: records of a key, its stamp and a value, one after another in chunks that are written from
 /// front to end. A record is named by its place, chunk and offset; a slot of the index is a place and a part of the key's
 /// hash. What is freed stays where it is until its chunk is compacted.
 /// </summary>
@@ -13,7 +13,8 @@ internal sealed class RecordHeap
 {
     private const int LeastChunk = 1024;
     private const int MostChunk = 256 * 1024;
-    private const int HeaderSize = 2 * sizeof(int);
+    private const int StampOffset = 2 * sizeof(int);
+    private const int HeaderSize = StampOffset + 2 * sizeof(long);
     private const int OffsetBits = 22;
     private const int ChunkBits = 22;
     private const int TagBits = 64 - OffsetBits - ChunkBits;
@@ -39,7 +40,7 @@ internal sealed class RecordHeap
     public static ulong PlaceOf(ulong slot) => slot & ((1UL << (OffsetBits + ChunkBits)) - 1);
 
     /// <summary>Stores a record and returns its place, which is never 0.</summary>
-    public ulong Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    public ulong Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in KeyStamp stamp)
     {
         int size = HeaderSize + key.Length + value.Length;
         int number = ChunkFor(size);
@@ -48,6 +49,7 @@ internal sealed class RecordHeap
         Span<byte> record = chunk.Bytes.AsSpan(offset, size);
         BinaryPrimitives.WriteInt32LittleEndian(record, key.Length);
         BinaryPrimitives.WriteInt32LittleEndian(record[sizeof(int)..], value.Length);
+        WriteStamp(record, stamp);
         key.CopyTo(record[HeaderSize..]);
         value.CopyTo(record[(HeaderSize + key.Length)..]);
         chunk.Used += size;
@@ -64,13 +66,16 @@ internal sealed class RecordHeap
 
     public ReadOnlySpan<byte> ValueAt(ulong slot) => ValueOf(RecordAt(slot));
 
+    public KeyStamp StampAt(ulong slot) => ReadStamp(RecordAt(slot));
+
     /// <summary>Replaces a value by one of the same length. Not while a view shows it.</summary>
-    public void Overwrite(ulong slot, ReadOnlySpan<byte> value)
+    public void Overwrite(ulong slot, ReadOnlySpan<byte> value, in KeyStamp stamp)
     {
         (int chunk, int offset) = Locate(slot);
         Span<byte> record = _chunks[chunk]!.Bytes.AsSpan(offset);
         int keyLength = BinaryPrimitives.ReadInt32LittleEndian(record);
         Invariant.That(BinaryPrimitives.ReadInt32LittleEndian(record[sizeof(int)..]) == value.Length, "a value is overwritten by one of its length");
+        WriteStamp(record, stamp);
         value.CopyTo(record[(HeaderSize + keyLength)..]);
     }
 
@@ -106,13 +111,14 @@ internal sealed class RecordHeap
     }
 
     /// <summary>Walks the records of a chunk, garbage too, from offset 0.</summary>
-    public bool TryRead(int number, ref int offset, out ulong place, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
+    public bool TryRead(int number, ref int offset, out ulong place, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out KeyStamp stamp)
     {
         Chunk chunk = _chunks[number]!;
         if (offset >= chunk.Used)
         {
             place = 0;
             key = value = default;
+            stamp = default;
             return false;
         }
 
@@ -120,6 +126,7 @@ internal sealed class RecordHeap
         place = ((ulong)(number + 1) << OffsetBits) | (uint)offset;
         key = record.Slice(HeaderSize, BinaryPrimitives.ReadInt32LittleEndian(record));
         value = ValueOf(record);
+        stamp = ReadStamp(record);
         offset += SizeOf(record);
         return true;
     }
@@ -148,13 +155,13 @@ internal sealed class RecordHeap
     public byte[]?[] Freeze() => [.. _chunks.Select(chunk => chunk?.Bytes)];
 
     /// <summary>Reads a record of a view.</summary>
-    public static (ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value) Read(byte[]?[] chunks, ulong slot)
+    public static (ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, KeyStamp Stamp) Read(byte[]?[] chunks, ulong slot)
     {
         (int chunk, int offset) = Locate(slot);
         byte[] bytes = chunks[chunk]!;
         int key = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(offset));
         int value = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(offset + sizeof(int)));
-        return (bytes.AsMemory(offset + HeaderSize, key), bytes.AsMemory(offset + HeaderSize + key, value));
+        return (bytes.AsMemory(offset + HeaderSize, key), bytes.AsMemory(offset + HeaderSize + key, value), ReadStamp(bytes.AsSpan(offset)));
     }
 
     // A table of few keys has small chunks; a large record has one of its own.
@@ -197,6 +204,15 @@ internal sealed class RecordHeap
 
     private static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> record) =>
         record.Slice(HeaderSize + BinaryPrimitives.ReadInt32LittleEndian(record), BinaryPrimitives.ReadInt32LittleEndian(record[sizeof(int)..]));
+
+    private static KeyStamp ReadStamp(ReadOnlySpan<byte> record) => new(
+        BinaryPrimitives.ReadInt64LittleEndian(record[StampOffset..]), BinaryPrimitives.ReadInt64LittleEndian(record[(StampOffset + sizeof(long))..]));
+
+    private static void WriteStamp(Span<byte> record, in KeyStamp stamp)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(record[StampOffset..], stamp.Version);
+        BinaryPrimitives.WriteInt64LittleEndian(record[(StampOffset + sizeof(long))..], stamp.ExpiresAt);
+    }
 
     private static int SizeOf(ReadOnlySpan<byte> record) =>
         HeaderSize + BinaryPrimitives.ReadInt32LittleEndian(record) + BinaryPrimitives.ReadInt32LittleEndian(record[sizeof(int)..]);

@@ -82,7 +82,7 @@ public sealed class KeyTableTests
     private static void Check(KeyTable.View view, Dictionary<int, byte[]> expected)
     {
         int seen = 0;
-        foreach ((ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value) in view.Pairs())
+        foreach ((ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, _) in view.Pairs())
         {
             seen++;
             Assert.True(value.Span.SequenceEqual(expected[KeyOf(key.Span)]));

@@ -50,7 +50,7 @@ public sealed class SessionTests
         await session.ExecuteAsync(KeyValue.Bytes("n"), KeyValue.Increment("m"), Patient);
 
         _faults.FailsOnceWritten = _ => true;
-        var failure = await Assert.ThrowsAsync<ReplicationException>(
+        var failure = await Assert.ThrowsAnyAsync<ReplicationException>(
             async () => await session.ExecuteAsync(KeyValue.Bytes("n"), KeyValue.Increment("n"), Patient));
         _faults.FailsOnceWritten = _ => false;
         await cluster.LeaderAsync();

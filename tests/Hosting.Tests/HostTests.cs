@@ -22,7 +22,7 @@ public sealed class HostTests : IDisposable
         using (IHost host = Build(options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 2))))
         {
             var client = host.Services.GetRequiredService<IReplicationClient>();
-            var early = await Assert.ThrowsAsync<ReplicationException>(() => client.ExecuteAsync("kv", "k"u8.ToArray(), Set("k", "v")).AsTask());
+            var early = await Assert.ThrowsAnyAsync<ReplicationException>(() => client.ExecuteAsync("kv", "k"u8.ToArray(), Set("k", "v")).AsTask());
             Assert.Equal(RejectReason.Unavailable, early.Rejection.Reason);
 
             await host.StartAsync();

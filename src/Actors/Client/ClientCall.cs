@@ -53,7 +53,7 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
     public override void Fail(in Rejection why)
     {
         if (TryAnswer())
-            _core.SetException(new ReplicationException(why, Explain.Rejection(why)));
+            _core.SetException(ReplicationException.Of(why));
     }
 
     public override void Cancel()

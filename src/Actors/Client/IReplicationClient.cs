@@ -4,7 +4,8 @@ namespace ActorRepl.Actors.Client;
 
 /// <summary>
 /// Executes commands and queries on the shards of replication groups, from anywhere in the process. Thread-safe.
-/// Calls end by their deadline: with a result, or with a <see cref="ReplicationException"/> that says what is certain.
+/// Calls end by their deadline: with a result, or with a <see cref="ReplicationException"/> that says what is certain, of a type of its
+/// own for each reason.
 /// </summary>
 public interface IReplicationClient
 {
@@ -134,10 +135,4 @@ public interface IReplicationSession
 
     /// <summary>Forgets what the session has seen of the shard that owns the key: the way on after <see cref="RejectReason.HistoryLost"/>.</summary>
     void Forget(ReadOnlyMemory<byte> key);
-}
-
-/// <summary>A request was not served. <see cref="Rejection.OutcomeUnknown"/> says whether it may yet take effect.</summary>
-public class ReplicationException(Rejection rejection, string message) : Exception(message)
-{
-    public Rejection Rejection { get; } = rejection;
 }

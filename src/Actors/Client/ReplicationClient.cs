@@ -135,7 +135,7 @@ internal sealed class ReplicationClient : IReplicationClient
     private static ReplicationException Starting()
     {
         var why = new Rejection(RejectReason.Unavailable, Detail: "the node is starting");
-        return new ReplicationException(why, Explain.Rejection(why));
+        return ReplicationException.Of(why);
     }
 
     internal int Millis(RequestOptions? options)
@@ -165,7 +165,7 @@ internal sealed class ReplicationClient : IReplicationClient
         if (wrong is null)
             return concern;
         var why = new Rejection(RejectReason.Invalid, Detail: $"the acknowledgement asked for: {wrong}");
-        throw new ReplicationException(why, Explain.Rejection(why));
+        throw ReplicationException.Of(why);
     }
 
     private ClusterAdmin Orders => Admin ?? throw new InvalidOperationException("this runtime has no control group");

@@ -190,7 +190,7 @@ internal sealed class ReplicationSession : IReplicationSession
 
     private static int Left(long deadline) => (int)Math.Max(0, deadline - Environment.TickCount64);
 
-    private static ReplicationException Failure(in Rejection why) => new(why, Explain.Rejection(why));
+    private static ReplicationException Failure(in Rejection why) => ReplicationException.Of(why);
 
     private sealed class Shard(Guid id)
     {

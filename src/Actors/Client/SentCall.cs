@@ -29,7 +29,7 @@ internal sealed class SentCall : Call
     public override void Fail(in Rejection why)
     {
         if (TryAnswer())
-            _receiver.OnFailure(new ReplicationException(why, Explain.Rejection(why)));
+            _receiver.OnFailure(ReplicationException.Of(why));
     }
 
     /// <summary>The actor system has terminated: nobody else will answer.</summary>

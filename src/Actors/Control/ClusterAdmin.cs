@@ -77,7 +77,7 @@ public sealed class ClusterAdmin
         {
             (IReadOnlyList<ControlCommand> orders, string? refusal) = plan(await StateAsync(cancellation).ConfigureAwait(false));
             if (refusal is not null)
-                throw new ReplicationException(new Rejection(RejectReason.Invalid, Detail: refusal), refusal);
+                throw ReplicationException.Of(new Rejection(RejectReason.Invalid, Detail: refusal), refusal);
             try
             {
                 foreach (ControlCommand order in orders)
@@ -102,7 +102,7 @@ public sealed class ClusterAdmin
         await OrderAsync(
             state => state.Shard(key) is { } known
                 ? new MemberPlan([new ControlCommand.SetMembers(key, known.MembersVersion, members)])
-                : throw new ReplicationException(new Rejection(RejectReason.Invalid), $"the control group knows no {key}"),
+                : throw ReplicationException.Of(new Rejection(RejectReason.Invalid), $"the control group knows no {key}"),
             cancellation).ConfigureAwait(false);
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         while (true)
@@ -111,7 +111,7 @@ public sealed class ClusterAdmin
             if (now.IsSettled && members.Equals(now.Actual))
                 return;
             if (Environment.TickCount64 > deadline)
-                throw new ReplicationException(
+                throw ReplicationException.Of(
                     new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true), $"{key} is still held by {now.Actual?.ToString() ?? "nobody known"} and not by {members}; the order stands");
             await Task.Delay(100, cancellation).ConfigureAwait(false);
         }
@@ -144,7 +144,7 @@ public sealed class ClusterAdmin
         }
         catch (ReplicationException silent)
         {
-            throw new ReplicationException(silent.Rejection, $"the control group does not answer, which has to install the view: most of its voters must run ({silent.Message})");
+            throw ReplicationException.Of(silent.Rejection, $"the control group does not answer, which has to install the view: most of its voters must run ({silent.Message})");
         }
 
         if (_locator.DirectSupervisor(by, group, shard) is not { } replica)
@@ -169,11 +169,11 @@ public sealed class ClusterAdmin
     {
         GroupDefinition known = Known(group);
         return shard >= 0 && shard < known.Shards ? known
-            : throw new ReplicationException(new Rejection(RejectReason.Invalid), $"group '{group}' has shards 0 to {known.Shards - 1}; there is no {shard}");
+            : throw ReplicationException.Of(new Rejection(RejectReason.Invalid), $"group '{group}' has shards 0 to {known.Shards - 1}; there is no {shard}");
     }
 
     private GroupDefinition Known(string group) => _settings.Groups.FirstOrDefault(one => one.Name == group)
-        ?? throw new ReplicationException(new Rejection(RejectReason.Invalid), $"there is no group '{group}'; there are {Names(_settings.Groups)}");
+        ?? throw ReplicationException.Of(new Rejection(RejectReason.Invalid), $"there is no group '{group}'; there are {Names(_settings.Groups)}");
 
     private async Task<ShardMembers> MembersAsync(ControlState state, GroupDefinition group, int shard, CancellationToken cancellation)
     {

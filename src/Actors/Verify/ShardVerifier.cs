@@ -109,5 +109,5 @@ internal sealed class ShardVerifier(ReplicationSettings settings, NodeLocator lo
         return [.. reports.OfType<ReplicaReport>()];
     }
 
-    private static ReplicationException Invalid(string why) => new(new Rejection(RejectReason.Invalid, Detail: why), why);
+    private static ReplicationException Invalid(string why) => ReplicationException.Of(new Rejection(RejectReason.Invalid, Detail: why), why);
 }

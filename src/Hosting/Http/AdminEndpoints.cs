@@ -21,7 +21,7 @@ internal sealed class AdminEndpoints(NodeService node)
     {
         try
         {
-            await RouteAsync(context, node.Runtime?.Admin ?? throw new ReplicationException(new Rejection(RejectReason.Unavailable), "the node is starting")).ConfigureAwait(false);
+            await RouteAsync(context, node.Runtime?.Admin ?? throw ReplicationException.Of(new Rejection(RejectReason.Unavailable), "the node is starting")).ConfigureAwait(false);
         }
         catch (UserErrorException wrong)
         {

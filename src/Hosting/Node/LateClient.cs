@@ -48,5 +48,5 @@ internal sealed class LateClient : IReplicationClient
     public IReplicationSession OpenSession(string group, string? token = null) => Client.OpenSession(group, token);
 
     private IReplicationClient Client => _client
-        ?? throw new ReplicationException(new Rejection(RejectReason.Unavailable), "the node has not started yet");
+        ?? throw ReplicationException.Of(new Rejection(RejectReason.Unavailable), "the node has not started yet");
 }

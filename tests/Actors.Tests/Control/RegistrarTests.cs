@@ -30,7 +30,7 @@ public sealed class RegistrarTests : TestKit
         var routers = new RouterTable(settings.Groups);
         var client = new ReplicationClient(settings, routers, new TaskCompletionSource().Task);
         TestProbe router = CreateTestProbe();
-        var early = await Assert.ThrowsAsync<ReplicationException>(async () => await client.ExecuteOnShardAsync("control", 0, default));
+        var early = await Assert.ThrowsAnyAsync<ReplicationException>(async () => await client.ExecuteOnShardAsync("control", 0, default));
         Assert.Equal(RejectReason.Unavailable, early.Rejection.Reason);
         Sys.ActorOf(Registrar.Props(settings, Guid.NewGuid(), new ControlClient(client)));
         router.ExpectNoMsg(TimeSpan.FromMilliseconds(800)); // longer than the registrar waits before it speaks for the first time

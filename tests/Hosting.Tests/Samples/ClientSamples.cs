@@ -1,0 +1,137 @@
+using System.Text;
+using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Messages;
+using ActorRepl.Actors.Settings;
+using ActorRepl.Hosting.Tests.Support;
+using Akka.Actor;
+using Akka.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace ActorRepl.Hosting.Tests.Samples;
+
+/// <summary>The samples of docs/client.md, run.</summary>
+[Collection(nameof(Processes.Processes))]
+public sealed class ClientSamples : IAsyncLifetime
+{
+    private readonly TempDirectory _directory = new();
+    private readonly int _basePort = FreePorts.Base(1);
+    private IHost _host = null!;
+
+    public async Task InitializeAsync()
+    {
+        string data = _directory.Path;
+        int basePort = _basePort;
+        // sample: host
+        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
+        builder.Services.AddActorRepl(options =>
+        {
+            options.Nodes = 1;                                // of the cluster; this is node 1
+            options.Data = data;
+            options.BasePort = basePort;
+            options.AddGroup("seats", g => g.Raft(replicas: 1, shards: 2).StateMachine(() => new SeatsMachine()));
+        });
+        IHost host = builder.Build();
+        await host.StartAsync();
+        // end
+        _host = host;
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task From_the_container()
+    {
+        IServiceProvider services = _host.Services;
+        using var stopping = new CancellationTokenSource();
+        // sample: call
+        var client = services.GetRequiredService<IReplicationClient>();
+        var deadline = new RequestOptions { Timeout = TimeSpan.FromSeconds(10) };
+        ReadOnlyMemory<byte> holder = await client.ExecuteAsync("seats", "12A"u8.ToArray(), "12A=Ada"u8.ToArray(), deadline, stopping.Token);
+        ReadOnlyMemory<byte> read = await client.QueryAsync("seats", "12A"u8.ToArray(), "12A"u8.ToArray(), deadline, stopping.Token);
+        // end
+        Assert.Equal("Ada", Encoding.UTF8.GetString(holder.Span));
+        Assert.Equal("Ada", Encoding.UTF8.GetString(read.Span));
+    }
+
+    [Fact]
+    public async Task In_a_session()
+    {
+        var client = _host.Services.GetRequiredService<IReplicationClient>();
+        // sample: session
+        IReplicationSession session = client.OpenSession("seats");
+        try
+        {
+            await session.ExecuteAsync("14C"u8.ToArray(), "14C=Grace"u8.ToArray(), new RequestOptions { Timeout = TimeSpan.FromSeconds(10) });
+        }
+        catch (NoQuorumException away) when (away.OutcomeUnknown)
+        {
+            // The deadline has passed and the command may yet take effect: read to see, or tell whoever asked.
+        }
+        catch (ReplicationException refused) when (refused.IsTransient)
+        {
+            // Certainly not done: it may be sent again.
+        }
+
+        string token = session.Token;                         // hand it to the next request of this user, on any node
+        ReadOnlyMemory<byte> seen = await client.OpenSession("seats", token).QueryAsync("14C"u8.ToArray(), "14C"u8.ToArray());
+        // end
+        Assert.Equal("Grace", Encoding.UTF8.GetString(seen.Span));
+    }
+
+    [Fact]
+    public async Task By_message()
+    {
+        string node = $"akka.tcp://actorrepl@127.0.0.1:{_basePort + 201}";
+        // sample: message
+        Config config = ConfigurationFactory.ParseString("""
+            akka.actor.provider = remote
+            akka.remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0, maximum-frame-size = 4 MiB }
+            """).WithFallback(RuntimeConfig.Reference);           // the serializer of the messages
+        ActorSystem outside = ActorSystem.Create("outside", config);
+        ActorSelection router = outside.ActorSelection(node + "/user/actorrepl/seats/router");
+        object answer = await router.Ask<object>(new Execute("1D"u8.ToArray(), "1D=Alan"u8.ToArray(), TimeoutMillis: 10_000), TimeSpan.FromSeconds(11));
+        string said = answer switch
+        {
+            Executed done => Encoding.UTF8.GetString(done.Result.Span),
+            RequestRejected { OutcomeUnknown: true } unknown => $"perhaps: {unknown.Message}",
+            RequestRejected refused => $"not done: {refused.Reason}, {refused.Message}",
+            _ => "an answer of another kind",
+        };
+        // end
+        await outside.Terminate();
+        Assert.Equal("Alan", said);
+    }
+
+    [Fact]
+    public async Task The_page_shows_these_samples_as_they_stand()
+    {
+        string root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "ActorRepl.sln")))
+            root = Path.GetDirectoryName(root) ?? throw new DirectoryNotFoundException("the sources are not above the test");
+        string page = await File.ReadAllTextAsync(Path.Combine(root, "docs", "client.md"));
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(root, "tests", "Hosting.Tests", "Samples"), "*.cs"))
+        {
+            foreach ((string name, string sample) in Samples(await File.ReadAllLinesAsync(file)))
+                Assert.True(page.Contains(sample, StringComparison.Ordinal), $"docs/client.md does not show sample '{name}' of {Path.GetFileName(file)} as it stands");
+        }
+    }
+
+    private static IEnumerable<(string Name, string Text)> Samples(string[] lines)
+    {
+        const string Start = "// sample: ";
+        for (int i = 0; i < lines.Length; i++)
+        {
+            int indent = lines[i].IndexOf(Start, StringComparison.Ordinal);
+            if (indent < 0 || lines[i].AsSpan(0, indent).ContainsAnyExcept(' '))
+                continue;
+            int end = Array.FindIndex(lines, i, line => line.Trim() == "// end");
+            yield return (lines[i].Trim()[Start.Length..], string.Join('\n', lines[(i + 1)..end].Select(line => line.Length > indent ? line[indent..] : "")));
+        }
+    }
+}

@@ -61,7 +61,7 @@ public static class CommandTree
 
     private static RootCommand Root() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
     {
-        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(), CompletionTree.Build(), TopTree.Build(Where, FindAsync),
+        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(), PlanTree.Build(), CompletionTree.Build(), TopTree.Build(Where, FindAsync),
     };
 
     private static Command Up()

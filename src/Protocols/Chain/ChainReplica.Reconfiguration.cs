@@ -1,0 +1,221 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Chain;
+
+/// <summary>
+/// Which chain comes next. Every link has all that was acknowledged, so links may go, several at once, and stand in any order; the first that is
+/// left proposes it. A link that started again proposes the same chain in a new epoch. Joining is the tail's affair (Splicing).
+/// </summary>
+public sealed partial class ChainReplica
+{
+    private MemberChange? _change;
+    private bool _viewMayBeDue;
+    private long _dueSince;
+    private long _leavesUntil;
+
+    private sealed class MemberChange(long requestId, Membership target, long deadline)
+    {
+        /// <summary>0: nobody waits any more.</summary>
+        public long RequestId { get; set; } = requestId;
+        public Membership Target => target;
+        public long Deadline => deadline;
+        public bool IsProposed { get; set; }
+    }
+
+    private bool _leaves => _now.Monotonic < _leavesUntil;
+
+    private bool IsDead(Peer peer) => _now.Monotonic - peer.HeardAt >=
+        (Epoch == 0 && !peer.HasAnswered ? Math.Max(_options.FirstAnswerMicros, _options.DeadAfterMicros) : _options.DeadAfterMicros);
+
+    /// <summary>A link that is to be none in the next chain.</summary>
+    private bool IsToGo(ReplicaId id) => id == Self ? _leaves : FindPeer(id) is not { Loss: 0, Leaves: false } peer || IsDead(peer) || IsTooSlow(peer);
+
+    private bool IsAnyLinkDead => Array.Exists(_peers, peer => peer.IsLink && IsDead(peer));
+
+    /// <summary>In each step of a link in which something of it may have changed: is another chain due, and is it this link's turn to say so?</summary>
+    private void ConsiderView()
+    {
+        if (!_viewMayBeDue)
+            return;
+        _viewMayBeDue = false;
+        if (NextView() is not { } next)
+        {
+            _dueSince = 0;
+            EndChangeIfDone();
+            return;
+        }
+
+        if (_dueSince == 0)
+            _dueSince = _now.Monotonic;
+        if (_now.Monotonic - _dueSince < PatienceBefore(next))
+            return;
+        if (TryPropose(next) && _change is { } change)
+            change.IsProposed = true;
+    }
+
+    /// <summary>The first of the next chain speaks first; and of two halves that do not hear each other, the larger one.</summary>
+    private long PatienceBefore(ChainView next)
+    {
+        if (_change is not null && IsHead)
+            return 0;
+        int place = Math.Max(0, Array.IndexOf(next.Links, Self)), gone = _view.Links.Length - next.Links.Length;
+        return place * 2 * _options.HeartbeatMicros + Math.Max(0, gone - 1) * _options.HeartbeatMicros;
+    }
+
+    /// <summary>The view that is due; null: the one in force is as it should be.</summary>
+    private ChainView? NextView()
+    {
+        IEnumerable<ChainMember> wanted = _change is { } change ? MembersOf(change.Target) : _view.Members;
+        ChainMember[] members = [.. wanted.Select(InNext)];
+        ReplicaId[] stay = [.. _view.Links.Where(id => Array.Exists(members, member => member.Id == id && !member.ReadOnly))];
+        ReplicaId[] links = [.. _options.Order(stay.Where(id => !IsToGo(id)))];
+        if (links.Length == 0)
+            links = [.. stay.Where(id => id == Self)];
+        if (links.Length == 0)
+            return null;
+        bool isSame = links.AsSpan().SequenceEqual(_view.Links) && members.Length == _view.Members.Length && Array.TrueForAll(members, member => _view.Find(member.Id) == member);
+        // One that was to become a link and is gone: the proposal that binds this tail must be made void.
+        bool isStuck = _splice is { IsProposed: true } splice && splice.Ids.Any(id => FindPeer(id) is not { Loss: 0 } peer || IsDead(peer));
+        return isSame && !isStuck ? null : ChainView.Create(Epoch + 1, links, members);
+    }
+
+    private ChainMember InNext(ChainMember member)
+    {
+        Peer? peer = FindPeer(member.Id);
+        bool isSlow = peer is { IsLink: true } && IsTooSlow(peer) && !IsDead(peer);
+        return member with
+        {
+            Pardon = peer is { Loss: not 0 } ? peer.Loss : member.Pardon,
+            Slow = isSlow ? (byte)Math.Min(member.Slow + 1, MostSlow) : member.Slow,
+        };
+    }
+
+    /// <summary>A link that started again may have forgotten what it promised in this epoch: it waits for the next, and asks for it.</summary>
+    private void ConsiderReturn()
+    {
+        if (_isActive || _loss != 0 || !_view.IsLink(Self))
+            return;
+        TryPropose(ChainView.Create(Epoch + 1, _view.Links, _view.Members));
+    }
+
+    /// <summary>A later view is in force.</summary>
+    private void ConcludeProposal()
+    {
+        _viewMayBeDue = true;
+        _dueSince = _unanswered = 0;
+        _lastProposed = [];
+        Disarm(ProposalTimer);
+        EndSwitchover();
+        if (_change is not { } change)
+            return;
+        if (_view.Membership!.Equals(change.Target))
+            EndChange(null);
+        else if (!Orders)
+            EndChange(new Rejection(RejectReason.NotLeader, Leader: Head, Detail: "another is the head now, and the members have not changed"));
+        else
+            change.IsProposed = false;
+    }
+
+    // ---- members ----
+
+    private IEnumerable<ChainMember> MembersOf(Membership target) => target.Members
+        .Select(id => (_view.Find(id) ?? new ChainMember(id)) with { ReadOnly = target.Learners.Contains(id) });
+
+    private void TakeChange(in ClientRequest request)
+    {
+        if (WhyNoChange(request, out Membership? target) is { } why)
+        {
+            Reject(request.Id, why);
+            return;
+        }
+
+        _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
+        _change = new MemberChange(request.Id, target!, request.Deadline);
+        _viewMayBeDue = true;
+        Report($"members are to be {target}");
+    }
+
+    private Rejection? WhyNoChange(in ClientRequest request, out Membership? target)
+    {
+        target = null;
+        if (WhyNoControl(request) is { } why)
+            return why;
+        if (_change is not null)
+            return new Rejection(RejectReason.Overloaded, Detail: $"another change of members is under way: {_change.Target}");
+        try
+        {
+            target = Membership.Decode(request.Payload);
+        }
+        catch (InvalidDataException problem)
+        {
+            return new Rejection(RejectReason.Invalid, Detail: problem.Message);
+        }
+
+        Membership next = target;
+        if (next.Witnesses.Count > 0)
+            return new Rejection(RejectReason.Invalid, Detail: "a chain has no witnesses: the control group decides in their place");
+        return Array.Exists(_view.Links, id => next.Voters.Contains(id) && !IsToGo(id))
+            ? null
+            : new Rejection(RejectReason.NoQuorum, Detail: $"none of {string.Join(", ", next.Voters)} is a link now: a chain goes on only with one that has all");
+    }
+
+    /// <summary>What holds for changes and transfers alike.</summary>
+    private Rejection? WhyNoControl(in ClientRequest request)
+    {
+        if (request.Deadline <= _now.Monotonic)
+            return new Rejection(RejectReason.NoQuorum, Detail: "the deadline had passed before the request was taken");
+        if (!IsHead)
+            return new Rejection(RejectReason.NotLeader, Leader: Head == Self ? ReplicaId.None : Head);
+        return _switchover is { } switchover ? new Rejection(RejectReason.NotLeader, Leader: switchover.To, Detail: "the head is being handed over") : null;
+    }
+
+    private void EndChangeIfDone()
+    {
+        if (_change is { } change && _view.Membership!.Equals(change.Target))
+            EndChange(null);
+    }
+
+    private void EndChange(Rejection? why)
+    {
+        long request = _change!.RequestId;
+        Report(why is { } reason ? $"members do not become {_change.Target}: {reason.Detail}" : $"members are {_view.Membership}");
+        _change = null;
+        Answer(request, why);
+    }
+
+    private void Answer(long requestId, Rejection? why)
+    {
+        if (requestId == 0)
+            return;
+        if (why is { } reason)
+            Reject(requestId, reason);
+        else
+            _effects.Add(new Effect.Reply(requestId, default));
+    }
+
+    private void CancelControl(HashSet<long> ids)
+    {
+        if (_change is { } change && ids.Contains(change.RequestId))
+            change.RequestId = 0;
+        if (_switchover is { } switchover && ids.Contains(switchover.RequestId))
+            switchover.RequestId = 0;
+    }
+
+    private long ExpireControl(long now)
+    {
+        long next = ExpireSwitchover(now);
+        if (_change is not { } change)
+            return next;
+        if (change.Deadline > now)
+            return Math.Min(next, change.Deadline);
+        if (!change.IsProposed)
+        {
+            EndChange(new Rejection(RejectReason.NoQuorum, Leader: Head, Detail: "the control group did not answer in time"));
+            return next;
+        }
+
+        Answer(change.RequestId, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, Head, "the view with these members is proposed and was not installed in time"));
+        change.RequestId = 0;
+        return next;
+    }
+}

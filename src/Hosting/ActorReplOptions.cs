@@ -1,5 +1,6 @@
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
+using ActorRepl.Protocols.Chain;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 using ActorRepl.Protocols.PrimaryBackup;
@@ -82,8 +83,8 @@ public sealed class GroupBuilder
     /// <summary>Changes what the node's settings say.</summary>
     internal Func<ApplyOptions, ApplyOptions> Apply { get; private set; } = options => options;
 
-    /// <summary>Makes the protocol of a node's settings.</summary>
-    internal Func<Config, IProtocolFactory> Protocol { get; private set; } = OfRaft;
+    /// <summary>Makes the protocol of a node's settings, for a machine.</summary>
+    internal Func<Config, Func<IStateMachine>, IProtocolFactory> Protocol { get; private set; } = OfRaft;
 
     /// <summary>Replicates by Raft: a majority of the replicas has every acknowledged command on disk.</summary>
     /// <param name="replicas">Of each shard: 1 to the number of nodes.</param>
@@ -107,11 +108,33 @@ public sealed class GroupBuilder
     {
         Replicas = replicas;
         Shards = shards;
-        Protocol = settings => new PrimaryBackupFactory(PrimaryBackupSettings.Read(settings, Name, ack, options));
+        Protocol = (settings, _) => new PrimaryBackupFactory(PrimaryBackupSettings.Read(settings, Name, ack, options));
         return this;
     }
 
-    private static RaftFactory OfRaft(Config settings) => new(RaftSettings.Read(settings));
+    /// <summary>
+    /// The replicas of a shard form a chain: commands enter at its head, pass down, and are done once its tail has them, too; so every link
+    /// has all that was acknowledged, and one that is left is enough. Linearizable reads are answered by the tail.
+    /// </summary>
+    /// <param name="length">Links of each shard's chain: 1 to the number of nodes.</param>
+    /// <param name="shards">1 to 1024; fixed once the group has data.</param>
+    /// <param name="apportionedReads">Every link answers linearizable reads (CRAQ): a read goes to the nearest. False: what the settings say.</param>
+    /// <param name="options">Changes what the settings say: those of <c>actorrepl.groups.NAME.chain</c>, and for the rest <c>actorrepl.chain</c>.</param>
+    public GroupBuilder Chain(int length = 3, int shards = 4, bool apportionedReads = false, Func<ChainOptions, ChainOptions>? options = null)
+    {
+        Replicas = length;
+        Shards = shards;
+        Protocol = (settings, machine) => new ChainFactory(ChainSettings.Read(settings, Name, Change), MachineKeys.Of(machine));
+        return this;
+
+        ChainOptions Change(ChainOptions read)
+        {
+            read = apportionedReads ? read with { ApportionedReads = true } : read;
+            return options is null ? read : options(read);
+        }
+    }
+
+    private static RaftFactory OfRaft(Config settings, Func<IStateMachine> machine) => new(RaftSettings.Read(settings));
 
     /// <summary>Makes the empty state machine of a shard; without it, the built-in key-value machine.</summary>
     /// <param name="create">Called for each replica, whenever it starts.</param>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using ActorRepl.Benchmarks;
+using ActorRepl.Benchmarks.Chain;
 using ActorRepl.Benchmarks.Failover;
 using ActorRepl.Benchmarks.InProcess;
 using ActorRepl.Benchmarks.Lag;
@@ -78,7 +79,7 @@ journals.SetAction(parse => JournalBenchmark.RunAsync([.. parse.GetValue(writerC
     parse.GetValue(size), parse.GetValue(seconds), Path.GetFullPath(parse.GetValue(data)!)));
 
 var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals, LagCommand.Build() };
-foreach (Command command in FailoverCommands.All)
+foreach (Command command in FailoverCommands.All.Concat(ChainCommands.All))
     root.Add(command);
 // On Ctrl-C a run ends its nodes before it goes.
 return root.Parse(args).Invoke(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(20) });

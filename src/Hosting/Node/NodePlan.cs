@@ -105,11 +105,12 @@ internal sealed record NodePlan
             // room for what is around it.
             MaxResultBytes = frame / 2 - (8 << 10),
         };
+        Func<IStateMachine> machine = group.Machine ?? (() => new KeyValueMachine(keyValue));
         return new GroupDefinition
         {
             Name = group.Name,
-            Protocol = group.Protocol(settings),
-            Machine = group.Machine ?? (() => new KeyValueMachine(keyValue)),
+            Protocol = group.Protocol(settings, machine),
+            Machine = machine,
             Shards = group.Shards,
             Replicas = group.Replicas,
             Apply = group.Apply(new ApplyOptions

@@ -31,6 +31,7 @@ public sealed record NodeSettings
     internal static readonly IReadOnlyDictionary<string, Action<GroupBuilder, GroupSettings>> Protocols = new Dictionary<string, Action<GroupBuilder, GroupSettings>>
     {
         ["raft"] = (group, settings) => group.Raft(settings.Replicas, settings.Shards),
+        ["chain"] = (group, settings) => group.Chain(settings.Replicas, settings.Shards),
         ["primary-backup"] = (group, settings) => group.PrimaryBackup(settings.Replicas, settings.Shards),
     };
 

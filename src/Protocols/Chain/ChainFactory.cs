@@ -18,6 +18,10 @@ public sealed class ChainFactory(ChainOptions options, Func<IKeyFinder>? keys = 
 
     public string Name => "chain";
 
+    public bool ReadsAtTail => true;
+
+    public bool ReadsAnywhere => _options.ApportionedReads;
+
     public string Declaration => Chain.Declaration.Of(_options);
 
     public IProtocol Create(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, bool joins = false) =>

@@ -79,6 +79,7 @@ public sealed partial class ChainReplica
         {
             InSync = peer.IsLink && peer.Loss == 0,
             IsEligible = _view.Find(peer.Id) is { ReadOnly: false },
+            Slow = peer.IsReportedSlow,
             LagEntries = Math.Max(0, _log.LastIndex - peer.Durable),
             LagBytes = _log.BytesAfter(reached),
             LagMicros = _log.WallAfter(reached) is > 0 and var since ? Math.Max(0, _now.Wall - since) : 0,

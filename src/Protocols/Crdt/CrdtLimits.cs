@@ -12,6 +12,6 @@ public static class CrdtLimits
     /// <summary>Sources that one value may know.</summary>
     public const int Sources = 1 << 16;
 
-    /// <summary>Elements, deleted ones included, that one source may insert into one list or text.</summary>
-    public const int SequenceElements = 1 << 30;
+    /// <summary>Elements, deleted ones included, that may be inserted into one list or text by one source, and that one encoded one may have.</summary>
+    public const int SequenceElements = 1 << 26;
 }

@@ -71,6 +71,9 @@ public ref struct CrdtReader(ReadOnlySpan<byte> source)
 
     public Dot Dot() => new(Source(), Within(1, long.MaxValue, "the counter of a dot"));
 
+    /// <summary>What has been read from a position on.</summary>
+    public readonly ReadOnlySpan<byte> Since(int position) => _source[position..Position];
+
     /// <summary>Says that nothing may follow.</summary>
     public readonly void End()
     {

@@ -35,6 +35,9 @@ public sealed class CrdtWriter(int capacity = 256)
     /// <summary>As many bytes to be filled in.</summary>
     public Span<byte> Raw(int length) => Room(length);
 
+    /// <summary>Takes back what was written from here on.</summary>
+    public void Truncate(int length) => Length = length;
+
     public void Datum(Datum value)
     {
         Count(value.Length);

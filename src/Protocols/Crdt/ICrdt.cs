@@ -42,25 +42,33 @@ public static class CrdtCodec
 {
     private const byte Version = 1;
 
-    public static byte[] Encode<T>(T value) where T : class, ICrdt<T>
+    internal delegate void WriteFields(CrdtWriter writer);
+
+    internal delegate TValue ReadFields<TValue>(ref CrdtReader reader);
+
+    public static byte[] Encode<T>(T value) where T : class, ICrdt<T> => Encode(T.Kind, value.Write);
+
+    /// <exception cref="InvalidDataException">The bytes are no <typeparamref name="T"/>, or are cut or damaged so that it shows.</exception>
+    public static T Decode<T>(ReadOnlySpan<byte> bytes) where T : class, ICrdt<T> => Decode(T.Kind, bytes, T.Read);
+
+    internal static byte[] Encode(CrdtKind kind, WriteFields write)
     {
         var writer = new CrdtWriter();
-        writer.Byte((byte)T.Kind);
+        writer.Byte((byte)kind);
         writer.Byte(Version);
-        value.Write(writer);
+        write(writer);
         return writer.ToArray();
     }
 
-    /// <exception cref="InvalidDataException">The bytes are no <typeparamref name="T"/>, or are cut or damaged so that it shows.</exception>
-    public static T Decode<T>(ReadOnlySpan<byte> bytes) where T : class, ICrdt<T>
+    internal static TValue Decode<TValue>(CrdtKind wanted, ReadOnlySpan<byte> bytes, ReadFields<TValue> read)
     {
         var reader = new CrdtReader(bytes);
         byte kind = reader.Byte(), version = reader.Byte();
-        if (kind != (byte)T.Kind)
-            throw new InvalidDataException($"a value of kind {(CrdtKind)kind} is where a {T.Kind} is wanted");
+        if (kind != (byte)wanted)
+            throw new InvalidDataException($"a value of kind {(CrdtKind)kind} is where a {wanted} is wanted");
         if (version != Version)
-            throw new InvalidDataException($"a {T.Kind} has version {version}; this build reads {Version}");
-        T value = T.Read(ref reader);
+            throw new InvalidDataException($"a {wanted} has version {version}; this build reads {Version}");
+        TValue value = read(ref reader);
         reader.End();
         return value;
     }

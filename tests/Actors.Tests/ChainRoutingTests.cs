@@ -124,7 +124,7 @@ public sealed class ChainRoutingTests : TestKit
     private static void Say(StandIns shard, int speaker, long epoch, params int[] links)
     {
         ReplicaId[] chain = [.. links.Select(link => new ReplicaId(link))];
-        var status = new ReplicaStatus("link", epoch, chain[0], 0, 0, 0, 0, true) { Chain = chain };
+        var status = new ReplicaStatus("link", epoch, chain[0], 0, 0, 0, 0, true) { Links = chain };
         shard.Router.Tell(new ReplicaReport(KeyValue.Group, 0, new ReplicaId(speaker), ReplicaHealth.Running, status), shard[speaker]);
     }
 

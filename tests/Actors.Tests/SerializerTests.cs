@@ -57,13 +57,13 @@ public sealed class SerializerTests : IAsyncLifetime
         new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("head", 5, new ReplicaId(1), 10, 9, 8, 7, true)
         {
             Mode = ReplicaMode.Target,
-            Chain = [new ReplicaId(2), new ReplicaId(1), new ReplicaId(3)],
+            Links = [new ReplicaId(2), new ReplicaId(1), new ReplicaId(3)],
             Progress = [new FollowerProgress(new ReplicaId(3), 10, 10, 10, 9) { InSync = true, Slow = true }],
         }),
         new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("tail", 5, new ReplicaId(2), 10, 9, 8, 7, true)
         {
             LeavingVoters = [new ReplicaId(4)],
-            Chain = [new ReplicaId(2), new ReplicaId(1)],
+            Links = [new ReplicaId(2), new ReplicaId(1)],
         }),
         new FoundingQuestion(new ReplicaId(2), Guid.NewGuid()),
         new FoundingAnswer(new ReplicaId(3), new Protocols.Control.FounderAnswer(Guid.NewGuid(), true, Guid.NewGuid()), Some),
@@ -130,7 +130,7 @@ public sealed class SerializerTests : IAsyncLifetime
         RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {r.AtLeast} {r.Concern} {Hex(r.Payload)}"))}",
         ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {m.Applied} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
         ReplicaReport { Status: { } status } m => $"{m with { Status = null }} {status with { Followers = NoFollowers, LeavingVoters = [], SyncSet = [], Progress = [], Chain = [] }} "
-            + $"{string.Join(", ", status.Followers.OrderBy(f => f.Key))} {string.Join(' ', status.LeavingVoters)} {string.Join(' ', status.SyncSet)} {string.Join(' ', status.Progress)} {string.Join(' ', status.Chain)}",
+            + $"{string.Join(", ", status.Followers.OrderBy(f => f.Key))} {string.Join(' ', status.LeavingVoters)} {string.Join(' ', status.SyncSet)} {string.Join(' ', status.Progress)} {string.Join(' ', status.Links)}",
         Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")} {m.Concern}",
         Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis} {m.MaxStalenessMillis} {m.ReadFrom} {m.AtLeast}",
         Executed m => $"{Hex(m.Result)} {m.Seen}",

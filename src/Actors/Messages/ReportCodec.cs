@@ -17,7 +17,7 @@ internal static class ReportCodec
     private const int RecoverySize = sizeof(byte) + sizeof(int) + 2 * sizeof(long);
 
     // Beside whether the replica votes: what follows. Protocols without modes or a chain pay nothing for them.
-    private const byte Votes = 1, HasModes = 2, HasChain = 4;
+    private const byte Votes = 1, HasModes = 2, HasLinks = 4;
 
     // Of one follower.
     private const byte InSync = 1, Slow = 2;
@@ -31,7 +31,7 @@ internal static class ReportCodec
             : size + ActorReplSerializer.TextSize(status.Role) + 5 * sizeof(long) + sizeof(int) + sizeof(byte)
                 + sizeof(int) + status.Followers.Count * FollowerSize
                 + sizeof(int) + (status.Members?.Encode().Length ?? 0) + sizeof(int) + status.LeavingVoters.Count * sizeof(int)
-                + (status.Chain.Count == 0 ? 0 : sizeof(int) + status.Chain.Count * sizeof(int))
+                + (status.Links.Count == 0 ? 0 : sizeof(int) + status.Links.Count * sizeof(int))
                 + (status.Mode == ReplicaMode.None ? 0 : sizeof(byte) + ActorReplSerializer.TextSize(status.ModeReason) + RecoverySize + 2 * sizeof(int) + status.SyncSet.Count * sizeof(int) + status.Progress.Count * ProgressSize);
     }
 
@@ -53,7 +53,7 @@ internal static class ReportCodec
         writer.Int64(status.CommitIndex);
         writer.Int64(status.AppliedIndex);
         writer.Int64(status.CheckpointIndex);
-        writer.Byte((byte)((status.Voter ? Votes : 0) | (status.Mode == ReplicaMode.None ? 0 : HasModes) | (status.Chain.Count == 0 ? 0 : HasChain)));
+        writer.Byte((byte)((status.Voter ? Votes : 0) | (status.Mode == ReplicaMode.None ? 0 : HasModes) | (status.Links.Count == 0 ? 0 : HasLinks)));
         writer.Int32(status.Followers.Count);
         foreach ((ReplicaId follower, long index) in status.Followers)
         {
@@ -63,8 +63,8 @@ internal static class ReportCodec
 
         writer.Bytes(status.Members?.Encode());
         WriteIds(ref writer, status.LeavingVoters);
-        if (status.Chain.Count > 0)
-            WriteIds(ref writer, status.Chain);
+        if (status.Links.Count > 0)
+            WriteIds(ref writer, status.Links);
         if (status.Mode != ReplicaMode.None)
             WriteModes(ref writer, status);
     }
@@ -134,7 +134,7 @@ internal static class ReportCodec
         var status = new ReplicaStatus(
             reader.Text(), reader.Int64(), new ReplicaId(reader.Int32()), reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64(), Voter: false);
         byte has = reader.Byte();
-        if ((has & ~(Votes | HasModes | HasChain)) != 0)
+        if ((has & ~(Votes | HasModes | HasLinks)) != 0)
             throw new InvalidDataException($"a status has what this build does not know ({has})");
         var followers = new Dictionary<ReplicaId, long>();
         for (int left = reader.Count(FollowerSize); left > 0; left--)
@@ -147,7 +147,7 @@ internal static class ReportCodec
             Followers = followers,
             Members = members.IsEmpty ? null : Membership.Decode(members),
             LeavingVoters = leaving,
-            Chain = (has & HasChain) != 0 ? ReadIds(ref reader) : [],
+            Links = (has & HasLinks) != 0 ? ReadIds(ref reader) : [],
         };
         return (has & HasModes) != 0 ? ReadModes(ref reader, status) : status;
     }

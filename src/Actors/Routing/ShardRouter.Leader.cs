@@ -34,7 +34,7 @@ internal sealed partial class ShardRouter
             Believe(status.Leader, status.Term, speaker);
             if (status is { Members: { } members, LeavingVoters.Count: 0 } && status.Leader == report.Node)
                 Learn(members);
-            HearChain(status, speaker);
+            HearLinks(status, speaker);
         }
 
         if (_targets.Values.All(target => target.StorageFailed))

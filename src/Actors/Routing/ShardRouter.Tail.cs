@@ -20,12 +20,12 @@ internal sealed partial class ShardRouter
     private bool IsForTail(Call call) => _readsAtTail && !HasEffect(call);
 
     /// <summary>Somebody says what the chain is, in an epoch that is not behind what is known.</summary>
-    private void HearChain(ReplicaStatus status, RouterTarget speaker)
+    private void HearLinks(ReplicaStatus status, RouterTarget speaker)
     {
-        if (!_readsAtTail || status.Chain.Count == 0 || Find(status.Chain[^1]) is not { } tail)
+        if (!_readsAtTail || status.Links.Count == 0 || Find(status.Links[^1]) is not { } tail)
             return;
         foreach (RouterTarget target in _targets.Values)
-            target.HoldsState = status.Chain.Contains(target.Node);
+            target.HoldsState = status.Links.Contains(target.Node);
         // A new epoch is news even of a suspect; in an old one only its own word clears it.
         if (tail.Suspect && !ReferenceEquals(tail, speaker) && status.Term <= tail.LedTerm)
             return;

@@ -64,7 +64,7 @@ internal sealed class HandOverWatch : UntypedActor
     {
         var shard = (report.Group, report.Shard);
         _unknown.Remove(shard);
-        if (report.Status is { } status && (status.Leader == _node || (status.Chain.Count > 1 && status.Chain.Contains(_node))))
+        if (report.Status is { } status && (status.Leader == _node || (status.Links.Count > 1 && status.Links.Contains(_node))))
             _led.Add(shard);
         else if (report.Status is not { Leader.IsNone: true })
             _led.Remove(shard);

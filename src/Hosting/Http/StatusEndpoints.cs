@@ -87,7 +87,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
                     ? new RecoveryStatus(recovery.PartsPerThousand / 10.0, recovery.LagEntries, recovery.EtaMicros is { } eta ? Math.Round(eta / 1e6, 1) : null)
                     : null,
                 SyncSet = status.SyncSet.Count == 0 ? null : [.. status.SyncSet.Select(member => member.Value)],
-                Chain = status.Chain.Count == 0 ? null : [.. status.Chain.Select(link => link.Value)],
+                Chain = status.Links.Count == 0 ? null : [.. status.Links.Select(link => link.Value)],
                 Progress = status.Progress.Count == 0 ? null : [.. status.Progress.Select(Describe)],
                 Lags = LagStatus.Of(report.Lags),
                 DegradedAcks = status.DegradedAcks,

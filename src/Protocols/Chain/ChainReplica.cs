@@ -63,7 +63,7 @@ public sealed partial class ChainReplica : IProtocol
         Followers = IsHead ? _peers.ToDictionary(peer => peer.Id, peer => Math.Min(peer.Durable, _log.LastIndex)) : NoFollowers,
         Members = _view.Membership,
         SyncSet = _view.Links,
-        Chain = _view.Links,
+        Links = _view.Links,
         Mode = Mode,
         ModeReason = ModeReason,
         Recovery = Mode == ReplicaMode.Recovery ? _modes!.Recovery : null,

@@ -29,10 +29,10 @@ internal sealed class ShardView
     /// Its replicas form a chain: every link has all that was acknowledged, and the control group says which links there are. One of them
     /// is as good as a majority.
     /// </summary>
-    public bool IsChain => Status.Chain.Count > 0;
+    public bool IsChain => Status.Links.Count > 0;
 
     /// <summary>It may take the leader's place: of a chain, it is a link.</summary>
-    public bool MayLead(ReplicaId id) => Actual.Voters.Contains(id) && (!IsChain || Status.Chain.Contains(id));
+    public bool MayLead(ReplicaId id) => Actual.Voters.Contains(id) && (!IsChain || Status.Links.Contains(id));
 
     /// <summary>One membership is taking another's place.</summary>
     public bool IsChanging => Status.LeavingVoters.Count > 0;

@@ -36,7 +36,7 @@ public interface IProtocolFactory
     /// </summary>
     bool ReadsBack => false;
 
-    /// <summary>Linearizable reads go to the tail of <see cref="ReplicaStatus.Chain"/>, and not to the one that leads.</summary>
+    /// <summary>Linearizable reads go to the tail of <see cref="ReplicaStatus.Links"/>, and not to the one that leads.</summary>
     bool ReadsAtTail => false;
 
     /// <summary>
@@ -92,7 +92,7 @@ public sealed record ReplicaStatus(
     /// Of a chain: its links as this replica knows them, from the head, which takes commands and is <see cref="Leader"/>, to the tail, which
     /// answers linearizable reads. Empty: the protocol has no chain.
     /// </summary>
-    public IReadOnlyList<ReplicaId> Chain { get; init; } = [];
+    public IReadOnlyList<ReplicaId> Links { get; init; } = [];
 
     /// <summary>How far each follower has got (a leader that measures it).</summary>
     public IReadOnlyList<FollowerProgress> Progress { get; init; } = [];

@@ -361,7 +361,7 @@ public sealed class ReconcilerTests
     {
         Report(key, links[0], members, followers);
         ReplicaReport head = _seen.Reports[key][N(links[0])];
-        head = head with { Status = head.Status with { Chain = [.. links.Select(N)] } };
+        head = head with { Status = head.Status with { Links = [.. links.Select(N)] } };
         _seen = _seen with { Reports = _seen.Reports.SetItem(key, ImmutableSortedDictionary<ReplicaId, ReplicaReport>.Empty.Add(N(links[0]), head)) };
     }
 

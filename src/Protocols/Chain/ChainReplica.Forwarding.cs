@@ -208,7 +208,7 @@ public sealed partial class ChainReplica
                 downstream.Matches(Math.Min(beat.Durable, _log.LastIndex), isDurable: true);
         }
 
-        downstream.Check(beat.Verified);
+        downstream.Check(beat.Verified, _log.LastIndex);
     }
 
     // ---- settled, and committed ----

@@ -37,6 +37,7 @@ public sealed partial class ChainReplica
 
     internal ReplicaMode CurrentMode => Mode;
 
-    /// <summary>Sent to its successor and not acknowledged: the first and the last entry; nothing if the first is later.</summary>
-    internal (long First, long Last) InProcess => _downstreams is [{ } successor, ..] && !IsFollower(successor) ? (_commit + 1, successor.Next - 1) : (1, 0);
+    /// <summary>Sent to its successor and not acknowledged: all between the two. The same, while it is not known where the logs match.</summary>
+    internal (long Acknowledged, long Sent) InProcess =>
+        _downstreams is [{ Mode: DownstreamMode.Stream } successor, ..] && !IsFollower(successor) ? (_commit, successor.Next - 1) : (_commit, _commit);
 }

@@ -299,6 +299,8 @@ public sealed partial class ChainReplica : IProtocol
             LosePromises("it joins with an empty disk");
         // What was promised to whom just before is not on the disk.
         _promisedToAny = _now.Monotonic + _options.LeaseMicros;
+        if (!isNew)
+            _settleFrom = _promisedToAny;
         Enter(view, isActive: isNew && !_joins);
     }
 }

@@ -103,8 +103,8 @@ internal sealed class Downstream(ReplicaId id, long lastIndex)
         Next = nearest + 1;
     }
 
-    /// <summary>It says with a beat how far it is: what was sent and has not arrived since the last time is sent again.</summary>
-    public void Check(long verified)
+    /// <summary>It says with a beat how far it is. If that is less than it was sent, twice the same, something was lost, or it started again: it is asked anew.</summary>
+    public void Check(long verified, long lastIndex)
     {
         if (Mode != DownstreamMode.Stream)
         {
@@ -114,9 +114,10 @@ internal sealed class Downstream(ReplicaId id, long lastIndex)
 
         if (verified < Next - 1 && verified == _checkedVerified)
         {
-            Next = Math.Max(Verified, verified) + 1;
-            _inFlight.Clear();
-            InFlightBytes = 0;
+            Verified = Math.Min(Verified, verified);
+            Next = lastIndex + 1;
+            Enter(DownstreamMode.Probe);
+            return;
         }
 
         _checkedVerified = verified;

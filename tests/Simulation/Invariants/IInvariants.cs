@@ -105,8 +105,11 @@ internal interface ISimulatedProtocol
     /// <summary>What a thousand seeds of the mixed schedule must have met, each at least so often. About a third of what they do meet.</summary>
     IReadOnlyDictionary<CoverageItem, long> Floors { get; }
 
-    /// <summary>A control group installs views, clients say when a write counts as done, and history can be lost in part.</summary>
+    /// <summary>A control group installs views, and reads of sessions are answered anywhere.</summary>
     bool HasViews { get; }
+
+    /// <summary>Clients say when a write counts as done.</summary>
+    bool HasConcerns => HasViews;
 
     /// <summary>Idle replicas can stop their timers.</summary>
     bool GoesQuiet { get; }

@@ -94,6 +94,13 @@ internal enum CoverageItem
     SessionReads,
     ForcedTakeOvers,
     ForcedLosses,
+    HeadsRemoved,
+    MiddlesRemoved,
+    TailsRemoved,
+    SeveralRemoved,
+    LinksSpliced,
+    SlowRemoved,
+    ReadsAtLinks,
 
     /// <summary>Not a thing to reach: the checker came to its limit.</summary>
     HistoriesUndecided,

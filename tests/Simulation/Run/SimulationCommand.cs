@@ -10,7 +10,7 @@ namespace ActorRepl.Simulation.Run;
 internal static class SimulationCommand
 {
     private const string Mixed = "mixed";
-    private static readonly ISimulatedProtocol[] Protocols = [new SimulatedRaft(), new SimulatedPrimaryBackup()];
+    private static readonly ISimulatedProtocol[] Protocols = [new SimulatedRaft(), new SimulatedPrimaryBackup(), new SimulatedChain()];
 
     public static ISimulatedProtocol? FindProtocol(string name) => Array.Find(Protocols, protocol => protocol.Name == name);
 

@@ -155,7 +155,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
             _sequence++;
         string key = world.Keys[world.Random.Next(world.Keys.Length)];
         _kind = world.Random.Chance(world.Profile.Reads, 100) ? AnyRead() : world.Random.Chance(1, 20) ? RequestKind.StaleRead : RequestKind.Command;
-        _concern = world.Protocol.HasViews && _kind == RequestKind.Command ? AnyConcern() : default;
+        _concern = world.Protocol.HasConcerns && _kind == RequestKind.Command ? AnyConcern() : default;
         if (_kind != RequestKind.Command)
         {
             Read(payload, key);

@@ -205,7 +205,10 @@ public sealed partial class ChainReplica
         {
             downstream.Matches(Math.Min(beat.Verified, _log.LastIndex), isDurable: false);
             if (IsFollower(downstream))
+            {
                 downstream.Matches(Math.Min(beat.Durable, _log.LastIndex), isDurable: true);
+                downstream.Acknowledged(beat.Durable);
+            }
         }
 
         downstream.Check(beat.Verified, _log.LastIndex);
@@ -228,10 +231,8 @@ public sealed partial class ChainReplica
         _settled = Math.Max(_settled, _view.Head == Self ? mine : Math.Min(mine, _upstreamSettled));
         if (_view.Tail != Self)
             return;
-        // The first entry of the epoch commits all before it with it.
-        long reached = Math.Min(_settled, SplicedUpTo);
-        if (reached > _commit && _log.TermAt(reached) == Epoch)
-            _commit = reached;
+        // Of whatever epoch it is: every link has it, and this epoch's head.
+        _commit = Math.Max(_commit, Math.Min(_settled, SplicedUpTo));
     }
 
     private void OnAck(ReplicaId from, long index)

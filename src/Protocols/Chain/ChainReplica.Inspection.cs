@@ -12,6 +12,9 @@ public sealed partial class ChainReplica
     internal bool TakesPart => Acts;
     internal bool IsActingHead => IsHead;
     internal bool IsActingTail => IsTail;
+
+    /// <summary>It is about to stop, and is to be no link.</summary>
+    internal bool IsLeaving => _leaves || _switchover is { Leaves: true };
     internal bool HasLostPromises => _loss != 0;
     internal long CommitIndex => _commit;
     internal long AppliedIndex => _applied;

@@ -28,7 +28,10 @@ public sealed partial class ChainReplica
         (Epoch == 0 && !peer.HasAnswered ? Math.Max(_options.FirstAnswerMicros, _options.DeadAfterMicros) : _options.DeadAfterMicros);
 
     /// <summary>A link that is to be none in the next chain.</summary>
-    private bool IsToGo(ReplicaId id) => id == Self ? _leaves : FindPeer(id) is not { Loss: 0, Leaves: false } peer || IsDead(peer) || IsTooSlow(peer);
+    private bool IsToGo(ReplicaId id) => id == Self ? _leaves && OthersGoOn : FindPeer(id) is not { Loss: 0, Leaves: false } peer || IsDead(peer) || IsTooSlow(peer);
+
+    /// <summary>All other links are there, as far as anybody can know: one that leaves does not leave the chain to those that may be dead.</summary>
+    private bool OthersGoOn => Array.TrueForAll(_peers, peer => !peer.IsLink || (peer.Loss == 0 && _now.Monotonic - peer.HeardAt < 2 * _options.HeartbeatMicros));
 
     private bool IsAnyLinkDead => Array.Exists(_peers, peer => peer.IsLink && IsDead(peer));
 

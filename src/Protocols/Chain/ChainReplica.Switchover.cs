@@ -88,7 +88,7 @@ public sealed partial class ChainReplica
             return;
         // Who waits here is answered first.
         bool isDone = _commit >= _log.LastIndex && _applied >= _log.LastIndex;
-        if (!isDone || IsToGo(switchover.To))
+        if (!isDone || IsToGo(switchover.To) || (switchover.Leaves && !OthersGoOn))
             return;
         ReplicaId[] others = [.. _view.Links.Where(id => id != switchover.To && !(switchover.Leaves && id == Self))];
         if (TryPropose(ChainView.Create(Epoch + 1, [switchover.To, .. others], _view.Members)))

@@ -339,6 +339,8 @@ internal sealed class FaultSchedule
 
     private void HandOver()
     {
+        if (!_world.Invariants.MayHandOver)
+            return;
         _world.Coverage.Count(CoverageItem.HandOvers);
         ReplicaId to = Random.Chance(1, 2) ? ReplicaId.None : Any().Id;
         Tell(Leader(), new Input.HandOver(to), 1);

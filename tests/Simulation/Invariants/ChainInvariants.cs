@@ -29,11 +29,14 @@ internal sealed partial class ChainInvariants : IInvariants
         Install(ChainView.Create(0, links, [.. links.Select(id => new ChainMember(id))]));
     }
 
-    /// <summary>One member at a time, and never the last link: what it has was acknowledged on it alone.</summary>
-    public bool MayLose(SimulatedReplica replica) =>
-        !_shadows.Any(shadow => shadow.IsLost) && !_world.Control!.HasProposals && !(Newest.IsLink(replica.Id) && Newest.Links.Length == 1);
+    /// <summary>One member at a time, and never the last link that stays: what it has was acknowledged on it alone.</summary>
+    public bool MayLose(SimulatedReplica replica) => !_shadows.Any(shadow => shadow.IsLost) && !_world.Control!.HasProposals
+        && (!Newest.IsLink(replica.Id) || Newest.Links.Any(id => id != replica.Id && _world.Target?.Voters.Contains(id) != false
+            && _world.Replica(id).Protocol is not ChainReplica { IsLeaving: true }));
 
-    public bool HasMajorityLeft(Membership members) => true;
+    public bool MayHandOver => !_shadows.Any(shadow => shadow.IsLost);
+
+    public bool HasMajorityLeft(Membership members) => members.Voters.Any(id => Newest.IsLink(id) && !_shadows[id.Value].IsLost);
 
     public void Lost(SimulatedReplica replica) => ShadowOf(replica).IsLost = true;
 

@@ -36,6 +36,9 @@ internal interface IInvariants
     /// <summary>How often a membership has come into force and been committed.</summary>
     int TimesCommitted(Membership members);
 
+    /// <summary>Whether an operator may stop a leader: those who are left have everything.</summary>
+    bool MayHandOver => true;
+
     // ---- for protocols with views, whose history can be lost in part ----
 
     /// <summary>The term of the entry that a replica has at an index, where terms tell histories apart; 0: there is one history.</summary>

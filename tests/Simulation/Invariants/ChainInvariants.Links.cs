@@ -120,7 +120,15 @@ internal sealed partial class ChainInvariants
 
             if (link is not { IsActingTail: true })
                 throw new RuleBrokenException("the tail commits first", $"{replica.Id} commits {at}, which no tail has");
+            // One that has lost its disk since had it then.
+            foreach (ReplicaId id in link.CurrentView.Links)
+            {
+                if ((_book.Find(at)!.Durable & Bit(id)) == 0)
+                    throw new RuleBrokenException("what is committed is on every link", $"{replica.Id} commits {at} in {link.CurrentView}; {id} never had it on its disk");
+            }
+
             _committed.Add(at.Term);
+            _committedIn.Add(link.Epoch);
             _world.Coverage.Count(CoverageItem.EntriesCommitted);
         }
 
@@ -129,8 +137,7 @@ internal sealed partial class ChainInvariants
         if (!isNew)
             return;
         // A view that was installed meanwhile, too, has it all.
-        for (int epoch = (int)link.Epoch; epoch < _installed.Count; epoch++)
-            CheckComplete(_installed[epoch], $"{replica.Id} commits in epoch {link.Epoch}");
+        CheckComplete(Newest, $"{replica.Id} commits in epoch {link.Epoch}");
         if (link.Epoch > _inForce)
             ComesIntoForce(replica, link.Epoch);
     }

@@ -20,6 +20,9 @@ internal sealed partial class ChainInvariants : IInvariants
     // The term of each entry that is committed, from the first.
     private readonly List<long> _committed = [0];
 
+    // And in which epoch that came about.
+    private readonly List<long> _committedIn = [0];
+
     public ChainInvariants(SimulatedWorld world)
     {
         _world = world;
@@ -122,7 +125,8 @@ internal sealed partial class ChainInvariants : IInvariants
     {
         var link = (ChainReplica)replica.Protocol!;
         _world.Coverage.Count(CoverageItem.Truncations);
-        if (from < _committed.Count && IsCommitted(shadow.Position(from)))
+        // One that is out of the chain, and behind, may cut in an epoch that is over what a later one is to commit.
+        if (from < _committed.Count && IsCommitted(shadow.Position(from)) && (_committedIn[(int)from] <= link.Epoch || Newest.IsLink(replica.Id)))
             throw new RuleBrokenException("what is committed is not cut", $"{replica.Id} cuts from {from}; entries up to {_committed.Count - 1} are committed");
         if (link.CurrentView.Head is { IsNone: false } head && head != replica.Id && _shadows[head.Value] is { IsLost: false } first && first.Epoch == link.Epoch
             && first.Log.Holds(from) && first.Log.TermAt(from) == shadow.Log.TermAt(from))

@@ -129,7 +129,7 @@ public sealed class SerializerTests : IAsyncLifetime
         PeerEnvelope m => $"{m.Group} {m.Shard} {m.From} {m.Channel} {Hex(m.Bytes)}",
         RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {r.AtLeast} {r.Concern} {Hex(r.Payload)}"))}",
         ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {m.Applied} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
-        ReplicaReport { Status: { } status } m => $"{m with { Status = null }} {status with { Followers = NoFollowers, LeavingVoters = [], SyncSet = [], Progress = [], Chain = [] }} "
+        ReplicaReport { Status: { } status } m => $"{m with { Status = null }} {status with { Followers = NoFollowers, LeavingVoters = [], SyncSet = [], Progress = [], Links = [] }} "
             + $"{string.Join(", ", status.Followers.OrderBy(f => f.Key))} {string.Join(' ', status.LeavingVoters)} {string.Join(' ', status.SyncSet)} {string.Join(' ', status.Progress)} {string.Join(' ', status.Links)}",
         Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")} {m.Concern}",
         Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis} {m.MaxStalenessMillis} {m.ReadFrom} {m.AtLeast}",

@@ -16,7 +16,7 @@ internal static class ReportCodec
     // Whether there is one, how far it is, what it lacks, when it ends.
     private const int RecoverySize = sizeof(byte) + sizeof(int) + 2 * sizeof(long);
 
-    // Beside whether the replica votes: what follows. Protocols without modes or a chain pay nothing for them.
+    // Beside whether the replica votes: what follows. Protocols without modes or links pay nothing for them.
     private const byte Votes = 1, HasModes = 2, HasLinks = 4;
 
     // Of one follower.

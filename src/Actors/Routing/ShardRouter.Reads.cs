@@ -91,7 +91,7 @@ internal sealed partial class ShardRouter
 
         if (call.From != ReadFrom.Secondary)
         {
-            // The leader, or the tail of a chain, has all there is.
+            // The leader, or the last of the links, has all there is.
             call.ForLeader = true;
             Return(call, why);
             return;

@@ -3,8 +3,8 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Actors.Routing;
 
 /// <summary>
-/// Of a chain, linearizable reads go to the tail and everything else that needs one certain replica to the head. Where the protocol has
-/// no chain the one that leads answers both, and nothing here is ever used.
+/// Where replicas stand in a line, linearizable reads go to the tail and everything else that needs one certain replica to the head. Where the protocol has
+/// no such line the one that leads answers both, and nothing here is ever used.
 /// </summary>
 internal sealed partial class ShardRouter
 {
@@ -19,7 +19,7 @@ internal sealed partial class ShardRouter
 
     private bool IsForTail(Call call) => _readsAtTail && !HasEffect(call);
 
-    /// <summary>Somebody says what the chain is, in an epoch that is not behind what is known.</summary>
+    /// <summary>Somebody says who the links are, in an epoch that is not behind what is known.</summary>
     private void HearLinks(ReplicaStatus status, RouterTarget speaker)
     {
         if (!_readsAtTail || status.Links.Count == 0 || Find(status.Links[^1]) is not { } tail)

@@ -6,8 +6,8 @@ using Akka.Actor;
 namespace ActorRepl.Actors.Supervision;
 
 /// <summary>
-/// Makes the leaders of a node that is about to stop give leadership away, and the links of chains leave them, and says when each shard it
-/// led has another leader, and each chain is without it. One that has nobody to give its place to yet is asked again.
+/// Makes the leaders of a node that is about to stop give leadership away, and links leave their line, and says when each shard it
+/// led has another leader, and each line is without it. One that has nobody to give its place to yet is asked again.
 /// </summary>
 internal sealed class HandOverWatch : UntypedActor
 {

@@ -3,14 +3,24 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Actors.Client;
 
 /// <summary>
-/// Maps keys to shards: CRC-32C of the key's bytes, modulo the number of shards. Stable: it is part of the data format,
-/// and a group's number of shards is fixed when it is made.
+/// Maps keys to shards: CRC-32C of the key's bytes, modulo the number of shards. Where a key has a part in braces, as in
+/// <c>{user:7}:name</c>, that part alone decides (the first such, if it is not empty: Redis Cluster's rule), so keys can be kept together.
+/// Stable: it is part of the data format, and a group's number of shards is fixed when it is made.
 /// </summary>
 public static class ShardHash
 {
     public static int ShardOf(ReadOnlySpan<byte> key, int shards)
     {
         Invariant.That(shards > 0, "a group has at least one shard");
-        return (int)(Crc32C.Compute(key) % (uint)shards);
+        return (int)(Crc32C.Compute(Tag(key)) % (uint)shards);
+    }
+
+    private static ReadOnlySpan<byte> Tag(ReadOnlySpan<byte> key)
+    {
+        int open = key.IndexOf((byte)'{');
+        if (open < 0)
+            return key;
+        int length = key[(open + 1)..].IndexOf((byte)'}');
+        return length > 0 ? key.Slice(open + 1, length) : key;
     }
 }

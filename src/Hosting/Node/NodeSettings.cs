@@ -93,6 +93,7 @@ public sealed record NodeSettings
         int valueBytes = config.Int("actorrepl.max-value-bytes", 1, 1 << 20);
         return new RespLimits
         {
+            Password = config.GetString("actorrepl.redis.password"),
             MaxKeyBytes = config.Int("actorrepl.max-key-bytes", 1, 1024),
             MaxValueBytes = valueBytes,
             MaxCommandBytes = config.Int("actorrepl.redis.max-command-bytes", valueBytes + (128 << 10), 64 << 20),

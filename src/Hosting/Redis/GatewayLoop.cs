@@ -207,6 +207,9 @@ internal sealed class GatewayLoop : IDisposable
         {
             switch (what)
             {
+                case SharedRequest { IsDue: true } due:
+                    Gatherer.SendAsCommand(due);
+                    break;
                 case SharedRequest answered:
                     if (answered.Answer() is { } defect)
                         Log.LogError(defect, "A request to a shard failed in a way that no client should see");

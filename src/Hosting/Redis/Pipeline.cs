@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 
@@ -9,28 +10,10 @@ namespace ActorRepl.Hosting.Redis;
 /// Commands of one connection that are under way together, answered in the order they came. A shard's commands keep their
 /// order inside its part; the parts of different shards run in parallel.
 /// </summary>
-internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, RedisClientInfo client, Action answered)
+internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limits, RedisServer server, RedisClientInfo client, Action answered)
 {
-    private enum Form : byte
-    {
-        /// <summary>Written when the command was read.</summary>
-        Ready,
-
-        /// <summary>The one reply of the machine.</summary>
-        Single,
-
-        /// <summary>Integers of the machine, added up.</summary>
-        Sum,
-
-        /// <summary>Likewise, of a command that writes: a part that was done is not to be denied.</summary>
-        WrittenSum,
-
-        /// <summary>Replies of the machine as an array.</summary>
-        Array,
-    }
-
-    /// <summary>A command's place: bytes written already, or a number of operations.</summary>
-    private readonly record struct Slot(Form Form, int Length);
+    /// <summary>A command's place: bytes written already, or a number of operations, and what its form needs to know.</summary>
+    private readonly record struct Slot(Form Form, int Length, object? Asked = null);
 
     /// <summary>The longest reply to one command; an MGET of more is refused.</summary>
     private const long MaxReplyBytes = 64 << 20;
@@ -52,7 +35,10 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
     private int _collectedOperations;
     private long _collectedBytes;
 
-    public int Shards => gatherer.Group.Shards;
+    // Commands whose replies are not written: one before them stands for all.
+    private int _passOver;
+
+    public GroupInfo Group => gatherer.Group;
 
     public bool IsEmpty => _slots.Count == 0;
 
@@ -66,26 +52,36 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
 
     public KeyValuePayload ForShard(int shard, bool write)
     {
-        if (gatherer.Filling[shard] is not { } part)
-        {
-            gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
-            part.Concern = client.Concern;
-            part.ReadTerms = client.Reads;
-            _parts.Add(part);
-        }
-
+        PipelinePart part = PartOf(shard);
         part.Reads |= !write;
         _operations.Add(part);
-        return part.Operations;
+        Invariant.That(_transaction is null || ReferenceEquals(_transactionPart, part), "a transaction is of one shard");
+        return _transaction ?? part.Operations;
     }
 
-    /// <summary>The command is answered by the operation just added.</summary>
-    public void AnswerSingle() => Close(new Slot(Form.Single, 1));
+    /// <summary>So many more operations were added to where the last one went.</summary>
+    public void Again(int operations)
+    {
+        for (; operations > 0; operations--)
+            _operations.Add(_operations[^1]);
+    }
 
-    /// <summary>The command is answered by the sum of the last <paramref name="operations"/>.</summary>
-    public void AnswerSum(int operations, bool writes = false) => Close(new Slot(writes ? Form.WrittenSum : Form.Sum, operations));
+    /// <summary>Whether the command's keys are all of one shard.</summary>
+    public bool AreOfOneShard(RedisCommand known, RespParser command)
+    {
+        int lastKey = known.LastKey < 0 ? command.Count - 1 : known.LastKey;
+        int shard = Group.ShardOf(command[known.FirstKey]);
+        for (int i = known.FirstKey + known.Step; i <= lastKey; i += known.Step)
+        {
+            if (Group.ShardOf(command[i]) != shard)
+                return false;
+        }
 
-    public void AnswerArray(int operations) => Close(new Slot(Form.Array, operations));
+        return true;
+    }
+
+    /// <summary>The command is answered by the operations just added.</summary>
+    public void Answer(Form form, int operations = 1, object? asked = null) => Close(new Slot(form, operations, asked));
 
     /// <summary>Where a command that needs no shard writes its reply; <see cref="AnswerReady"/> follows.</summary>
     public IBufferWriter<byte> Ready => _ready;
@@ -147,14 +143,20 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
             Slot slot = _slots[_nextSlot];
             if (slot.Form == Form.Ready)
             {
-                output.Write(_ready.WrittenSpan.Slice(_nextReady, slot.Length));
+                if (_passOver == 0)
+                    output.Write(_ready.WrittenSpan.Slice(_nextReady, slot.Length));
+                else
+                    _passOver--;
                 _nextReady += slot.Length;
                 continue;
             }
 
             if (!Collect(slot))
                 return false;
-            WriteReplies(output, slot);
+            if (_passOver == 0)
+                WriteReplies(output, slot);
+            else
+                _passOver--;
             _nextOperation += slot.Length;
             _collected.Clear();
             _error = null;
@@ -188,7 +190,21 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
         _nextSlot = 0;
         _nextReady = 0;
         _nextOperation = 0;
+        _passOver = 0;
         IsFull = false;
+    }
+
+    private PipelinePart PartOf(int shard)
+    {
+        if (gatherer.Filling[shard] is not { } part)
+        {
+            gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
+            part.Concern = client.Concern;
+            part.ReadTerms = client.Reads;
+            _parts.Add(part);
+        }
+
+        return part;
     }
 
     private void Close(Slot slot)
@@ -278,42 +294,11 @@ internal sealed class Pipeline(RequestGatherer gatherer, RespLimits limits, Redi
         KeyValueOperationKind.Get => target.Get(read.Key.Span),
         KeyValueOperationKind.Exists => target.Exists(read.Key.Span),
         KeyValueOperationKind.StringLength => target.StringLength(read.Key.Span),
+        KeyValueOperationKind.GetRange => target.GetRange(read.Key.Span, read.Amount, read.Last),
+        KeyValueOperationKind.ExpiresAt => target.ExpiresAt(read.Key.Span),
+        KeyValueOperationKind.VersionOf => target.VersionOf(read.Key.Span),
+        KeyValueOperationKind.Scan => target.Scan(read.Key.Span, read.Expected?.ToArray(), (int)read.Amount),
         KeyValueOperationKind.Count => target.CountKeys(),
         _ => throw new InvariantViolationException($"{read.Kind} is no read"),
     };
-
-    private void WriteReplies(ArrayBufferWriter<byte> output, Slot slot)
-    {
-        if (_error is not null)
-            output.WriteError(_error);
-        else if (slot.Form is Form.Sum or Form.WrittenSum)
-            output.WriteInteger(_collected.Sum(reply => reply.Integer));
-        else
-            WriteCollected(output, slot);
-    }
-
-    private void WriteCollected(ArrayBufferWriter<byte> output, Slot slot)
-    {
-        if (slot.Form == Form.Array)
-            output.WriteArrayHeader(_collected.Count);
-        foreach (KeyValueReply reply in _collected)
-        {
-            switch (reply.Kind)
-            {
-                case KeyValueReplyKind.Ok:
-                    output.Write("+OK\r\n"u8);
-                    break;
-                case KeyValueReplyKind.Integer:
-                    output.WriteInteger(reply.Integer);
-                    break;
-                case KeyValueReplyKind.Bytes:
-                    output.WriteBulk(reply.Bytes.Span);
-                    break;
-                default:
-                    Invariant.That(reply.Kind == KeyValueReplyKind.Nil, "every kind of reply has a form in RESP");
-                    output.WriteNil();
-                    break;
-            }
-        }
-    }
 }

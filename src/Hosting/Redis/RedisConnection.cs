@@ -46,7 +46,7 @@ internal sealed class RedisConnection
         Client = client;
         _parser = new RespParser(_limits);
         _dispatcher = new RedisDispatcher(loop.Server, client, _limits);
-        _pipeline = new Pipeline(loop.Gatherer, _limits, client, OnAnswered);
+        _pipeline = new Pipeline(loop.Gatherer, _limits, loop.Server, client, OnAnswered);
     }
 
     public int Token { get; }
@@ -185,7 +185,7 @@ internal sealed class RedisConnection
 
             if (status == ParseStatus.Command)
             {
-                if (!_pipeline.TryCount(_parser.Consumed) || (RedisDispatcher.BeginsAnew(_parser) && !_pipeline.IsEmpty))
+                if (!_pipeline.TryCount(_parser.Consumed) || (_dispatcher.BeginsAnew(_parser) && !_pipeline.IsEmpty))
                     break;
                 _closing = !_dispatcher.Dispatch(_parser, _pipeline);
             }

@@ -1,22 +1,36 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Text;
-using ActorRepl.Protocols.Machines;
+using ActorRepl.Actors.Client;
+using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Redis;
 
-/// <summary>Turns the commands of one connection into operations of the key-value machine, or answers them on the spot.</summary>
-internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client, RespLimits limits)
+/// <summary>Takes the commands of one connection: puts them into its pipeline, queues them for a transaction, or answers them on the spot.</summary>
+internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInfo client, RespLimits limits)
 {
-    /// <summary>Commands after it are not to be treated as those before: it waits for a pipeline of its own.</summary>
-    public static bool BeginsAnew(RespParser command) => RedisCommand.Find(command[0])?.Id is RedisCommandId.Ack or RedisCommandId.Read;
+    private const string NoCluster = "ERR This instance has cluster support disabled";
+
+    /// <summary>It is not to be treated as those before it, or needs to know what became of them: it waits for a pipeline of its own.</summary>
+    public bool BeginsAnew(RespParser command) => RedisCommand.Find(command[0])?.Id switch
+    {
+        RedisCommandId.Ack or RedisCommandId.Read or RedisCommandId.ReadOnly or RedisCommandId.ReadWrite or RedisCommandId.Hello or RedisCommandId.Reset => true,
+        RedisCommandId.Exec or RedisCommandId.Unwatch or RedisCommandId.Discard => client.HasWatched,
+        _ => false,
+    };
 
     /// <summary>Adds a command to the pipeline; false: the client wants to leave, or must.</summary>
     public bool Dispatch(RespParser command, Pipeline pipeline)
     {
         RedisCommand? known = RedisCommand.Find(command[0]);
+        if (!client.MayAsk && known?.Id is not (RedisCommandId.Auth or RedisCommandId.Hello or RedisCommandId.Quit or RedisCommandId.Reset))
+        {
+            pipeline.AnswerError("NOAUTH Authentication required.");
+            return true;
+        }
+
         if (known is null)
         {
+            client.Transaction.IsWrong = client.Transaction.IsOpen;
             pipeline.AnswerError(RedisErrors.UnknownCommand(command));
 
             // A browser talking to this port: stop before a request's body is taken for commands, as Redis does.
@@ -25,100 +39,68 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
 
         if (!known.Takes(command.Count))
         {
+            client.Transaction.IsWrong = client.Transaction.IsOpen;
             pipeline.AnswerError(RedisErrors.WrongArity(known.Name));
             return true;
         }
 
-        if (known.FirstKey > 0)
-            Keyed(known, command, pipeline);
-        else if (known.Id == RedisCommandId.DbSize)
-            CountKeys(pipeline);
-        else
-            return Unkeyed(known, command, pipeline);
-        return true;
+        if (client.Transaction.IsOpen && TryQueue(known, command, pipeline))
+            return true;
+        return Carry(known, command, pipeline);
     }
 
-    private void Keyed(RedisCommand known, RespParser command, Pipeline pipeline)
+    private bool Carry(RedisCommand known, RespParser command, Pipeline pipeline)
+    {
+        if (known.FirstKey > 0)
+        {
+            if (WrongArgument(known, command) is { } wrong)
+                pipeline.AnswerError(wrong);
+            else
+                KeyCommands.Add(known, command, pipeline);
+            return true;
+        }
+
+        switch (known.Id)
+        {
+            case RedisCommandId.DbSize:
+                CountKeys(pipeline);
+                return true;
+            case RedisCommandId.Scan:
+                ScanCommand.Add(command, pipeline, server.Cursors);
+                return true;
+            case RedisCommandId.Exec:
+                Execute(pipeline);
+                return true;
+            default:
+                return Unkeyed(known, command, pipeline);
+        }
+    }
+
+    /// <summary>What is wrong with a key or a value; null: nothing.</summary>
+    private string? WrongArgument(RedisCommand known, RespParser command)
     {
         int lastKey = known.LastKey < 0 ? command.Count - 1 : known.LastKey;
-        for (int i = known.FirstKey; i <= lastKey; i++)
+        for (int i = known.FirstKey; i <= lastKey; i += known.Step)
         {
             if (command[i].Length is var length && (length == 0 || length > limits.MaxKeyBytes))
-            {
-                pipeline.AnswerError($"ERR a key has 1 to {limits.MaxKeyBytes} bytes, argument {i} of '{known.Name}' has {length}");
-                return;
-            }
+                return $"ERR a key has 1 to {limits.MaxKeyBytes} bytes, argument {i} of '{known.Name}' has {length}";
         }
 
-        if (known.Id is RedisCommandId.Set or RedisCommandId.Append && command[2].Length > limits.MaxValueBytes)
+        // The longest argument of what writes is a value, or wrong in another way.
+        for (int i = 2; known.IsWrite && i < command.Count; i++)
         {
-            pipeline.AnswerError($"ERR a value has at most {limits.MaxValueBytes} bytes, this one has {command[2].Length}");
-            return;
+            if (command[i].Length > limits.MaxValueBytes)
+                return $"ERR a value has at most {limits.MaxValueBytes} bytes, this one has {command[i].Length}";
         }
 
-        if (known.LastKey < 0)
-            Many(known.Id, command, pipeline);
-        else
-            One(known.Id, command, pipeline);
-    }
-
-    private static void One(RedisCommandId id, RespParser command, Pipeline pipeline)
-    {
-        long amount = 1;
-        string? error = id switch
-        {
-            RedisCommandId.Set when command.Count > 3 => RedisErrors.Syntax,
-            RedisCommandId.IncrBy or RedisCommandId.DecrBy when !TryNumber(command[2], out amount) => RedisErrors.NotAnInteger,
-            RedisCommandId.DecrBy when amount == long.MinValue => "ERR decrement would overflow",
-            _ => null,
-        };
-        if (error is not null)
-        {
-            pipeline.AnswerError(error);
-            return;
-        }
-
-        ReadOnlySpan<byte> key = command[1];
-        KeyValuePayload operations = pipeline.For(key, write: id is not (RedisCommandId.Get or RedisCommandId.StrLen));
-        _ = id switch
-        {
-            RedisCommandId.Get => operations.Get(key),
-            RedisCommandId.Set => operations.Set(key, command[2]),
-            RedisCommandId.Append => operations.Append(key, command[2]),
-            RedisCommandId.StrLen => operations.StringLength(key),
-            RedisCommandId.Incr or RedisCommandId.IncrBy => operations.IncrementBy(key, amount),
-            RedisCommandId.Decr or RedisCommandId.DecrBy => operations.IncrementBy(key, -amount),
-            _ => throw new InvalidOperationException($"{id} is no command of one key"),
-        };
-        pipeline.AnswerSingle();
-    }
-
-    private static void Many(RedisCommandId id, RespParser command, Pipeline pipeline)
-    {
-        for (int i = 1; i < command.Count; i++)
-        {
-            ReadOnlySpan<byte> key = command[i];
-            KeyValuePayload operations = pipeline.For(key, write: id == RedisCommandId.Del);
-            _ = id switch
-            {
-                RedisCommandId.MGet => operations.Get(key),
-                RedisCommandId.Del => operations.Delete(key),
-                RedisCommandId.Exists => operations.Exists(key),
-                _ => throw new InvalidOperationException($"{id} is no command of many keys"),
-            };
-        }
-
-        if (id == RedisCommandId.MGet)
-            pipeline.AnswerArray(command.Count - 1);
-        else
-            pipeline.AnswerSum(command.Count - 1, writes: id == RedisCommandId.Del);
+        return null;
     }
 
     private static void CountKeys(Pipeline pipeline)
     {
-        for (int shard = 0; shard < pipeline.Shards; shard++)
+        for (int shard = 0; shard < pipeline.Group.Shards; shard++)
             pipeline.ForShard(shard, write: false).CountKeys();
-        pipeline.AnswerSum(pipeline.Shards);
+        pipeline.Answer(Form.Sum, pipeline.Group.Shards);
     }
 
     private bool Unkeyed(RedisCommand known, RespParser command, Pipeline pipeline)
@@ -144,8 +126,28 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
             case RedisCommandId.Read:
                 Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => client.Reads = ReadText.Parse(words));
                 break;
+            case RedisCommandId.ReadOnly or RedisCommandId.ReadWrite:
+                client.Reads = known.Id == RedisCommandId.ReadOnly ? new ReadTerms(ReadFrom.Nearest, RequestKind.StaleRead) : default;
+                reply.Write("+OK\r\n"u8);
+                break;
             case RedisCommandId.Select:
                 Select(command, reply);
+                break;
+            case RedisCommandId.Auth:
+                Authenticate(command, reply);
+                break;
+            case RedisCommandId.Reset:
+                client.Reset();
+                reply.Write("+RESET\r\n"u8);
+                break;
+            case RedisCommandId.Cluster:
+                reply.WriteError(NoCluster);
+                break;
+            case RedisCommandId.Wait:
+                Wait(command, reply, pipeline.Group);
+                break;
+            case RedisCommandId.Multi or RedisCommandId.Discard or RedisCommandId.Unwatch:
+                Transact(known.Id, reply);
                 break;
             default:
                 server.Answer(known, command, client, reply);
@@ -181,7 +183,7 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
 
     private static void Select(RespParser command, IBufferWriter<byte> reply)
     {
-        if (!TryNumber(command[1], out long index))
+        if (!ExpiryArguments.TryNumber(command[1], out long index))
             reply.WriteError(RedisErrors.NotAnInteger);
         else if (index != 0)
             reply.WriteError("ERR DB index is out of range");
@@ -189,6 +191,28 @@ internal sealed class RedisDispatcher(RedisServer server, RedisClientInfo client
             reply.Write("+OK\r\n"u8);
     }
 
-    private static bool TryNumber(ReadOnlySpan<byte> text, out long number) =>
-        Utf8Parser.TryParse(text, out number, out int used) && used == text.Length && text[0] != '+';
+    private void Authenticate(RespParser command, IBufferWriter<byte> reply)
+    {
+        if (command.Count > 3)
+            reply.WriteError(RedisErrors.Syntax);
+        else if (limits.Password.Length == 0 && command.Count == 2)
+            reply.WriteError("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?");
+        else if (server.TryAuthenticate(command.Count == 3 ? command[1] : "default"u8, command[command.Count - 1], client))
+            reply.Write("+OK\r\n"u8);
+        else
+            reply.WriteError(RedisErrors.WrongPassword);
+    }
+
+    /// <summary>Members beside the leader that have every write that was acknowledged: WAIT has nothing to wait for.</summary>
+    private static void Wait(RespParser command, IBufferWriter<byte> reply, GroupInfo group)
+    {
+        if (!ExpiryArguments.TryNumber(command[1], out _))
+            reply.WriteError(RedisErrors.NotAnInteger);
+        else if (!ExpiryArguments.TryNumber(command[2], out long timeout))
+            reply.WriteError("ERR timeout is not an integer or out of range");
+        else if (timeout < 0)
+            reply.WriteError("ERR timeout is negative");
+        else
+            reply.WriteInteger(group.Protocol switch { "raft" => group.Replicas / 2, "chain" => group.Replicas - 1, _ => 0 });
+    }
 }

@@ -8,6 +8,8 @@ namespace ActorRepl.Hosting.Redis;
 internal static class RedisErrors
 {
     public const string Syntax = "ERR syntax error";
+    public const string CrossSlot = "CROSSSLOT Keys in request don't hash to the same slot";
+    public const string WrongPassword = "WRONGPASS invalid username-password pair or user is disabled.";
     public const string NotAnInteger = "ERR value is not an integer or out of range";
 
     public const string Internal = "UNKNOWN internal error (the outcome is unknown: it may yet take effect)";

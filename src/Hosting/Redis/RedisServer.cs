@@ -2,13 +2,14 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.IO.Enumeration;
+using System.Security.Cryptography;
 using System.Text;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Redis;
 
 /// <summary>What a client has told of itself, and when it came.</summary>
-internal sealed class RedisClientInfo(long id, string address)
+internal sealed class RedisClientInfo(long id, string address, RespLimits limits)
 {
     private readonly long _since = Stopwatch.GetTimestamp();
 
@@ -22,7 +23,25 @@ internal sealed class RedisClientInfo(long id, string address)
     /// <summary>Who may answer what it reads.</summary>
     public ReadTerms Reads { get; set; }
 
-    public string Describe() => $"id={id} addr={address} name={Name} age={(long)Stopwatch.GetElapsedTime(_since).TotalSeconds} db=0 resp=2";
+    /// <summary>2 or 3: the form of replies.</summary>
+    public int Protocol { get; set; } = 2;
+
+    /// <summary>It has said the password, or there is none.</summary>
+    public bool MayAsk { get; set; } = limits.Password.Length == 0;
+
+    public Transaction Transaction { get; } = new(limits);
+
+    /// <summary>It has asked for keys to be watched: EXEC waits for their versions.</summary>
+    public bool HasWatched { get; set; }
+
+    /// <summary>As it was when it came.</summary>
+    public void Reset()
+    {
+        (Name, Concern, Reads, Protocol, MayAsk, HasWatched) = ("", default, default, 2, limits.Password.Length == 0, false);
+        Transaction.Close();
+    }
+
+    public string Describe() => $"id={id} addr={address} name={Name} age={(long)Stopwatch.GetElapsedTime(_since).TotalSeconds} db=0 resp={Protocol}";
 }
 
 /// <summary>Lines for INFO that the node knows and the gateway does not.</summary>
@@ -38,9 +57,22 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
     private readonly long _started = Stopwatch.GetTimestamp();
     private long _lastClient;
 
+    /// <summary>Where the SCANs of this node's clients go on.</summary>
+    public ScanCursors Cursors { get; } = new();
+
+    /// <summary>Whether these are the one user's name and password; takes the same time for every wrong password.</summary>
+    public bool TryAuthenticate(ReadOnlySpan<byte> user, ReadOnlySpan<byte> password, RedisClientInfo client)
+    {
+        bool right = limits.Password.Length == 0
+            || CryptographicOperations.FixedTimeEquals(SHA256.HashData(password), SHA256.HashData(Encoding.UTF8.GetBytes(limits.Password)));
+        right &= user.SequenceEqual("default"u8);
+        client.MayAsk |= right;
+        return right;
+    }
+
     public RedisClientInfo Connected(string address)
     {
-        var client = new RedisClientInfo(Interlocked.Increment(ref _lastClient), address);
+        var client = new RedisClientInfo(Interlocked.Increment(ref _lastClient), address, limits);
         _clients[client.Id] = client;
         return client;
     }
@@ -55,50 +87,82 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
                 Hello(command, client, reply);
                 break;
             case RedisCommandId.Command:
-                Commands(command, reply);
+                Commands(command, client.Protocol, reply);
                 break;
             case RedisCommandId.Config:
-                Config(command, reply);
+                Config(command, client.Protocol, reply);
                 break;
             case RedisCommandId.Client:
                 Client(command, client, reply);
                 break;
             case RedisCommandId.Info:
-                reply.WriteBulk(Info(command));
+                reply.WriteText(Info(command), client.Protocol);
                 break;
             default:
                 throw new InvalidOperationException($"{known.Name} is not about the server");
         }
     }
 
-    private static void Hello(RespParser command, RedisClientInfo client, IBufferWriter<byte> reply)
+    private void Hello(RespParser command, RedisClientInfo client, IBufferWriter<byte> reply)
     {
-        if (command.Count > 1 && !command[1].SequenceEqual("2"u8))
+        int protocol = client.Protocol;
+        if (command.Count > 1)
         {
-            bool number = long.TryParse(command[1], out _);
-            reply.WriteError(number ? "NOPROTO unsupported protocol version" : "ERR Protocol version is not an integer or out of range");
-            return;
+            if (!ExpiryArguments.TryNumber(command[1], out long wanted))
+            {
+                reply.WriteError("ERR Protocol version is not an integer or out of range");
+                return;
+            }
+
+            if (wanted is not (2 or 3))
+            {
+                reply.WriteError("NOPROTO unsupported protocol version");
+                return;
+            }
+
+            protocol = (int)wanted;
         }
 
         for (int i = 2; i < command.Count; i++)
         {
-            if (!Ascii.EqualsIgnoreCase(command[i], "SETNAME"u8) || i + 1 == command.Count)
+            if (Ascii.EqualsIgnoreCase(command[i], "AUTH"u8) && i + 2 < command.Count)
+            {
+                if (!TryAuthenticate(command[++i], command[++i], client))
+                {
+                    reply.WriteError(RedisErrors.WrongPassword);
+                    return;
+                }
+            }
+            else if (!Ascii.EqualsIgnoreCase(command[i], "SETNAME"u8) || i + 1 == command.Count)
             {
                 reply.WriteError($"ERR Syntax error in HELLO option '{Encoding.UTF8.GetString(command[i])}'");
                 return;
             }
-
-            if (!SetName(command[++i], client, reply))
+            else if (!SetName(command[++i], client, reply))
+            {
                 return;
+            }
         }
 
-        reply.WriteArrayHeader(14);
+        if (!client.MayAsk)
+        {
+            reply.WriteError("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+            return;
+        }
+
+        client.Protocol = protocol;
+        DescribeSelf(client, reply);
+    }
+
+    private static void DescribeSelf(RedisClientInfo client, IBufferWriter<byte> reply)
+    {
+        reply.WriteMapHeader(7, client.Protocol);
         reply.WriteBulk("server"u8);
         reply.WriteBulk("actorrepl"u8);
         reply.WriteBulk("version"u8);
         reply.WriteBulk(SpokenVersion);
         reply.WriteBulk("proto"u8);
-        reply.WriteInteger(2);
+        reply.WriteInteger(client.Protocol);
         reply.WriteBulk("id"u8);
         reply.WriteInteger(client.Id);
         reply.WriteBulk("mode"u8);
@@ -109,13 +173,13 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         reply.WriteArrayHeader(0);
     }
 
-    private static void Commands(RespParser command, IBufferWriter<byte> reply)
+    private static void Commands(RespParser command, int protocol, IBufferWriter<byte> reply)
     {
         if (command.Count == 1)
         {
             reply.WriteArrayHeader(RedisCommand.All.Count);
             foreach (RedisCommand known in RedisCommand.All)
-                Describe(known, reply);
+                Describe(known, protocol, reply);
         }
         else if (Ascii.EqualsIgnoreCase(command[1], "COUNT"u8))
         {
@@ -135,7 +199,7 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         {
             reply.WriteArrayHeader(command.Count - 2);
             for (int i = 2; i < command.Count; i++)
-                Describe(RedisCommand.Find(command[i]), reply);
+                Describe(RedisCommand.Find(command[i]), protocol, reply);
         }
         else
         {
@@ -143,18 +207,18 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         }
     }
 
-    private static void Describe(RedisCommand? known, IBufferWriter<byte> reply)
+    private static void Describe(RedisCommand? known, int protocol, IBufferWriter<byte> reply)
     {
         if (known is null)
         {
-            reply.Write("*-1\r\n"u8);
+            reply.WriteNilArray(protocol);
             return;
         }
 
         reply.WriteArrayHeader(6);
         reply.WriteBulk(known.Name);
         reply.WriteInteger(known.Arity);
-        reply.WriteArrayHeader(known.Flags.Length);
+        reply.WriteSetHeader(known.Flags.Length, protocol);
         foreach (string flag in known.Flags)
             reply.WriteSimple(flag);
         reply.WriteInteger(known.FirstKey);
@@ -162,7 +226,7 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         reply.WriteInteger(known.Step);
     }
 
-    private void Config(RespParser command, IBufferWriter<byte> reply)
+    private void Config(RespParser command, int protocol, IBufferWriter<byte> reply)
     {
         if (!Ascii.EqualsIgnoreCase(command[1], "GET"u8))
         {
@@ -188,7 +252,7 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
             matching.UnionWith(settings.Where(setting => FileSystemName.MatchesSimpleExpression(pattern, setting.Name)));
         }
 
-        reply.WriteArrayHeader(2 * matching.Count);
+        reply.WriteMapHeader(matching.Count, protocol);
         foreach ((string name, string value) in matching)
         {
             reply.WriteBulk(name);
@@ -206,15 +270,15 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         else if (Ascii.EqualsIgnoreCase(command[1], "SETINFO"u8) && command.Count == 4)
             reply.Write("+OK\r\n"u8);
         else if (Ascii.EqualsIgnoreCase(command[1], "GETNAME"u8) && client.Name.Length == 0)
-            reply.WriteNil();
+            reply.WriteNil(client.Protocol);
         else if (Ascii.EqualsIgnoreCase(command[1], "GETNAME"u8))
             reply.WriteBulk(client.Name);
         else if (Ascii.EqualsIgnoreCase(command[1], "ID"u8))
             reply.WriteInteger(client.Id);
         else if (Ascii.EqualsIgnoreCase(command[1], "INFO"u8))
-            reply.WriteBulk(client.Describe() + "\n");
+            reply.WriteText(client.Describe() + "\n", client.Protocol);
         else if (Ascii.EqualsIgnoreCase(command[1], "LIST"u8))
-            reply.WriteBulk(string.Concat(_clients.Values.OrderBy(one => one.Id).Select(one => one.Describe() + "\n")));
+            reply.WriteText(string.Concat(_clients.Values.OrderBy(one => one.Id).Select(one => one.Describe() + "\n")), client.Protocol);
         else
             reply.WriteError(RedisErrors.UnknownSubcommand(command[1], "client"));
     }

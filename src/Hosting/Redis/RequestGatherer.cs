@@ -102,6 +102,20 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         _gathering.Clear();
     }
 
+    /// <summary>Reads whose answer was that the log has to be brought the time.</summary>
+    public void SendAsCommand(SharedRequest request)
+    {
+        request.AskAgain();
+        try
+        {
+            client.Send(group.Name, request.Lane.Shard, RequestKind.Command, request.Operations.Written.Span, request);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            ((IOutcomeReceiver)request).OnFailure(failure);
+        }
+    }
+
     /// <summary>After its answer.</summary>
     public void Return(SharedRequest request)
     {

@@ -36,5 +36,8 @@ public sealed record RespLimits
     /// <summary>How long a client may leave its replies unread before the connection is closed.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>What a client has to say with AUTH before anything else; empty: nothing.</summary>
+    public string Password { get; init; } = "";
+
     public int MaxBulkBytes => MaxValueBytes + BulkSlackBytes;
 }

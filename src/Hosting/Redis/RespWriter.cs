@@ -4,7 +4,7 @@ using System.Text;
 
 namespace ActorRepl.Hosting.Redis;
 
-/// <summary>Writes RESP2 replies into a buffer.</summary>
+/// <summary>Writes replies into a buffer, in RESP2 or, where they differ, in RESP3.</summary>
 internal static class RespWriter
 {
     private const int NumberSpace = 24;
@@ -18,7 +18,33 @@ internal static class RespWriter
 
     public static void WriteArrayHeader(this IBufferWriter<byte> output, int count) => WriteNumber(output, (byte)'*', count);
 
-    public static void WriteNil(this IBufferWriter<byte> output) => output.Write("$-1\r\n"u8);
+    public static void WriteNil(this IBufferWriter<byte> output, int protocol) => output.Write(protocol == 3 ? "_\r\n"u8 : "$-1\r\n"u8);
+
+    /// <summary>Nothing, where an array could be.</summary>
+    public static void WriteNilArray(this IBufferWriter<byte> output, int protocol) => output.Write(protocol == 3 ? "_\r\n"u8 : "*-1\r\n"u8);
+
+    /// <summary>Pairs of a name and a value; in RESP2, an array of both.</summary>
+    public static void WriteMapHeader(this IBufferWriter<byte> output, int pairs, int protocol) =>
+        WriteNumber(output, protocol == 3 ? (byte)'%' : (byte)'*', protocol == 3 ? pairs : 2 * pairs);
+
+    /// <summary>Things of which each is there once; in RESP2, an array.</summary>
+    public static void WriteSetHeader(this IBufferWriter<byte> output, int count, int protocol) =>
+        WriteNumber(output, protocol == 3 ? (byte)'~' : (byte)'*', count);
+
+    /// <summary>Text for people; in RESP2, a bulk string.</summary>
+    public static void WriteText(this IBufferWriter<byte> output, string text, int protocol)
+    {
+        if (protocol != 3)
+        {
+            output.WriteBulk(text);
+            return;
+        }
+
+        byte[] bytes = Encoding.UTF8.GetBytes("txt:" + text);
+        WriteNumber(output, (byte)'=', bytes.Length);
+        output.Write(bytes);
+        output.Write("\r\n"u8);
+    }
 
     public static void WriteBulk(this IBufferWriter<byte> output, ReadOnlySpan<byte> value)
     {

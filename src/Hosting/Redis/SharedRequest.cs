@@ -73,6 +73,9 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
 
     public void Add(PipelinePart part)
     {
+        // Who reads what is true now is to see no key that has ended: docs/redis.md, "Expiry".
+        if (_parts.Count == 0 && !part.Writes && part.ReadTerms.IsDefault)
+            Operations.AsOf(ExpiryArguments.Now);
         _parts.Add(part);
         if (part.Writes)
             Concern = part.Concern;
@@ -92,6 +95,15 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
         _failure = failure;
         loop.Post(this);
     }
+
+    /// <summary>
+    /// A key has ended by this node's time and not by the log: the same has to be asked as a command, which brings the log the time. At
+    /// most once.
+    /// </summary>
+    public bool IsDue => _failure is null && _result.Length == 1 && _result.Span[0] == (byte)KeyValueReplyKind.Due;
+
+    /// <summary>Forgets the answer.</summary>
+    public void AskAgain() => _result = default;
 
     /// <summary>Gives every part what is its own; on the loop's thread. Returns what no client should see.</summary>
     public Exception? Answer()

@@ -8,6 +8,8 @@ namespace ActorRepl.Hosting.Tests.Support;
 internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? options = null) : IReplicationClient
 {
     private readonly KeyValueMachine[] _machines = [.. Enumerable.Range(0, shards).Select(_ => new KeyValueMachine(options))];
+    private static long Wall => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000;
+
     private readonly Lock _lock = new();
     private long _index;
 
@@ -37,7 +39,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     {
         await EnterAsync(query: false, shard, command);
         lock (_lock)
-            return _machines[shard].Apply(new AppliedCommand(++_index, 0, command)).ToArray();
+            return _machines[shard].Apply(new AppliedCommand(++_index, Wall, command)).ToArray();
     }
 
     public ValueTask<ReadOnlyMemory<byte>> QueryAsync(
@@ -92,8 +94,8 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     private async Task EnterAsync(bool query, int shard, ReadOnlyMemory<byte> payload)
     {
         int operations = 0;
-        for (KeyValueOperationReader reader = KeyValueCodec.Operations(payload); reader.Next(out _);)
-            operations++;
+        for (KeyValueOperationReader reader = KeyValueCodec.Operations(payload); reader.Next(out KeyValueOperation operation);)
+            operations += operation.Kind == KeyValueOperationKind.AsOf ? 0 : 1;
         lock (_lock)
             Requests.Add((query, shard, operations));
         if (Refuse(shard) is { } refusal)

@@ -90,6 +90,30 @@ internal sealed class RawConnection(Socket socket) : IDisposable
         return line.ToString().TrimEnd();
     }
 
+    /// <summary>One whole reply, of RESP2 or RESP3, as it came.</summary>
+    public async Task<string> ReadReplyAsync()
+    {
+        string line = await ReadLineAsync();
+        var reply = new StringBuilder(line).Append("\r\n");
+        if (line.Length == 0 || !int.TryParse(line.AsSpan(1), out int number) || number < 0)
+            return reply.ToString();
+        switch (line[0])
+        {
+            case '$' or '=':
+                byte[] bulk = new byte[number + 2];
+                for (int read = 0, more = 1; read < bulk.Length && more > 0; read += more)
+                    more = await ReceiveAsync(bulk.AsMemory(read));
+                reply.Append(Encoding.Latin1.GetString(bulk));
+                break;
+            case '*' or '~' or '%' or '>':
+                for (int i = line[0] == '%' ? 2 * number : number; i > 0; i--)
+                    reply.Append(await ReadReplyAsync());
+                break;
+        }
+
+        return reply.ToString();
+    }
+
     public void Dispose() => socket.Dispose();
 
     private async Task<int> ReceiveAsync(Memory<byte> into)

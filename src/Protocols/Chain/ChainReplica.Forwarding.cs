@@ -78,6 +78,9 @@ public sealed partial class ChainReplica
         // Nothing is known of this log itself yet.
         if (last < Math.Max(1, _log.BaseIndex))
             return;
+        // A link has whatever is committed; a late answer may not know it.
+        if (!isFollower)
+            downstream.Has(Math.Min(_commit, last));
         if (downstream.Mode == DownstreamMode.Probe)
             downstream.ProbeUpTo(last);
         while (downstream.Mode == DownstreamMode.Stream
@@ -186,7 +189,7 @@ public sealed partial class ChainReplica
         {
             LogPosition nearest = reply.Nearest;
             long shared = _log.LastIndexOfTermUpTo(Math.Min(nearest.Index, _log.LastIndex), nearest.Term);
-            downstream.Mismatched(reply.Index, Math.Max(0, shared));
+            downstream.Mismatched(reply.Index, Math.Max(0, shared), isLink: !IsFollower(downstream));
             return;
         }
 

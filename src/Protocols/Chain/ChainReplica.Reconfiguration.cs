@@ -31,7 +31,7 @@ public sealed partial class ChainReplica
     private bool IsToGo(ReplicaId id) => id == Self ? _leaves && OthersGoOn : FindPeer(id) is not { Loss: 0, Leaves: false } peer || IsDead(peer) || IsTooSlow(peer);
 
     /// <summary>All other links are there, as far as anybody can know: one that leaves does not leave the chain to those that may be dead.</summary>
-    private bool OthersGoOn => Array.TrueForAll(_peers, peer => !peer.IsLink || (peer.Loss == 0 && _now.Monotonic - peer.HeardAt < 2 * _options.HeartbeatMicros));
+    private bool OthersGoOn => Array.TrueForAll(_peers, peer => !peer.IsLink || (peer is { Loss: 0, HasAnswered: true } && _now.Monotonic - peer.HeardAt < 2 * _options.HeartbeatMicros));
 
     private bool IsAnyLinkDead => Array.Exists(_peers, peer => peer.IsLink && IsDead(peer));
 

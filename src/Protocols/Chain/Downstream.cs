@@ -59,6 +59,13 @@ internal sealed class Downstream(ReplicaId id, long lastIndex)
         InFlightBytes += bytes;
     }
 
+    /// <summary>Whatever it says, it has everything up to an index.</summary>
+    public void Has(long index)
+    {
+        Verified = Math.Max(Verified, index);
+        Next = Math.Max(Next, Verified + 1);
+    }
+
     /// <summary>No entry beyond this one is asked about.</summary>
     public void ProbeUpTo(long index) => Next = Math.Min(Next, index + 1);
 
@@ -88,8 +95,11 @@ internal sealed class Downstream(ReplicaId id, long lastIndex)
             InFlightBytes -= _inFlight.Dequeue().Bytes;
     }
 
-    /// <summary>Its log does not match at <paramref name="index"/>; the next to try is just beyond <paramref name="nearest"/>.</summary>
-    public void Mismatched(long index, long nearest)
+    /// <summary>
+    /// Its log does not match at <paramref name="index"/>; the next to try is just beyond <paramref name="nearest"/>. A link keeps in its epoch what it
+    /// has; a follower may have started again.
+    /// </summary>
+    public void Mismatched(long index, long nearest, bool isLink)
     {
         bool stale = Mode switch
         {
@@ -100,7 +110,9 @@ internal sealed class Downstream(ReplicaId id, long lastIndex)
         if (stale)
             return;
         Enter(DownstreamMode.Probe);
-        Next = nearest + 1;
+        if (!isLink)
+            Verified = Math.Min(Verified, nearest);
+        Next = Math.Max(nearest, Verified) + 1;
     }
 
     /// <summary>It says with a beat how far it is. If that is less than it was sent, twice the same, something was lost, or it started again: it is asked anew.</summary>

@@ -193,6 +193,33 @@ public sealed class DistributedDataNetworkSpec
     }
 
     [Fact]
+    public async Task Dictionaries_converge_and_keep_their_type()
+    {
+        await using var cluster = await StartAsync(3);
+        var counters = new PNCounterDictionaryKey<string>("counters");
+        var names = new LWWDictionaryKey<string, string>("names");
+        var lists = new ORMultiValueDictionaryKey<string, int>("lists");
+        var nested = new ORDictionaryKey<string, ORSet<string>>("nested");
+        for (int i = 0; i < 30; i++)
+        {
+            int node = i % 3, number = i;
+            var self = cluster.Address(node);
+            await cluster.UpdateAsync(node, counters, PNCounterDictionary<string>.Empty, map => map.Increment(self, "all").Decrement(self, $"of {node}"));
+            await cluster.UpdateAsync(node, names, LWWDictionary<string, string>.Empty, map => map.SetItem(self, $"of {node}", $"{number}"));
+            await cluster.UpdateAsync(node, lists, ORMultiValueDictionary<string, int>.Empty, map => map.AddItem(self, "all", number));
+            await cluster.UpdateAsync(node, nested, ORDictionary<string, ORSet<string>>.Empty, map =>
+                map.AddOrUpdate(self, "all", ORSet<string>.Empty, set => set.Add(self, $"{number}")));
+        }
+
+        await cluster.AgreeAsync(counters, map => map.Count == 4 && map["all"] == 30 && map["of 1"] == -10, 0, 1, 2);
+        await cluster.AgreeAsync(names, map => map.Count == 3 && map["of 0"] == "27" && map["of 2"] == "29", 0, 1, 2);
+        await cluster.AgreeAsync(lists, map => map.Count == 1 && map["all"].Count == 30, 0, 1, 2);
+        await cluster.AgreeAsync(nested, map => map.Count == 1 && map["all"].Count == 30, 0, 1, 2);
+        await cluster.UpdateAsync(1, lists, ORMultiValueDictionary<string, int>.Empty, map => map.Remove(cluster.Address(1), "all"), new WriteAll(Limit));
+        Assert.True((await cluster.LocalAsync(2, lists))!.IsEmpty);
+    }
+
+    [Fact]
     public async Task A_new_member_is_given_all_values()
     {
         await using var cluster = await StartAsync(2, "akka.cluster.distributed-data.max-delta-elements = 10");

@@ -31,3 +31,11 @@ public sealed class GSetKey<T>(string id) : Key<GSet<T>>(id);
 public sealed class ORSetKey<T>(string id) : Key<ORSet<T>>(id);
 
 public sealed class LWWRegisterKey<T>(string id) : Key<LWWRegister<T>>(id);
+
+public sealed class ORDictionaryKey<TKey, TValue>(string id) : Key<ORDictionary<TKey, TValue>>(id) where TValue : IReplicatedData<TValue>;
+
+public class PNCounterDictionaryKey<T>(string id) : Key<PNCounterDictionary<T>>(id);
+
+public sealed class LWWDictionaryKey<TKey, TValue>(string id) : Key<LWWDictionary<TKey, TValue>>(id);
+
+public sealed class ORMultiValueDictionaryKey<TKey, TValue>(string id) : Key<ORMultiValueDictionary<TKey, TValue>>(id);

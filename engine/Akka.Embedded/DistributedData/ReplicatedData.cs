@@ -90,6 +90,13 @@ internal interface IOwnDeltaData<T, TDelta> : IOwnData<T>, IDeltaReplicatedData<
     IReplicatedData IDeltaReplicatedData.ResetDelta() => ResetDelta();
 }
 
+/// <summary>A value that knows which other it was made from, step by step: merged with that one it is itself.</summary>
+internal interface IDerivedData
+{
+    /// <summary>False also if it is not known, as after a merge.</summary>
+    bool IsDerivedFrom(IReplicatedData other);
+}
+
 /// <inheritdoc cref="IOwnData{T}"/>
 internal interface IOwnPruning<T> : IRemovedNodePruning<T> where T : IReplicatedData
 {

@@ -110,7 +110,9 @@ internal sealed partial class Replicator : UntypedActor, IWithTimers
         {
             changed = update.Modify(before?.Data);
             var whole = new DataEnvelope(changed is IDeltaReplicatedData keeper ? keeper.ResetDelta() : changed);
-            after = before is null ? whole : before.Merge(whole);
+            // Merging a value with what it was made from costs its whole size, and changes nothing.
+            bool isDerived = before is { Pruning.IsEmpty: true } && changed is IDerivedData derived && derived.IsDerivedFrom(before.Data);
+            after = before is null ? whole : isDerived ? before with { Data = whole.Data } : before.Merge(whole);
         }
         catch (Exception cause)
         {

@@ -21,6 +21,11 @@ public sealed class ReplicatedDataSerializer(ExtendedActorSystem system) : Seria
         ["O"] = typeof(ORSet<>),
         ["o"] = typeof(ORSet<>).GetNestedType("DeltaGroup", BindingFlags.NonPublic),
         ["L"] = typeof(LWWRegister<>),
+        ["M"] = typeof(ORDictionary<,>),
+        ["m"] = typeof(ORDictionary<,>).GetNestedType("Changes", BindingFlags.NonPublic),
+        ["N"] = typeof(PNCounterDictionary<>),
+        ["W"] = typeof(LWWDictionary<,>),
+        ["X"] = typeof(ORMultiValueDictionary<,>),
         ["V"] = typeof(VersionVector),
         ["D"] = typeof(DeletedData),
     };

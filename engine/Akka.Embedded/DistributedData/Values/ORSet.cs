@@ -20,27 +20,31 @@ public static class ORSet
 /// replicated set").
 /// </summary>
 public sealed partial class ORSet<T>
-    : IOwnDeltaData<ORSet<T>, ORSet<T>.IDeltaOperation>, IOwnPruning<ORSet<T>>, IWireData, IEquatable<ORSet<T>>, IEnumerable<T>
+    : IOwnDeltaData<ORSet<T>, ORSet<T>.IDeltaOperation>, IOwnPruning<ORSet<T>>, IWireData, IDerivedData,
+        IEquatable<ORSet<T>>, IEnumerable<T>
 {
     public static readonly ORSet<T> Empty = new();
     private readonly ImmutableDictionary<T, VersionVector> _dots;
     private readonly VersionVector _seen;
     private readonly DeltaGroup _delta;
+    private readonly ORSet<T> _ancestor;
 
     public ORSet() : this(ImmutableDictionary<T, VersionVector>.Empty, VersionVector.Empty) { }
-    public ORSet(ImmutableDictionary<T, VersionVector> elementsMap, VersionVector versionVector) : this(elementsMap, versionVector, null) { }
+    public ORSet(ImmutableDictionary<T, VersionVector> elementsMap, VersionVector versionVector) : this(elementsMap, versionVector, null, null) { }
 
-    private ORSet(ImmutableDictionary<T, VersionVector> dots, VersionVector seen, DeltaGroup delta)
+    private ORSet(ImmutableDictionary<T, VersionVector> dots, VersionVector seen, DeltaGroup delta, ORSet<T> ancestor)
     {
         _dots = dots;
         _seen = seen;
         _delta = delta;
+        _ancestor = ancestor;
     }
 
     public IImmutableSet<T> Elements => _dots.Keys.ToImmutableHashSet();
     public int Count => _dots.Count;
     public bool IsEmpty => _dots.IsEmpty;
     public IDeltaOperation Delta => _delta;
+    bool IDerivedData.IsDerivedFrom(IReplicatedData other) => _ancestor is not null && ReferenceEquals(_ancestor, other);
     public ImmutableHashSet<UniqueAddress> ModifiedByNodes => _seen.ModifiedByNodes;
     public bool Contains(T elem) => _dots.ContainsKey(elem);
 
@@ -53,20 +57,20 @@ public sealed partial class ORSet<T>
         var seen = _seen.Increment(node);
         var dot = VersionVector.Create(node, seen.VersionAt(node));
         var added = new ORSet<T>(ImmutableDictionary<T, VersionVector>.Empty.Add(element, dot), dot);
-        return new(_dots.SetItem(element, dot), seen, Changed(Operation.Add, added));
+        return new(_dots.SetItem(element, dot), seen, Changed(Operation.Add, added), _ancestor ?? this);
     }
 
     public ORSet<T> Remove(UniqueAddress node, T element)
     {
         var removed = new ORSet<T>(ImmutableDictionary<T, VersionVector>.Empty.Add(element, VersionVector.Empty), _seen);
-        return new(_dots.Remove(element), _seen, Changed(Operation.Remove, removed));
+        return new(_dots.Remove(element), _seen, Changed(Operation.Remove, removed), _ancestor ?? this);
     }
 
     /// <summary>Removes all elements that are known here.</summary>
     public ORSet<T> Clear(UniqueAddress node)
     {
         var cleared = new ORSet<T>(ImmutableDictionary<T, VersionVector>.Empty, _seen);
-        return new(cleared._dots, _seen, Changed(Operation.Full, cleared));
+        return new(cleared._dots, _seen, Changed(Operation.Full, cleared), _ancestor ?? this);
     }
 
     public ORSet<T> Merge(ORSet<T> other)

@@ -4,7 +4,7 @@ using ActorRepl.Protocols.Versions;
 namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
-/// A set of dots: which changes are known, be they still visible or not (Almeida et al. 2018, section 7). Kept as ranges, ascending, that neither overlap
+/// A set of dots: which changes are known, be they still visible or not (Almeida et al. 2018). Kept as ranges, ascending, that neither overlap
 /// nor touch: a replica that has seen everything has one range a source, a delta has one for what it adds and some for what it removes.
 /// </summary>
 public sealed class CausalContext

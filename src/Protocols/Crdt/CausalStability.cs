@@ -4,7 +4,7 @@ namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
 /// Which changes are causally stable: seen by every replica, each of which has delivered here all it did before it saw them, so that whatever comes from
-/// now on knows of them (Baquero, Almeida and Shoker, "Pure Operation-Based Replicated Data Types", 2017, section 4.3). Kept by one replica, for the
+/// now on knows of them (Baquero, Almeida and Shoker, "Pure Operation-Based Replicated Data Types", 2017). Kept by one replica, for the
 /// replicas the group has now.
 /// </summary>
 public sealed class CausalStability

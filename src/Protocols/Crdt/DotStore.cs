@@ -16,7 +16,7 @@ public enum StoreKind : byte
 }
 
 /// <summary>
-/// A value whose every part carries the dot of the change that made it (Almeida et al. 2018, section 7.1). It holds only what is visible: that something
+/// A value whose every part carries the dot of the change that made it (Almeida et al. 2018). It holds only what is visible: that something
 /// was removed shows in a context that has its dot and a store that has not. So nothing removed leaves a tombstone. One store has no context of its own:
 /// <see cref="Causal{T}"/> holds it for the store and all the stores in it.
 /// </summary>
@@ -34,7 +34,7 @@ public abstract class DotStore
     /// <summary>How deep maps lie here; 0: this is none.</summary>
     internal virtual int Depth => 0;
 
-    /// <summary>Becomes the join of both (figure 4); the other is of the same kind.</summary>
+    /// <summary>Becomes the join of both (Almeida et al. 2018); the other is of the same kind.</summary>
     internal abstract void Join(DotStore other, CausalContext mine, CausalContext theirs);
 
     /// <summary>Adds every dot of the store to a context.</summary>

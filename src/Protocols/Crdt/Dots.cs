@@ -3,7 +3,7 @@ using ActorRepl.Protocols.Versions;
 namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
-/// The dots of one element, ascending; nearly always one, which needs no array. Immutable. The dot store <em>DotSet</em> of Almeida et al. 2018, figure 4.
+/// The dots of one element, ascending; nearly always one, which needs no array. Immutable. The dot store <em>DotSet</em> of Almeida et al. 2018
 /// </summary>
 internal readonly struct Dots
 {

@@ -22,7 +22,7 @@ public abstract class DotSetStore : DotStore
     internal override void Fill(ref CrdtReader reader, int depth) => Dots = Dots.Read(ref reader);
 }
 
-/// <summary>Off at first; of an enabling and a disabling that knew nothing of each other, enabling wins (Almeida et al. 2018, figure 7).</summary>
+/// <summary>Off at first; of an enabling and a disabling that knew nothing of each other, enabling wins (Almeida et al. 2018).</summary>
 public sealed class EnableWinsFlag : DotSetStore
 {
     public override StoreKind Kind => StoreKind.EnableWinsFlag;
@@ -43,7 +43,7 @@ public sealed class EnableWinsFlag : DotSetStore
     }
 }
 
-/// <summary>On at first; of an enabling and a disabling that knew nothing of each other, disabling wins (Almeida et al. 2018, section 7.4).</summary>
+/// <summary>On at first; of an enabling and a disabling that knew nothing of each other, disabling wins (Almeida et al. 2018).</summary>
 public sealed class DisableWinsFlag : DotSetStore
 {
     public override StoreKind Kind => StoreKind.DisableWinsFlag;

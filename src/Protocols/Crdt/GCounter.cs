@@ -2,7 +2,7 @@ using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Protocols.Crdt;
 
-/// <summary>A counter that only grows: one number per source, each raised by that source alone (Shapiro et al. 2011, specification 6).</summary>
+/// <summary>A counter that only grows: one number per source, each raised by that source alone (Shapiro et al., INRIA RR-7506, specification 6).</summary>
 public sealed class GCounter : ICrdt<GCounter>
 {
     private SourceCounts _counts = new();

@@ -1,6 +1,6 @@
 namespace ActorRepl.Protocols.Crdt;
 
-/// <summary>A set that only grows (Shapiro et al. 2011, specification 11).</summary>
+/// <summary>A set that only grows (Shapiro et al., INRIA RR-7506, specification 11).</summary>
 public sealed class GSet : ICrdt<GSet>
 {
     private readonly HashSet<Datum> _elements = [];

@@ -3,7 +3,7 @@ using ActorRepl.Protocols.Versions;
 namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
-/// A register of which the last write wins (Shapiro et al. 2011, specification 8). A write replaces what it knew; of those that knew nothing of each
+/// A register of which the last write wins (Shapiro et al., INRIA RR-7506, specification 8). A write replaces what it knew; of those that knew nothing of each
 /// other, the highest hybrid time wins (Kulkarni et al. 2014), then the highest dot: two writes never tie.
 /// </summary>
 public sealed class LwwRegister : DotFun<(HybridTime Time, Datum Value)>

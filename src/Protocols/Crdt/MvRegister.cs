@@ -2,7 +2,7 @@ namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
 /// A register that keeps every value written last: one, or each of those that were written knowing nothing of the others
-/// (Almeida et al. 2018, figure 9).
+/// (Almeida et al. 2018).
 /// </summary>
 public sealed class MvRegister : DotFun<Datum>
 {

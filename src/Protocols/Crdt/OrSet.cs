@@ -6,7 +6,7 @@ namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
 /// A set of which any element may be added and removed again and again; of an adding and a removing of one element that knew nothing of each other,
-/// adding wins. No tombstones: the optimized OR-Set of Bieniusa et al. (arXiv 1210.3368), as the add-wins set of Almeida et al. 2018, figure 8.
+/// adding wins. No tombstones: the optimized OR-Set of Bieniusa et al. (arXiv 1210.3368), as the add-wins set of Almeida et al. 2018
 /// </summary>
 public sealed class OrSet : DotStore
 {

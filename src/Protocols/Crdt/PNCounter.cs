@@ -2,7 +2,7 @@ using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Protocols.Crdt;
 
-/// <summary>A counter that goes up and down: what was added and what was taken, each a counter that only grows (Shapiro et al. 2011, specification 7).</summary>
+/// <summary>A counter that goes up and down: what was added and what was taken, each a counter that only grows (Shapiro et al., INRIA RR-7506, specification 7).</summary>
 public sealed class PNCounter : ICrdt<PNCounter>
 {
     private SourceCounts _added = new();

@@ -2,8 +2,8 @@ namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
 /// A map whose values are CRDTs. Of an update and a removal of one key that knew nothing of each other, the removal wins: after the merge the key is not
-/// there, and nothing of what the update did comes back with a later one. A removal therefore leaves a dot, until it is stable or the key is updated again
-/// (the remove-wins set of Almeida et al. 2018, section 7.4.3, with values).
+/// there. A later update, by one who knows of the removal, ends it, and with it whatever that one saw hidden there. A removal therefore leaves a dot, until
+/// it is ended or stable (the remove-wins set of Almeida et al. 2018, with values).
 /// </summary>
 public sealed class RemoveWinsMap : DotMap<Datum>
 {
@@ -82,7 +82,10 @@ public sealed class RemoveWinsMap : DotMap<Datum>
             Values.CoverBy(context);
         }
 
-        /// <summary>Every update that did not know of a stable removal is here, hidden by it: both can go.</summary>
+        /// <summary>
+        /// Every update that did not know of a stable removal is here, hidden by it. Once those are stable too nobody will end the removal without ending
+        /// them: all can go.
+        /// </summary>
         internal override void Stabilize(CausalContext stable)
         {
             if (!IsRemoved)
@@ -91,13 +94,10 @@ public sealed class RemoveWinsMap : DotMap<Datum>
                 return;
             }
 
-            var removals = new CausalContext();
-            _removals.CoverBy(removals);
-            if (!stable.Includes(removals))
-                return;
             var all = new CausalContext();
             CoverBy(all);
-            Join(new RemovableEntry(default, new AddWinsMap()), all, all);
+            if (stable.Includes(all))
+                Join(new RemovableEntry(default, new AddWinsMap()), all, all);
         }
 
         internal override void Write(CrdtWriter writer)

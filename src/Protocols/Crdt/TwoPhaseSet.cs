@@ -1,6 +1,6 @@
 namespace ActorRepl.Protocols.Crdt;
 
-/// <summary>A set from which an element can be removed once and for all: what was added and what was removed, each a set that only grows (Shapiro et al. 2011, specification 12).</summary>
+/// <summary>A set from which an element can be removed once and for all: what was added and what was removed, each a set that only grows (Shapiro et al., INRIA RR-7506, specification 12).</summary>
 public sealed class TwoPhaseSet : ICrdt<TwoPhaseSet>
 {
     private GSet _added = new();

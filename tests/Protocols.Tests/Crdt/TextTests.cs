@@ -139,7 +139,7 @@ public class TextTests
     public void The_puzzle_that_transformation_functions_failed_at_comes_out_the_same_in_every_order()
     {
         // TP2: an insert before, an insert after and a deletion of the same element, by three at once (Oster et al., "Proving correctness of
-        // transformation functions", 2005, figure 4).
+        // transformation functions", INRIA RR-5795, 2005).
         var start = new Text();
         start.Insert(One, 0, "abc");
         Text[] replicas = [start.Copy(), start.Copy(), start.Copy()];

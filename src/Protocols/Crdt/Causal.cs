@@ -4,7 +4,7 @@ using ActorRepl.Protocols.Versions;
 namespace ActorRepl.Protocols.Crdt;
 
 /// <summary>
-/// A dot store and the context it is read in: the lattice <em>Causal⟨T⟩</em> of Almeida et al. 2018 A delta is one too, whose context has
+/// A dot store and the context it is read in: the lattice <em>Causal⟨T⟩</em> of Almeida et al. 2018. A delta is one too, whose context has
 /// only the dots that the change gave and removed.
 /// <para>
 /// A source never gives one dot to two changes. So a replica makes changes only after its whole state is recovered, and one that lost some of it goes on

@@ -3,7 +3,7 @@ using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Protocols.Crdt;
 
-/// <summary>A dot store with a value for each dot, ascending by dot: <em>DotFun</em> of Almeida et al. 2018</summary>
+/// <summary>A dot store with a value for each dot, ascending by dot: <em>DotFun</em> of Almeida et al. 2018.</summary>
 public abstract class DotFun<TValue> : DotStore
 {
     private readonly List<(Dot Dot, TValue Value)> _entries = [];

@@ -2,7 +2,7 @@ using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Protocols.Crdt;
 
-/// <summary>A dot store of dot stores: <em>DotMap</em> of Almeida et al. 2018 An entry that is empty is not there.</summary>
+/// <summary>A dot store of dot stores: <em>DotMap</em> of Almeida et al. 2018. An entry that is empty is not there.</summary>
 public abstract class DotMap<TKey> : DotStore where TKey : struct, IComparable<TKey>, IEquatable<TKey>
 {
     private protected Dictionary<TKey, DotStore> Children { get; } = [];

@@ -74,7 +74,7 @@ public sealed partial class ChainReplica
         ReplicaId[] links = [.. _options.Order(stay.Where(id => !IsToGo(id)))];
         if (links.Length == 0)
             links = [.. stay.Where(id => id == Self)];
-        if (links.Length == 0)
+        if (links.Length == 0 || (Array.IndexOf(links, Self) < 0 && !OthersGoOn))
             return null;
         bool isSame = links.AsSpan().SequenceEqual(_view.Links) && members.Length == _view.Members.Length && Array.TrueForAll(members, member => _view.Find(member.Id) == member);
         // One that was to become a link and is gone: the proposal that binds this tail must be made void.

@@ -32,7 +32,6 @@ internal sealed partial class ChainInvariants
             if (member.Pardon == (before.Find(member.Id)?.Pardon ?? 0) || view.IsLink(member.Id))
                 continue;
             _world.Coverage.Count(CoverageItem.Pardons);
-            _shadows[member.Id.Value].IsLost = false;
         }
 
         Count(before, view, from.Id);
@@ -80,6 +79,8 @@ internal sealed partial class ChainInvariants
             throw new RuleBrokenException("one view an epoch", $"{replica.Id} is in {link.CurrentView}; that was never installed");
         if (shadow.IsHead && !link.IsActingHead && replica.PausedUntil > 0 && _world.Time < replica.PausedUntil + Instant.Second)
             _world.Coverage.Count(CoverageItem.SleepersFenced);
+        // It says that it counts: from here on it is held to that.
+        shadow.IsLost &= link.HasLostPromises;
         bool begins = link.IsActingHead && !(shadow.IsHead && shadow.Epoch == link.Epoch);
         (shadow.Epoch, shadow.IsHead) = (link.Epoch, link.IsActingHead);
         if (begins)

@@ -153,7 +153,7 @@ internal sealed partial class ChainInvariants : IInvariants
         public Queue<WalEntry> Writing { get; } = new();
         public Dictionary<long, SimulatedRequest> Asked { get; } = [];
 
-        /// <summary>Its disk has lost something, and no view has taken that into account.</summary>
+        /// <summary>Its disk has lost something, and it has not been pardoned.</summary>
         public bool IsLost { get; set; }
         public long Commit { get; set; }
         public long Epoch { get; set; }

@@ -57,7 +57,7 @@ internal abstract class ChainMessage(long epoch) : PeerMessage
             MessageKind.Forward => Forward.DecodeBody(epoch, ref reader),
             MessageKind.ForwardReply => ForwardReply.DecodeBody(epoch, ref reader),
             MessageKind.Settled => new Settled(epoch, NonNegative(ref reader)),
-            MessageKind.Ack => new Ack(epoch, NonNegative(ref reader)),
+            MessageKind.Ack => new ChainAck(epoch, NonNegative(ref reader)),
             MessageKind.Beat => Beat.DecodeBody(epoch, ref reader),
             MessageKind.CheckpointOffer => new CheckpointOffer(epoch, Position(ref reader)),
             MessageKind.VersionQuery => new VersionQuery(epoch, NonNegative(ref reader)),
@@ -204,7 +204,7 @@ internal sealed class Settled(long epoch, long index) : NumberMessage(epoch, ind
 }
 
 /// <summary>Up the chain: up to here every link has the log on disk, and the tail has applied it.</summary>
-internal sealed class Ack(long epoch, long index) : NumberMessage(epoch, index)
+internal sealed class ChainAck(long epoch, long index) : NumberMessage(epoch, index)
 {
     public override MessageKind Kind => MessageKind.Ack;
 }

@@ -267,7 +267,7 @@ public sealed partial class ChainReplica
         if (!predecessor.IsNone && _ackedUp < _commit)
         {
             _ackedUp = _commit;
-            Send(predecessor, new Ack(Epoch, _commit));
+            Send(predecessor, new ChainAck(Epoch, _commit));
         }
     }
 

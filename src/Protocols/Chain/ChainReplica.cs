@@ -180,7 +180,7 @@ public sealed partial class ChainReplica : IProtocol
             case Settled settled:
                 OnSettled(from, settled.Index);
                 break;
-            case Ack ack:
+            case ChainAck ack:
                 OnAck(from, ack.Index);
                 break;
             case Beat beat:

@@ -61,18 +61,22 @@ internal sealed class ApportionedBenchmark(ApportionedOptions options, Output ou
         string settings = $$"""
             actorrepl.group-defaults { protocol = chain, shards = 1, replicas = 3 }
             actorrepl.chain.apportioned-reads = {{(apportioned ? "on" : "off")}}
+            # A node that waits for its share is no dead link.
+            actorrepl.chain { lease = 1 s, dead-after-beats = 30 }
             actorrepl.control.leader-settle = 1 d
             {{options.Config}}
             """;
         await using ProcessCluster cluster = await ProcessCluster.StartAsync(settings: settings, basePort: options.BasePort);
         int[] links = [];
         await ProcessCluster.UntilAsync(async () => (links = await Links.OfAsync(cluster, 0)).Length == 3, "the chain has three links");
-        CpuShare[] shares = [.. cluster.Ids.Select(id => CpuShare.Limit(cluster.ProcessIdOf(id), options.Share))];
+        await RespLoad.FillAsync(cluster.Redis(links[0]), load);
+        CpuShare[] shares = [.. links.Select(id => CpuShare.Limit(cluster.ProcessIdOf(id), options.Share))];
         try
         {
             IPEndPoint[] addresses = atTail ? [cluster.Redis(links[^1])] : [.. cluster.Ids.Select(cluster.Redis)];
             LoadResult result = await RespLoad.RunAsync(addresses, atTail ? load with { Connections = 3 * load.Connections } : load, options.WarmUp, options.Seconds);
             output.Progress($"{what}, {(apportioned ? "apportioned" : atTail ? "tail only, clients at the tail" : "tail only")}: {result}");
+            output.Progress($"  head, middle, tail had used up their shares in {string.Join(", ", shares.Select(share => $"{share.Throttled():0 %}"))} of the time");
             if ((await Links.OfAsync(cluster, 0)).Length != 3)
                 output.Progress("the chain has lost a link meanwhile: the share is too small for its heartbeats");
             return result;

@@ -12,6 +12,7 @@ internal sealed class CpuShare : IDisposable
     private const int PeriodMicros = 10_000;
 
     private readonly string _directory;
+    private (long Periods, long Throttled) _seen;
 
     private CpuShare(string directory) => _directory = directory;
 
@@ -46,6 +47,17 @@ internal sealed class CpuShare : IDisposable
         {
             throw new InvalidOperationException($"a process cannot be limited by {Kind} here: {refused.Message}", refused);
         }
+    }
+
+    /// <summary>In which part of all periods since the last call it had used up its share before the end, 0 to 1.</summary>
+    public double Throttled()
+    {
+        Dictionary<string, long> stat = File.ReadLines(Path.Combine(_directory, "cpu.stat")).Select(line => line.Split(' '))
+            .ToDictionary(words => words[0], words => long.Parse(words[1], CultureInfo.InvariantCulture));
+        (long periods, long throttled) now = (stat["nr_periods"], stat["nr_throttled"]);
+        double part = (now.throttled - _seen.Throttled) / (double)Math.Max(1, now.periods - _seen.Periods);
+        _seen = now;
+        return part;
     }
 
     /// <summary>The group goes once its process has ended.</summary>

@@ -54,8 +54,10 @@ internal sealed class LengthBenchmark(LengthOptions options, Output output)
         await using ProcessCluster cluster = await ProcessCluster.StartAsync(nodes: options.Longest, settings: settings, basePort: options.BasePort);
         int[] links = [];
         await ProcessCluster.UntilAsync(async () => (links = await Links.OfAsync(cluster, 0)).Length == length, $"the chain has {length} links");
+        var shape = new LoadShape(1, 1_000, 1, 256);
+        await RespLoad.FillAsync(cluster.Redis(links[0]), shape);
         // By way of the head's node: no hop but those of the chain.
-        LoadResult result = await RespLoad.RunAsync([cluster.Redis(links[0])], new LoadShape(1, 1_000, 1, 256), options.WarmUp, options.Seconds);
+        LoadResult result = await RespLoad.RunAsync([cluster.Redis(links[0])], shape, options.WarmUp, options.Seconds);
         output.Progress($"{length} links: {result}");
         return result;
     }

@@ -25,12 +25,14 @@ internal sealed record LoadResult(double ReadsPerSecond, double WritesPerSecond,
 /// <summary>GET and SET by Redis clients, each with one command under way, for a while.</summary>
 internal static class RespLoad
 {
-    /// <summary>Sets every key once, then runs <paramref name="warmUp"/> without and <paramref name="seconds"/> with counting.</summary>
+    /// <summary>Sets every key once.</summary>
+    public static Task FillAsync(IPEndPoint address, LoadShape shape) => FillAsync(address, Keys(shape), Value(shape));
+
+    /// <summary>Runs <paramref name="warmUp"/> without and <paramref name="seconds"/> with counting.</summary>
     public static async Task<LoadResult> RunAsync(IReadOnlyList<IPEndPoint> addresses, LoadShape shape, double warmUp, double seconds)
     {
-        byte[][] keys = [.. Enumerable.Range(0, shape.Keys).Select(key => Encoding.ASCII.GetBytes($"key:{key:D9}"))];
-        byte[] value = Encoding.ASCII.GetBytes(new string('x', shape.Size));
-        await FillAsync(addresses[0], keys, value);
+        byte[][] keys = Keys(shape);
+        byte[] value = Value(shape);
         var clock = Stopwatch.StartNew();
         Caller[] callers = [.. addresses.SelectMany(address => Enumerable.Range(0, shape.Connections).Select(_ => address))
             .Select((address, seed) => new Caller(address, shape, keys, value, seed, clock, warmUp, warmUp + seconds))];
@@ -45,6 +47,10 @@ internal static class RespLoad
 
         return new LoadResult(reads.Count / seconds, writes.Count / seconds, reads.Millis(0.5), reads.Millis(0.99), writes.Millis(0.5), writes.Millis(0.99), callers.Sum(caller => caller.Failed));
     }
+
+    private static byte[][] Keys(LoadShape shape) => [.. Enumerable.Range(0, shape.Keys).Select(key => Encoding.ASCII.GetBytes($"key:{key:D9}"))];
+
+    private static byte[] Value(LoadShape shape) => Encoding.ASCII.GetBytes(new string('x', shape.Size));
 
     private static async Task FillAsync(IPEndPoint address, byte[][] keys, byte[] value)
     {

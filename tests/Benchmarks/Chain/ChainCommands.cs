@@ -29,15 +29,16 @@ internal static class ChainCommands
 
     private static Command Reads()
     {
-        var share = new Option<double>("--share") { Description = "The part of one core that each node has.", DefaultValueFactory = _ => 0.25 };
-        var connections = new Option<int>("--connections") { Description = "To each of three nodes, each with one command under way.", DefaultValueFactory = _ => 32 };
+        var share = new Option<double>("--share") { Description = "The part of one core that each node has.", DefaultValueFactory = _ => 0.3 };
+        var connections = new Option<int>("--connections") { Description = "To each of three nodes, each with one command under way.", DefaultValueFactory = _ => 128 };
+        var load = new Option<string>("--load") { Description = "95 % reads of many keys (reads), half writes of one key (writes), or both.", DefaultValueFactory = _ => "both" };
         var command = new Command("chain-reads", "A chain of which every link answers reads beside one of which only the tail does, each node with the same share of a core.")
-            { share, connections, Rounds, WarmUp, Seconds, FailoverCommands.BasePort, FailoverCommands.Config, FailoverCommands.Json };
+            { share, connections, load, Rounds, WarmUp, Seconds, FailoverCommands.BasePort, FailoverCommands.Config, FailoverCommands.Json };
         command.SetAction(async (parse, stop) =>
         {
             var output = new Output(parse.GetValue(FailoverCommands.Json));
             output.Result(await new ApportionedBenchmark(new ApportionedOptions(parse.GetValue(share), parse.GetValue(connections), parse.GetValue(WarmUp), parse.GetValue(Seconds),
-                parse.GetValue(Rounds), parse.GetValue(FailoverCommands.BasePort), parse.GetValue(FailoverCommands.Config)), output).RunAsync(stop));
+                parse.GetValue(Rounds), parse.GetValue(load)!, parse.GetValue(FailoverCommands.BasePort), parse.GetValue(FailoverCommands.Config)), output).RunAsync(stop));
         });
         return command;
     }

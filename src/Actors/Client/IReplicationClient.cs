@@ -130,6 +130,13 @@ public interface IReplicationSession
     ValueTask<ReadOnlyMemory<byte>> QueryAsync(
         ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Applies a command as it would be without a session, neither numbered nor sent again, and notes what it has seen: for sessions that last but
+    /// one request, such as those of gateways, whose clients carry the token.
+    /// </summary>
+    ValueTask<ReadOnlyMemory<byte>> SendAsync(
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default);
+
     /// <summary>What the session has seen, as text without spaces: <see cref="IReplicationClient.OpenSession"/> of any node takes it.</summary>
     string Token { get; }
 

@@ -76,6 +76,13 @@ internal sealed class ReplicationSession : IReplicationSession
         Timeout = TimeSpan.FromMilliseconds(Math.Max(1, Left(deadline))),
     };
 
+    public ValueTask<ReadOnlyMemory<byte>> SendAsync(
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default)
+    {
+        int shard = _group.ShardOf(key.Span);
+        return _client.Call(_group.Name, shard, RequestKind.Command, CommandEnvelope.Encode(command.Span), options, cancellation, _shards[shard].Seen);
+    }
+
     public async ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
         ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default)
     {

@@ -22,7 +22,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             "/status" => StatusAsync(context),
             "/health/live" => SayAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
             "/health/ready" => ReadyAsync(context),
-            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /status, /health/live, /health/ready, /members, /nodes, /transfer, /verify, /metrics and /faults"])),
+            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /kv, /watch, /openapi.json, /status, /health/live, /health/ready, /members, /nodes, /transfer, /verify, /metrics and /faults"])),
         };
     }
 

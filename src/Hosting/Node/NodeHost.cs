@@ -2,6 +2,7 @@ using System.Net;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Http;
+using ActorRepl.Hosting.Http.Kv;
 using ActorRepl.Hosting.Metrics;
 using ActorRepl.Hosting.Logging;
 using ActorRepl.Hosting.Redis;
@@ -51,7 +52,9 @@ internal static class NodeHost
         var faults = new FaultEndpoints(app.Services.GetRequiredService<NodeService>());
         MetricsCollector metrics = app.Services.GetRequiredService<MetricsCollector>();
         var verify = new VerifyEndpoint(app.Services.GetRequiredService<NodeService>());
-        app.Run(context => AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context)
+        var keys = new KvEndpoints(app.Services.GetRequiredService<IReplicationClient>(), settings.Http);
+        app.Run(context => KvEndpoints.Handles(context.Request.Path) ? keys.HandleAsync(context)
+            : AdminEndpoints.Handles(context.Request.Path) ? admin.HandleAsync(context)
             : FaultEndpoints.Handles(context.Request.Path) ? faults.HandleAsync(context)
             : VerifyEndpoint.Handles(context.Request.Path) ? verify.HandleAsync(context)
             : context.Request.Path.Value is "/metrics" ? MetricsEndpoint.HandleAsync(context, metrics) : endpoints.HandleAsync(context));

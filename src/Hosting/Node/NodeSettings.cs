@@ -1,4 +1,5 @@
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Http.Kv;
 using ActorRepl.Hosting.Redis;
 using ActorRepl.Hosting.Settings;
 using Akka.Configuration;
@@ -17,6 +18,7 @@ public sealed record NodeSettings
     public required IReadOnlyList<GroupSettings> Groups { get; init; }
     public required string RedisGroup { get; init; }
     public required RespLimits Redis { get; init; }
+    public required KvHttpOptions Http { get; init; }
     public required int MaxConnections { get; init; }
     public required LogLevel LogLevel { get; init; }
     public required long LogFileBytes { get; init; }
@@ -53,6 +55,7 @@ public sealed record NodeSettings
             Groups = groups,
             RedisGroup = redisGroup,
             Redis = Limits(config),
+            Http = HttpLimits(config),
             MaxConnections = config.Int("actorrepl.redis.max-connections", 1, 100_000),
             LogLevel = config.Choice("actorrepl.log.level", LogLevels),
             LogFileBytes = config.Bytes("actorrepl.log.max-file-bytes", 64 * 1024, 1L << 40),
@@ -87,6 +90,16 @@ public sealed record NodeSettings
         int replicas = all.Int(Of("replicas"), 0, nodes);
         return new GroupSettings(name, protocol, all.Int(Of("shards"), 1, 1024), replicas == 0 ? Math.Min(3, nodes) : replicas);
     }
+
+    private static KvHttpOptions HttpLimits(Config config) => new()
+    {
+        Token = config.GetString("actorrepl.http.token"),
+        MaxInFlight = config.Int("actorrepl.http.max-in-flight", 1, 100_000),
+        MaxWatches = config.Int("actorrepl.http.max-watches", 0, 10_000),
+        WatchEvery = config.Time("actorrepl.http.watch-every", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
+        MaxKeyBytes = config.Int("actorrepl.max-key-bytes", 1, 1024),
+        MaxValueBytes = config.Int("actorrepl.max-value-bytes", 1, 1 << 20),
+    };
 
     private static RespLimits Limits(Config config)
     {

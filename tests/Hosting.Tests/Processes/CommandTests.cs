@@ -35,6 +35,53 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Keys_over_http_and_redis_at_any_node_with_a_session_an_end_and_a_watch()
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
+        Uri At(int node, string path) => new(new NodePorts(_basePort, node).HttpAddress, path);
+        using HttpResponseMessage watch = await http.GetAsync(At(3, "/watch/kv?prefix=w"), HttpCompletionOption.ResponseHeadersRead);
+        using var events = new StreamReader(await watch.Content.ReadAsStreamAsync());
+        string? token = "";
+        for (int i = 1; i <= 6; i++)
+        {
+            using var put = new HttpRequestMessage(HttpMethod.Put, At(1 + i % 3, $"/kv/kv/w{i}?ttl-ms={(i == 6 ? 300 : 600_000)}")) { Content = new StringContent($"value {i}") };
+            put.Headers.Add("X-Session-Token", token);
+            using HttpResponseMessage done = await http.SendAsync(put);
+            Assert.Equal(System.Net.HttpStatusCode.NoContent, done.StatusCode);
+            token = done.Headers.GetValues("X-Session-Token").Single();
+
+            // Read at the node after, which need not lead: the session sees its write.
+            using var get = new HttpRequestMessage(HttpMethod.Get, At(1 + (i + 1) % 3, $"/kv/kv/w{i}"));
+            get.Headers.Add("X-Session-Token", token);
+            using HttpResponseMessage got = await http.SendAsync(get);
+            Assert.Equal($"value {i}", await got.Content.ReadAsStringAsync());
+        }
+
+        var seen = new List<string>();
+        while (seen.Count < 7 && await events.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(20)) is { } line)
+        {
+            if (line.StartsWith("event: ", StringComparison.Ordinal) && line != "event: from")
+                seen.Add(line[7..]);
+        }
+
+        Assert.Equal(["expired", "set", "set", "set", "set", "set", "set"], seen.Order());
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, (await http.GetAsync(At(2, "/kv/kv/w6"))).StatusCode);
+        using RawConnection redis = await RawConnection.OpenAsync(new NodePorts(_basePort, 2).Redis);
+        await redis.SendAsync("MULTI\r\nSET {k}a 1\r\nINCR {k}a\r\nEXEC\r\nSET {k}e x PX 50\r\n");
+        await redis.ExpectAsync("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:2\r\n+OK\r\n");
+        string left;
+        var patience = Stopwatch.StartNew();
+        do
+        {
+            await redis.CommandAsync("GET", "{k}e");
+            left = await redis.ReadReplyAsync();
+        }
+        while (left != "$-1\r\n" && patience.Elapsed < TimeSpan.FromSeconds(10));
+
+        Assert.Equal("$-1\r\n", left);
+    }
+
+    [Fact]
     public async Task A_day_in_the_life_of_a_cluster()
     {
         Assert.Equal("OK", await SucceedsAsync("put", "name", "Ada Lovelace", "--data", Data));

@@ -49,6 +49,13 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     public async ValueTask<ReadOnlyMemory<byte>> QueryShardAsync(
         string group, int shard, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default)
     {
+        lock (_lock)
+            Reads.Add((options?.ReadKind ?? RequestKind.Read, options?.ReadFrom ?? default, options?.MaxStaleness));
+        return await AnswerAsync(shard, query);
+    }
+
+    private async Task<ReadOnlyMemory<byte>> AnswerAsync(int shard, ReadOnlyMemory<byte> query)
+    {
         await EnterAsync(query: true, shard, query);
         lock (_lock)
             return _machines[shard].Query(query).ToArray();
@@ -80,7 +87,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
         ReadOnlyMemory<byte> result;
         try
         {
-            result = kind == RequestKind.Command ? await ExecuteOnShardAsync(group, shard, payload) : await QueryShardAsync(group, shard, payload);
+            result = kind == RequestKind.Command ? await ExecuteOnShardAsync(group, shard, payload) : await AnswerAsync(shard, payload);
         }
         catch (Exception failure)
         {

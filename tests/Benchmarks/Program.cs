@@ -5,6 +5,7 @@ using ActorRepl.Benchmarks;
 using ActorRepl.Benchmarks.Crdt;
 using ActorRepl.Benchmarks.Chain;
 using ActorRepl.Benchmarks.Failover;
+using ActorRepl.Benchmarks.Fuzz;
 using ActorRepl.Benchmarks.InProcess;
 using ActorRepl.Benchmarks.Lag;
 
@@ -79,7 +80,7 @@ var journals = new Command("journals", "The journals on SQLite and in segments, 
 journals.SetAction(parse => JournalBenchmark.RunAsync([.. parse.GetValue(writerCounts)!.Split(',').Select(int.Parse)], parse.GetValue(rounds),
     parse.GetValue(size), parse.GetValue(seconds), Path.GetFullPath(parse.GetValue(data)!)));
 
-var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals, LagCommand.Build(), CrdtBenchmark.Build() };
+var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals, LagCommand.Build(), CrdtBenchmark.Build(), FuzzCommand.Build() };
 foreach (Command command in FailoverCommands.All.Concat(ChainCommands.All))
     root.Add(command);
 // On Ctrl-C a run ends its nodes before it goes.

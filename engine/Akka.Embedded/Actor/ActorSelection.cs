@@ -1,4 +1,4 @@
-using System.Text.RegularExpressions;
+using System.IO.Enumeration;
 using Akka.Actor.Internal;
 
 namespace Akka.Actor;
@@ -17,8 +17,7 @@ public class SelectChildName(string name) : SelectionPathElement
 public class SelectChildPattern(string patternStr) : SelectionPathElement
 {
     public string PatternStr { get; } = patternStr;
-    internal bool Matches(string name) =>
-        Regex.IsMatch(name, "^" + Regex.Escape(PatternStr).Replace("\\*", ".*").Replace("\\?", ".") + "$", RegexOptions.CultureInvariant);
+    internal bool Matches(string name) => FileSystemName.MatchesSimpleExpression(PatternStr, name, ignoreCase: false);
     public override string ToString() => PatternStr;
 }
 

@@ -206,7 +206,6 @@ internal sealed class InboundConnection
             WireSystemMessage.Unwatch => new Unwatch(recipient, other),
             WireSystemMessage.Stopped => new DeathWatchNotification(other, existenceConfirmed: true, addressTerminated: false),
             WireSystemMessage.Unknown => new DeathWatchNotification(other, existenceConfirmed: false, addressTerminated: false),
-            WireSystemMessage.Stop => new Terminate(),
             _ => throw new RemoteTransportException($"unexpected death watch message {(int)kind} from {_peer}"),
         });
     }
@@ -247,7 +246,4 @@ internal enum WireSystemMessage
 
     /// <summary>To the first: there is no such actor as the second.</summary>
     Unknown = 3,
-
-    /// <summary>Stop the first.</summary>
-    Stop = 4,
 }

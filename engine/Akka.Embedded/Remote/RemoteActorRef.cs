@@ -71,6 +71,7 @@ public class RemoteActorRef : InternalActorRefBase, IRemoteRef
 
     public override void Restart(Exception cause) { }
 
-    public override void Stop() => SendSystemMessage(new Terminate());
+    // No frame stops an actor: whatever came in on a port could end the system. A PoisonPill is a message like any other.
+    public override void Stop() => throw new NotSupportedException($"{Path} is of another system and cannot be stopped from here: there is no remote deployment; send it a PoisonPill");
     protected override void TellInternal(object message, IActorRef sender) => _remoting.Send(message, sender, this);
 }

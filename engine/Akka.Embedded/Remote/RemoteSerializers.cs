@@ -31,10 +31,10 @@ internal static class NestedMessage
             return null;
         string manifest = from.ReadString();
         int length = from.Read7BitEncodedInt();
-        byte[] bytes = from.ReadBytes(length);
-        if (bytes.Length != length)
+        // Before memory is taken for it: a length may lie.
+        if (length < 0 || length > from.BaseStream.Length - from.BaseStream.Position)
             throw new EndOfStreamException("nested message is cut short");
-        return system.Serialization.Deserialize(bytes, serializer, manifest);
+        return system.Serialization.Deserialize(from.ReadBytes(length), serializer, manifest);
     }
 }
 
@@ -42,6 +42,8 @@ internal static class NestedMessage
 public class MessageContainerSerializer(ExtendedActorSystem system) : Serializer(system)
 {
     private const byte ByName = 0, ByPattern = 1, Parent = 2;
+    private const int MaxNameLength = 1024;
+
     public override bool IncludeManifest => false;
 
     public override byte[] ToBinary(object obj)
@@ -81,12 +83,21 @@ public class MessageContainerSerializer(ExtendedActorSystem system) : Serializer
         for (int i = 0; i < elements.Length; i++)
             elements[i] = reader.ReadByte() switch
             {
-                ByName => new SelectChildName(reader.ReadString()),
-                ByPattern => new SelectChildPattern(reader.ReadString()),
-                _ => new SelectParent(),
+                ByName => new SelectChildName(Name(reader.ReadString())),
+                ByPattern => new SelectChildPattern(Name(reader.ReadString())),
+                Parent => new SelectParent(),
+                var other => throw new InvalidDataException($"a step of a selection is of kind {other}"),
             };
         object message = NestedMessage.Read(reader, system) ?? throw new InvalidDataException("selection without a message");
         return new ActorSelectionMessage(message, elements, fanOut);
+    }
+
+    /// <summary>What is no name is refused here: the guardian that would look for it takes the system with it when it fails.</summary>
+    private static string Name(string name)
+    {
+        int hash = name.IndexOf('#');
+        bool isName = name.Length is > 0 and <= MaxNameLength && !name.Contains('/') && (hash < 0 || long.TryParse(name.AsSpan(hash + 1), out _));
+        return isName ? name : throw new InvalidDataException("a step of a selection is no name");
     }
 }
 

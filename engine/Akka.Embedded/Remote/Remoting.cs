@@ -133,7 +133,6 @@ internal sealed class Remoting : RemoteTransport
             Unwatch unwatch => (WireSystemMessage.Unwatch, unwatch.Watcher),
             DeathWatchNotification { ExistenceConfirmed: true } stopped => (WireSystemMessage.Stopped, stopped.Actor),
             DeathWatchNotification unknown => (WireSystemMessage.Unknown, unknown.Actor),
-            Terminate => (WireSystemMessage.Stop, recipient),
             _ => throw new NotSupportedException($"{message.GetType()} cannot be sent to a remote actor: there is no remote deployment"),
         };
         recipient.Association.Send(

@@ -1,0 +1,48 @@
+using ActorRepl.Fuzz;
+using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Tests.Support;
+using Xunit.Abstractions;
+
+namespace ActorRepl.Hosting.Tests.Fuzz;
+
+/// <summary>Malformed inputs at every port of a node process: no crash, no hang, memory level, and good clients are served meanwhile. The million is in tests/Benchmarks, <c>fuzz</c>.</summary>
+[Collection(nameof(Processes.Processes))]
+public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime
+{
+    private const long Inputs = 16_000;
+
+    private readonly TempDirectory _directory = new();
+    private readonly int _basePort = FreePorts.Base(1);
+    private readonly ulong _seed = (ulong)Random.Shared.NextInt64(1, 1_000_000);
+
+    private string Data => Path.Combine(_directory.Path, "data");
+
+    private NodePorts Node => new(_basePort, 1);
+
+    public async Task InitializeAsync()
+    {
+        CommandResult up = await CommandLine.RunAsync("up", "--nodes", "1", "--data", Data, "--base-port", $"{_basePort}", "--detach");
+        Assert.True(up.ExitCode == 0, up.Error);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await CommandLine.RunAsync("down", "--data", Data);
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task No_malformed_input_at_any_port_harms_a_node()
+    {
+        await CheckAsync(new Fuzzer("redis", Node.Redis, Node, FuzzCorpus.Redis, perConnection: 20));
+        await CheckAsync(new Fuzzer("http", Node.Http, Node, FuzzCorpus.Http, perConnection: 5));
+        await CheckAsync(new Fuzzer("node port", Node.Peers, Node, await FuzzCorpus.RecordNodePortAsync("actorrepl", Node.Peers), perConnection: 1));
+    }
+
+    private async Task CheckAsync(Fuzzer fuzzer)
+    {
+        FuzzReport report = await fuzzer.RunAsync(_seed, Inputs);
+        output.WriteLine($"{report}");
+        Assert.True(report.IsGood, $"{report}");
+    }
+}

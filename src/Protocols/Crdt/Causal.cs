@@ -24,7 +24,7 @@ public sealed class Causal<T> : ICrdt<Causal<T>> where T : DotStore, new()
         Context = context;
     }
 
-    public static CrdtKind Kind => CrdtKind.Causal;
+    static CrdtKind ICrdt<Causal<T>>.Kind => CrdtKind.Causal;
 
     public T Value { get; }
 
@@ -71,7 +71,7 @@ public sealed class Causal<T> : ICrdt<Causal<T>> where T : DotStore, new()
         Value.Write(writer);
     }
 
-    public static Causal<T> Read(ref CrdtReader reader)
+    static Causal<T> ICrdt<Causal<T>>.Read(ref CrdtReader reader)
     {
         var read = new Causal<T>();
         var kind = (StoreKind)reader.Byte();

@@ -7,7 +7,7 @@ public abstract class DotMap<TKey> : DotStore where TKey : struct, IComparable<T
 {
     private protected Dictionary<TKey, DotStore> Children { get; } = [];
 
-    private DotIndex<TKey> _index = new();
+    private DotIndex<TKey> _index;
 
     private protected DotMap()
     {

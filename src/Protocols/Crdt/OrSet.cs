@@ -11,7 +11,7 @@ namespace ActorRepl.Protocols.Crdt;
 public sealed class OrSet : DotStore
 {
     private readonly Dictionary<Datum, Dots> _elements = [];
-    private DotIndex<Datum> _index = new();
+    private DotIndex<Datum> _index;
 
     public override StoreKind Kind => StoreKind.OrSet;
 

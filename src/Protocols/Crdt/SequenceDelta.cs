@@ -27,10 +27,7 @@ public sealed class SequenceDelta<TItem>
     /// <summary>Kind (1), version (1), sources, runs, items, deleted elements.</summary>
     public byte[] Encode() => CrdtCodec.Encode(Kind, Write);
 
-    /// <exception cref="InvalidDataException">The bytes are no such delta.</exception>
-    public static SequenceDelta<TItem> Decode(ReadOnlySpan<byte> bytes) => CrdtCodec.Decode(Kind, bytes, Read);
-
-    private static CrdtKind Kind => typeof(TItem) == typeof(char) ? CrdtKind.TextDelta : CrdtKind.ListDelta;
+    internal static CrdtKind Kind => typeof(TItem) == typeof(char) ? CrdtKind.TextDelta : CrdtKind.ListDelta;
 
     private void Write(CrdtWriter writer)
     {
@@ -68,7 +65,7 @@ public sealed class SequenceDelta<TItem>
         }
     }
 
-    private static SequenceDelta<TItem> Read(ref CrdtReader reader)
+    internal static SequenceDelta<TItem> Read(ref CrdtReader reader)
     {
         var sources = new VersionSource[reader.Count("sources", minimumSize: 2)];
         for (int i = 0; i < sources.Length; i++)
@@ -123,4 +120,11 @@ public sealed class SequenceDelta<TItem>
             };
         }
     }
+}
+
+/// <summary>Deltas of lists and texts from bytes.</summary>
+public static class SequenceDelta
+{
+    /// <exception cref="InvalidDataException">The bytes are no delta of such a sequence.</exception>
+    public static SequenceDelta<TItem> Decode<TItem>(ReadOnlySpan<byte> bytes) => CrdtCodec.Decode(SequenceDelta<TItem>.Kind, bytes, SequenceDelta<TItem>.Read);
 }

@@ -31,10 +31,10 @@ public class CausalListTests
     {
         CausalList one = new(), two = new();
         one.Insert(One, 0, "a", "", "c");
-        Assert.True(two.TryMerge(SequenceDelta<Datum>.Decode(one.TakeDelta().Encode())));
+        Assert.True(two.TryMerge(SequenceDelta.Decode<Datum>(one.TakeDelta().Encode())));
         one.Delete(0, 1);
         one.Insert(One, 2, "d");
-        Assert.True(two.TryMerge(SequenceDelta<Datum>.Decode(one.TakeDelta().Encode())));
+        Assert.True(two.TryMerge(SequenceDelta.Decode<Datum>(one.TakeDelta().Encode())));
         Assert.True(one.TakeDelta().IsEmpty);
         Assert.Equal(["", "c", "d"], two.ToArray().Select(item => item.ToString()));
         Laws.Same(one, two);

@@ -82,8 +82,8 @@ public class TextTests
         Assert.Throws<InvalidDataException>(() => CrdtCodec.Decode<Text>(state.AsSpan(0, (int)random.Next(state.Length))));
         Flip(state, bytes => CrdtCodec.Encode(CrdtCodec.Decode<Text>(bytes)));
         byte[] delta = deltas[(int)random.Next(deltas.Count)].Encode();
-        Assert.Throws<InvalidDataException>(() => SequenceDelta<char>.Decode(delta.AsSpan(0, (int)random.Next(delta.Length))));
-        Flip(delta, bytes => SequenceDelta<char>.Decode(bytes).Encode());
+        Assert.Throws<InvalidDataException>(() => SequenceDelta.Decode<char>(delta.AsSpan(0, (int)random.Next(delta.Length))));
+        Flip(delta, bytes => SequenceDelta.Decode<char>(bytes).Encode());
 
         void Flip(byte[] bytes, Func<byte[], byte[]> again)
         {
@@ -245,7 +245,7 @@ public class TextTests
         {
             // One that is not refused is among them, or the order of the writer could not have been followed either.
             int next = (int)random.Next(waiting.Count);
-            while (!text.TryMerge(SequenceDelta<char>.Decode(waiting[next].Encode())))
+            while (!text.TryMerge(SequenceDelta.Decode<char>(waiting[next].Encode())))
                 next = (next + 1) % waiting.Count;
             waiting.RemoveAt(next);
         }

@@ -13,7 +13,8 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime
 
     private readonly TempDirectory _directory = new();
     private readonly int _basePort = FreePorts.Base(1);
-    private readonly ulong _seed = (ulong)Random.Shared.NextInt64(1, 1_000_000);
+    // The same inputs each time; other seeds are for the benchmark.
+    private const ulong Seed = 1;
 
     private string Data => Path.Combine(_directory.Path, "data");
 
@@ -41,7 +42,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task CheckAsync(Fuzzer fuzzer)
     {
-        FuzzReport report = await fuzzer.RunAsync(_seed, Inputs);
+        FuzzReport report = await fuzzer.RunAsync(Seed, Inputs);
         output.WriteLine($"{report}");
         Assert.True(report.IsGood, $"{report}");
     }

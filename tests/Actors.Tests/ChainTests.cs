@@ -123,6 +123,15 @@ public sealed class ChainTests : IDisposable
     }
 
     [Fact]
+    public async Task Links_of_one_region_stand_next_to_each_other()
+    {
+        await using TestCluster cluster = await StartAsync(regions: ["eu", "us", "eu"]);
+        await ChainAsync(cluster, chain => chain is [1, 3, 2]);
+        await WriteAsync(cluster[2], "a", "1");
+        Assert.Equal("1", await cluster[3].Client.GetAsync("a", timeout: Patience));
+    }
+
+    [Fact]
     public async Task Moving_the_head_fails_no_command()
     {
         await using TestCluster cluster = await StartAsync();
@@ -194,7 +203,7 @@ public sealed class ChainTests : IDisposable
     private static async Task<ReplicaStatus?> StatusAsync(TestNode node) =>
         (await node.Runtime.LocalReplicasAsync()).SingleOrDefault(report => report.Group == KeyValue.Group)?.Status;
 
-    private async Task<TestCluster> StartAsync(bool apportioned = false, int nodes = 3)
+    private async Task<TestCluster> StartAsync(bool apportioned = false, int nodes = 3, string[]? regions = null)
     {
         // A busy machine is no dead link.
         var options = ChainOptions.Default with { ApportionedReads = apportioned, LeaseMicros = 800 * Instant.Millisecond, DeadAfterBeats = 16 };
@@ -204,7 +213,11 @@ public sealed class ChainTests : IDisposable
             Nodes = nodes,
             Config = _data.Config,
             Group = new GroupDefinition { Name = KeyValue.Group, Protocol = new ChainFactory(options, MachineKeys.Of(machine)), Machine = machine, Shards = 1, Replicas = 3 },
-            Change = settings => settings with { NodeState = _stores[settings.Self.Value - 1], Control = new ControlSettings { Protocol = new RaftFactory() } },
+            Change = settings => settings with
+            {
+                Nodes = [.. settings.Nodes.Select(node => node with { Region = regions?[node.Id.Value - 1] ?? "" })],
+                NodeState = _stores[settings.Self.Value - 1], Control = new ControlSettings { Protocol = new RaftFactory() },
+            },
         });
         await ChainAsync(cluster, chain => chain.Length == 3);
         await Wait.UntilAsync(() => Task.FromResult(cluster.Running.All(node => node.Runtime.ControlState.Groups.ContainsKey(KeyValue.Group))), "the control group knows the shard");

@@ -8,6 +8,7 @@ namespace ActorRepl.Protocols.Chain;
 /// </summary>
 public sealed partial class ChainReplica
 {
+    private IReadOnlyDictionary<ReplicaId, string> _places = new Dictionary<ReplicaId, string>();
     private MemberChange? _change;
     private bool _viewMayBeDue;
     private long _dueSince;
@@ -71,7 +72,7 @@ public sealed partial class ChainReplica
         IEnumerable<ChainMember> wanted = _change is { } change ? MembersOf(change.Target) : _view.Members;
         ChainMember[] members = [.. wanted.Select(InNext)];
         ReplicaId[] stay = [.. _view.Links.Where(id => Array.Exists(members, member => member.Id == id && !member.ReadOnly))];
-        ReplicaId[] links = [.. _options.Order(stay.Where(id => !IsToGo(id)))];
+        ReplicaId[] links = [.. InOrder([.. stay.Where(id => !IsToGo(id))])];
         if (links.Length == 0)
             links = [.. stay.Where(id => id == Self)];
         if (links.Length == 0 || (Array.IndexOf(links, Self) < 0 && !OthersGoOn))
@@ -80,6 +81,23 @@ public sealed partial class ChainReplica
         // One that was to become a link and is gone: the proposal that binds this tail must be made void.
         bool isStuck = _splice is { IsProposed: true } splice && splice.Ids.Any(id => FindPeer(id) is not { Loss: 0 } peer || IsDead(peer));
         return isSame && !isStuck ? null : ChainView.Create(Epoch + 1, links, members);
+    }
+
+    /// <summary>
+    /// Links of one region together, as the options say or, if those say nothing, as the head has heard of all of them: two that have heard different
+    /// things must not propose in turns.
+    /// </summary>
+    private IEnumerable<ReplicaId> InOrder(IReadOnlyList<ReplicaId> links)
+    {
+        if (_options.Regions.Count > 0)
+            return _options.Order(links);
+        return _view.Head == Self && links.All(id => _places.GetValueOrDefault(id) is { Length: > 0 }) ? links.GroupBy(id => _places[id]).SelectMany(region => region) : links;
+    }
+
+    private void OnPlaces(IReadOnlyDictionary<ReplicaId, string> regions)
+    {
+        _places = regions;
+        _viewMayBeDue = true;
     }
 
     private ChainMember InNext(ChainMember member)

@@ -132,6 +132,9 @@ public sealed partial class ChainReplica : IProtocol
             case Input.ViewChanged changed:
                 OnViewChanged(changed);
                 break;
+            case Input.Places places:
+                OnPlaces(places.Regions);
+                break;
             case Input.PeerHint hint:
                 OnPeerHint(hint.Peer, hint.Up, hint.OnlySilent);
                 break;

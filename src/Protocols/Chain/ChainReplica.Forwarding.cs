@@ -111,7 +111,8 @@ public sealed partial class ChainReplica
     private void OnForward(ReplicaId from, Forward forward)
     {
         bool isMine = _view.IsLink(Self) ? from == _view.PredecessorOf(Self) : from == _view.Tail;
-        if (!isMine || _loss != 0 || IsInstalling || (_view.IsLink(Self) && !_isActive) || (IsLogFull && forward.Batches.Count > 0))
+        // What a link says that it has in an epoch it has until that is over: so it takes nothing before the epoch itself is on its disk.
+        if (!isMine || _loss != 0 || IsInstalling || (_view.IsLink(Self) && !Acts) || (IsLogFull && forward.Batches.Count > 0))
             return;
         if (!Meets(forward))
         {

@@ -109,10 +109,14 @@ internal sealed class Downstream(ReplicaId id, long lastIndex)
         };
         if (stale)
             return;
-        Enter(DownstreamMode.Probe);
         if (!isLink)
             Verified = Math.Min(Verified, nearest);
-        Next = Math.Max(nearest, Verified) + 1;
+        long next = Math.Max(nearest, Verified) + 1;
+        // The same question again, and no sooner than its next beat.
+        bool isNothingNew = Mode == DownstreamMode.Probe && next == Next;
+        Enter(DownstreamMode.Probe);
+        Probing = isNothingNew;
+        Next = next;
     }
 
     /// <summary>It says with a beat how far it is. If that is less than it was sent, twice the same, something was lost, or it started again: it is asked anew.</summary>

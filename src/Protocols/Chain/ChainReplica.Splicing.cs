@@ -83,7 +83,7 @@ public sealed partial class ChainReplica
             return false;
         if (_view.Find(downstream.Id) is not { Slow: > 0 and var times })
             return true;
-        long wait = _options.RejoinAfterMicros << (Math.Min(times, MostSlow) - 1);
+        long wait = _options.RejoinAfterMicros << (Math.Min((int)times, MostSlow) - 1);
         return downstream.KeepsUpSince > 0 && _now.Monotonic - downstream.KeepsUpSince >= wait;
     }
 }

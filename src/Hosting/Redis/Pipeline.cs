@@ -48,7 +48,17 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     public bool IsWaiting => _waiting > 0;
 
     /// <summary>The operations of the shard that owns the key; the next operation goes there.</summary>
-    public KeyValuePayload For(ReadOnlySpan<byte> key, bool write) => ForShard(gatherer.Group.ShardOf(key), write);
+    public KeyValuePayload For(ReadOnlySpan<byte> key, bool write)
+    {
+        int shard = gatherer.Group.ShardOf(key);
+        if (client.Reads.IsSession && PartOf(shard) is { Session: null } part)
+        {
+            part.Session = client.Session ??= gatherer.OpenSession();
+            part.Key = key.ToArray();
+        }
+
+        return ForShard(shard, write);
+    }
 
     public KeyValuePayload ForShard(int shard, bool write)
     {
@@ -200,7 +210,7 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
         {
             gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
             part.Concern = client.Concern;
-            part.ReadTerms = client.Reads;
+            part.ReadTerms = client.Reads.IsSession ? client.Reads with { Kind = default } : client.Reads;
             _parts.Add(part);
         }
 
@@ -277,6 +287,7 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
 
         rest.Reads = rest.Alone = true;
         rest.ReadTerms = part.ReadTerms;
+        (rest.Session, rest.Key) = (part.Session, part.Key);
         for (int i = 0; i < _operations.Count; i++)
         {
             if (ReferenceEquals(_operations[i], part))

@@ -11,6 +11,9 @@ internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, Requ
 {
     public bool IsDefault => this == default;
 
+    /// <summary>All that the connection has seen, and what it has written.</summary>
+    public bool IsSession => Kind == RequestKind.SessionRead;
+
     public RequestOptions? Options => IsDefault ? null : new RequestOptions
     {
         ReadFrom = From,
@@ -23,11 +26,11 @@ internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, Requ
 
 /// <summary>
 /// The same in words, in any order, apart by spaces or commas: a read preference of MongoDB's in lower case (<c>secondary-preferred</c>), and
-/// <c>linearizable</c>, <c>stale</c>, or how old the answer may be (<c>500ms</c>, <c>2s</c>). <c>default</c> alone: the primary, linearizable.
+/// <c>linearizable</c>, <c>session</c> (all that the connection has seen), <c>stale</c>, or how old the answer may be (<c>500ms</c>, <c>2s</c>). <c>default</c> alone: the primary, linearizable.
 /// </summary>
 internal static class ReadText
 {
-    public const string Allowed = "primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, stale, or a time such as 500ms or 2s; or default";
+    public const string Allowed = "primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, session, stale, or a time such as 500ms or 2s; or default";
 
     private static readonly Dictionary<string, ReadFrom> Preferences = new()
     {
@@ -58,6 +61,7 @@ internal static class ReadText
         string what = terms.Kind switch
         {
             RequestKind.StaleRead => "stale",
+            RequestKind.SessionRead => "session",
             RequestKind.BoundedRead => $"{terms.MaxStalenessMillis}ms",
             _ => "linearizable",
         };
@@ -74,6 +78,7 @@ internal static class ReadText
         {
             "linearizable" => terms with { Kind = RequestKind.Read },
             "stale" => terms with { Kind = RequestKind.StaleRead },
+            "session" => terms with { Kind = RequestKind.SessionRead },
             _ => ConcernText.Millis(word) is { } millis ? terms with { Kind = RequestKind.BoundedRead, MaxStalenessMillis = millis } : null,
         };
     }

@@ -124,9 +124,10 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
                 Terms(command, reply, "acknowledgement", () => ConcernText.Describe(client.Concern), words => client.Concern = ConcernText.Parse(words));
                 break;
             case RedisCommandId.Read:
-                Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => client.Reads = ReadText.Parse(words));
+                Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => (client.Reads, client.Session) = (ReadText.Parse(words), null));
                 break;
             case RedisCommandId.ReadOnly or RedisCommandId.ReadWrite:
+                client.Session = null;
                 client.Reads = known.Id == RedisCommandId.ReadOnly ? new ReadTerms(ReadFrom.Nearest, RequestKind.StaleRead) : default;
                 reply.Write("+OK\r\n"u8);
                 break;

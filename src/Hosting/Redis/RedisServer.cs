@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.IO.Enumeration;
 using System.Security.Cryptography;
 using System.Text;
+using ActorRepl.Actors.Client;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Redis;
@@ -23,6 +24,9 @@ internal sealed class RedisClientInfo(long id, string address, RespLimits limits
     /// <summary>Who may answer what it reads.</summary>
     public ReadTerms Reads { get; set; }
 
+    /// <summary>What it has seen, while it reads as a session; null: it does not, or has not begun.</summary>
+    public IReplicationSession? Session { get; set; }
+
     /// <summary>2 or 3: the form of replies.</summary>
     public int Protocol { get; set; } = 2;
 
@@ -38,6 +42,7 @@ internal sealed class RedisClientInfo(long id, string address, RespLimits limits
     public void Reset()
     {
         (Name, Concern, Reads, Protocol, MayAsk, HasWatched) = ("", default, default, 2, limits.Password.Length == 0, false);
+        Session = null;
         Transaction.Close();
     }
 

@@ -27,6 +27,9 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
     public GroupInfo Group => group;
 
+    /// <summary>A session that has seen nothing yet.</summary>
+    public IReplicationSession OpenSession() => client.OpenSession(group.Name);
+
     /// <summary>Where the pipeline that is being filled has its part of a shard, by shard; null: nowhere yet.</summary>
     public PipelinePart?[] Filling { get; } = new PipelinePart?[group.Shards];
 
@@ -59,7 +62,7 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
     public void Add(PipelinePart part)
     {
         Lane lane = (part.Writes ? _writes : _reads)[part.Shard];
-        part.Alone |= part.Writes ? part.Reads || !part.Concern.IsDefault : !part.ReadTerms.IsDefault;
+        part.Alone |= part.Session is not null || (part.Writes ? part.Reads || !part.Concern.IsDefault : !part.ReadTerms.IsDefault);
         if (part.Alone)
         {
             SharedRequest alone = Rent(lane);
@@ -102,10 +105,33 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         _gathering.Clear();
     }
 
+    /// <summary>What a session asks is known to the session: it learns from each answer what it has seen.</summary>
+    private static async Task SendInSessionAsync(SharedRequest request, PipelinePart part, IReplicationSession session, bool asCommand)
+    {
+        IOutcomeReceiver receiver = request;
+        try
+        {
+            byte[] payload = request.Operations.ToArray();
+            receiver.OnResult(asCommand
+                ? await session.SendAsync(part.Key, payload, part.Concern.IsDefault ? null : new RequestOptions { Concern = part.Concern }).ConfigureAwait(false)
+                : await session.QueryAsync(part.Key, payload, new RequestOptions { ReadFrom = part.ReadTerms.From }).ConfigureAwait(false));
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            receiver.OnFailure(failure);
+        }
+    }
+
     /// <summary>Reads whose answer was that the log has to be brought the time.</summary>
     public void SendAsCommand(SharedRequest request)
     {
         request.AskAgain();
+        if (request.OfSession is { } part)
+        {
+            _ = SendInSessionAsync(request, part, part.Session!, asCommand: true);
+            return;
+        }
+
         try
         {
             client.Send(group.Name, request.Lane.Shard, RequestKind.Command, request.Operations.Written.Span, request);
@@ -160,6 +186,12 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         _lastSent = Environment.TickCount64;
         if (!request.Lane.Late)
             _waitedFor++;
+        if (request.OfSession is { } part)
+        {
+            _ = SendInSessionAsync(request, part, part.Session!, part.Writes);
+            return;
+        }
+
         try
         {
             bool reads = request.Operations.IsReadOnly;

@@ -28,6 +28,12 @@ internal sealed class PipelinePart
     /// <summary>Who may answer it if it only reads; likewise.</summary>
     public ReadTerms ReadTerms { get; set; }
 
+    /// <summary>The session that it is of; null: none.</summary>
+    public IReplicationSession? Session { get; set; }
+
+    /// <summary>A key of the shard.</summary>
+    public byte[] Key { get; set; } = [];
+
     public KeyValueReplyReader Replies { get; set; }
 
     /// <summary>Why the operations were refused, as clients are told; null: they were not.</summary>
@@ -44,6 +50,8 @@ internal sealed class PipelinePart
         Alone = false;
         Concern = default;
         ReadTerms = default;
+        Session = null;
+        Key = [];
         Replies = default;
         Error = null;
         Answered = 0;
@@ -70,6 +78,9 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
 
     /// <summary>Who may answer what only reads.</summary>
     public ReadTerms ReadTerms { get; private set; }
+
+    /// <summary>The one part of a session's request; null: it is no such.</summary>
+    public PipelinePart? OfSession => _parts is [{ Session: not null } part] ? part : null;
 
     public void Add(PipelinePart part)
     {

@@ -79,6 +79,20 @@ public sealed class CommandTests : IAsyncLifetime
         while (left != "$-1\r\n" && patience.Elapsed < TimeSpan.FromSeconds(10));
 
         Assert.Equal("$-1\r\n", left);
+
+        // A session of Redis: any replica answers, and has what the connection has written.
+        await redis.CommandAsync("READ", "nearest", "session");
+        await redis.ExpectAsync("+OK\r\n");
+        for (int i = 0; i < 100; i++)
+        {
+            await redis.SendAsync($"SET s{i % 7} {i:D3} PX 60000\r\n");
+            await redis.ExpectAsync("+OK\r\n");
+            await redis.SendAsync($"GET s{i % 7}\r\n");
+            await redis.ExpectAsync($"$3\r\n{i:D3}\r\n");
+        }
+
+        await redis.SendAsync("READ\r\n");
+        await redis.ExpectAsync("$15\r\nnearest session\r\n");
     }
 
     [Fact]

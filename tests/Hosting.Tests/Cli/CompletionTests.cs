@@ -18,7 +18,8 @@ public sealed class CompletionTests : IDisposable
     public async Task Bash_completes(string typed, string expected)
     {
         string command = _directory.File("actorrepl", $"#!/bin/sh\nexec dotnet '{typeof(NodeProcess).Assembly.Location}' \"$@\"\n");
-        File.SetUnixFileMode(command, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(command, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string script = _directory.File("complete.sh", $$"""
             export PATH={{_directory.Path}}:$PATH
             source <(actorrepl completion bash)

@@ -22,12 +22,13 @@ public abstract partial class Sequence<TItem>
     }
 
     /// <summary>
-    /// Sources, ascending; runs in the order of the sequence: (length, form, deleted) in one number, source where there are several, what the form asks for;
+    /// Epoch; sources, ascending; runs in the order of the sequence: (length, form, deleted) in one number, source where there are several, what the form asks for;
     /// left and right of those that name them; items of what is not deleted.
     /// </summary>
     public void Write(CrdtWriter writer)
     {
         List<Run> runs = CanonicalRuns(out List<VersionSource> sources);
+        writer.Unsigned((ulong)Epoch);
         writer.Count(sources.Count);
         foreach (VersionSource source in sources)
             writer.Source(source);
@@ -49,6 +50,7 @@ public abstract partial class Sequence<TItem>
     private protected void Fill(ref CrdtReader reader)
     {
         int start = reader.Position;
+        Epoch = reader.Within(0, long.MaxValue, "an epoch");
         int sources = reader.Count("sources", minimumSize: 2);
         for (int i = 0; i < sources; i++)
         {

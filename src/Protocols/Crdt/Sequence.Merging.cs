@@ -38,11 +38,13 @@ public abstract partial class Sequence<TItem>
 
     /// <summary>
     /// Merges what another replica changed; what of it is known already changes nothing. False: it refers to elements that are not known here, so
-    /// earlier deltas are missing, and nothing is changed.
+    /// earlier deltas are missing, or to a later epoch, and nothing is changed. One of an earlier epoch is ignored.
     /// </summary>
     /// <exception cref="InvalidDataException">Its runs refer to each other in a circle.</exception>
     public bool TryMerge(SequenceDelta<TItem> delta)
     {
+        if (delta.Epoch != Epoch)
+            return delta.Epoch < Epoch;
         if (MergeOrder(delta) is not { } order)
             return false;
         foreach (SequenceDelta<TItem>.InsertedRun run in order)
@@ -54,8 +56,11 @@ public abstract partial class Sequence<TItem>
         return true;
     }
 
+    /// <summary>Joins states of one epoch; of two epochs the later state is the join.</summary>
     private protected void MergeState(Sequence<TItem> other)
     {
+        if (other.Epoch > Epoch)
+            Begin(other.Epoch);
         bool merged = TryMerge(other.DeltaSince(Version));
         Invariant.That(merged, "a whole state refers to nothing that it has not");
     }
@@ -78,7 +83,7 @@ public abstract partial class Sequence<TItem>
             }
         }
 
-        return new SequenceDelta<TItem>(runs, deleted);
+        return new SequenceDelta<TItem>(Epoch, runs, deleted);
     }
 
     /// <summary>What is new of a delta's runs, each after all that it refers to; null: it refers to something that is neither known nor in the delta.</summary>

@@ -6,7 +6,7 @@ namespace ActorRepl.Protocols.Crdt;
 /// <summary>
 /// A sequence that any replica may edit at any index. Every element has an id and remembers the two elements it was inserted between, and the order is
 /// that of FugueMax (Weidner and Kleppmann, "The Art of the Fugue", arXiv 2305.00583): runs that were typed at one place at once are never mixed, be they
-/// typed forwards or backwards. A deleted element keeps its id as long as the sequence lives and loses its item.
+/// typed forwards or backwards. A deleted element loses its item at once and keeps its place until all are collected.
 /// </summary>
 public abstract partial class Sequence<TItem>
 {
@@ -14,7 +14,7 @@ public abstract partial class Sequence<TItem>
     private readonly List<VersionSource> _sources = [];
     private readonly List<ItemBuffer> _items = [];
     private readonly Dictionary<VersionSource, ushort> _places = [];
-    private readonly RunTree _tree = new();
+    private RunTree _tree = new();
 
     // What was changed here since the last delta was taken.
     private CausalContext _inserted = new();
@@ -23,6 +23,9 @@ public abstract partial class Sequence<TItem>
     private protected Sequence()
     {
     }
+
+    /// <summary>How often deleted elements were collected. Changes of one epoch mean nothing in another.</summary>
+    public long Epoch { get; private set; }
 
     /// <summary>Elements that are not deleted.</summary>
     public int Length => _tree.Visible;

@@ -10,11 +10,15 @@ namespace ActorRepl.Protocols.Crdt;
 /// <typeparam name="TItem">What a sequence is of: <see cref="char"/> or <see cref="Datum"/>.</typeparam>
 public sealed class SequenceDelta<TItem>
 {
-    internal SequenceDelta(IReadOnlyList<InsertedRun> inserted, CausalContext deleted)
+    internal SequenceDelta(long epoch, IReadOnlyList<InsertedRun> inserted, CausalContext deleted)
     {
+        Epoch = epoch;
         Inserted = inserted;
         Deleted = deleted;
     }
+
+    /// <summary>The epoch of the sequence it was taken of.</summary>
+    public long Epoch { get; }
 
     public bool IsEmpty => Inserted.Count == 0 && Deleted.IsEmpty;
 
@@ -24,7 +28,7 @@ public sealed class SequenceDelta<TItem>
     /// <summary>Elements that are deleted, besides those of runs that have no items.</summary>
     public CausalContext Deleted { get; }
 
-    /// <summary>Kind (1), version (1), sources, runs, items, deleted elements.</summary>
+    /// <summary>Kind (1), version (1), epoch, sources, runs, items, deleted elements.</summary>
     public byte[] Encode() => CrdtCodec.Encode(Kind, Write);
 
     internal static CrdtKind Kind => typeof(TItem) == typeof(char) ? CrdtKind.TextDelta : CrdtKind.ListDelta;
@@ -42,6 +46,7 @@ public sealed class SequenceDelta<TItem>
         }
 
         List<VersionSource> sources = [.. named];
+        writer.Unsigned((ulong)Epoch);
         writer.Count(sources.Count);
         foreach (VersionSource source in sources)
             writer.Source(source);
@@ -67,6 +72,7 @@ public sealed class SequenceDelta<TItem>
 
     internal static SequenceDelta<TItem> Read(ref CrdtReader reader)
     {
+        long epoch = reader.Within(0, long.MaxValue, "an epoch");
         var sources = new VersionSource[reader.Count("sources", minimumSize: 2)];
         for (int i = 0; i < sources.Length; i++)
         {
@@ -87,7 +93,7 @@ public sealed class SequenceDelta<TItem>
             runs[i] = new InsertedRun(first, (int)(length >> 1), left, right, items);
         }
 
-        return new SequenceDelta<TItem>(runs, CausalContext.Read(ref reader));
+        return new SequenceDelta<TItem>(epoch, runs, CausalContext.Read(ref reader));
     }
 
     private static Dot? ReadDot(ref CrdtReader reader, VersionSource[] sources)

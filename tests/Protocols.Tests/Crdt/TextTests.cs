@@ -203,6 +203,71 @@ public class TextTests
         Assert.True(CrdtCodec.Encode(text).Length < 5_020, "the deleted half costs a few bytes");
     }
 
+    [Fact]
+    public void A_long_text_edited_everywhere_is_the_string_and_merges_with_another()
+    {
+        var random = new DeterministicRandom(7);
+        Text[] texts = [new(), new()];
+        string[] models = ["", ""];
+        for (int i = 0; i < 20_000; i++)
+        {
+            int replica = i & 1, at = (int)random.Next(models[replica].Length + 1);
+            if (random.Next(3) == 0)
+            {
+                int count = (int)random.Next(Math.Min(models[replica].Length - at, 9) + 1);
+                texts[replica].Delete(at, count);
+                models[replica] = models[replica].Remove(at, count);
+            }
+            else
+            {
+                string typed = $"{i % 1_000:d3}";
+                texts[replica].Insert(History<GCounter>.Source(replica), at, typed);
+                models[replica] = models[replica].Insert(at, typed);
+            }
+        }
+
+        Assert.True(texts[0].RunCount > 5_000, "the tree has several levels");
+        Assert.Equal(models, texts.Select(text => text.ToString()));
+        Text joined = Laws.Join(texts[0], texts[1]);
+        Laws.Same(joined, Laws.Join(texts[1], texts[0]));
+        Laws.Same(joined, CrdtCodec.Decode<Text>(CrdtCodec.Encode(joined)));
+        Assert.Equal(models[0].Length + models[1].Length, joined.Length);
+    }
+
+    [Fact]
+    public void What_all_have_seen_deleted_is_collected_and_one_who_was_away_is_rebuilt()
+    {
+        Text one = new(), two = new();
+        one.Insert(One, 0, "a draft");
+        one.Delete(2, 5);
+        one.Insert(One, 2, "paper");
+        Assert.True(two.TryMerge(one.TakeDelta()));
+        two.Insert(Two, 0, "> ");
+        Text away = two.Copy();
+        Assert.Throws<InvalidOperationException>(two.Collect);
+        Assert.True(one.TryMerge(two.TakeDelta()));
+
+        one.Collect();
+        two.Collect();
+        Laws.Same(one, two);
+        Assert.Equal(("> a paper", 1, 1L), (one.ToString(), one.RunCount, one.Epoch));
+        one.Insert(One, 9, "!");
+        two.Delete(0, 2);
+        SequenceDelta<char> later = one.TakeDelta();
+        Assert.True(two.TryMerge(SequenceDelta.Decode<char>(later.Encode())));
+        Assert.Equal("a paper!", two.ToString());
+
+        away.Insert(Two, 0, "lost ");
+        SequenceDelta<char> earlier = away.TakeDelta();
+        Assert.True(two.TryMerge(earlier));
+        Assert.Equal("a paper!", two.ToString());
+        Assert.False(away.TryMerge(later));
+        Laws.Same(Laws.Join(two, away), Laws.Join(away, two));
+        away.Merge(two);
+        Laws.Same(two, away);
+        Laws.Same(away, CrdtCodec.Decode<Text>(CrdtCodec.Encode(away)));
+    }
+
     internal static readonly int[][] Permutations = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
     private static void Type(Text text, VersionSource source, int at, string run, bool forwards)

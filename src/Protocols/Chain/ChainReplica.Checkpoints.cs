@@ -135,6 +135,7 @@ public sealed partial class ChainReplica
         _appliedBytes = 0;
         _commit = _applying = _applied = index;
         _verified = 0;
+        _endsWithTime = true;
         _commands.PassedOver(index, _rejectPassedOver);
         Report($"installed a checkpoint at {index}");
     }

@@ -274,10 +274,11 @@ public sealed partial class ChainReplica
 
     // ---- applying ----
 
-    private void OnApplied(long index)
+    private void OnApplied(long index, bool endsWithTime)
     {
         Invariant.That(index >= _applied && index <= _applying, "entries are applied in order, and only committed ones");
         _applied = index;
+        _endsWithTime = endsWithTime;
         _dirty?.Applied(index);
         ContinueSwitchover();
     }

@@ -13,6 +13,9 @@ public sealed partial class ChainReplica
     private readonly PendingReads _reads = new();
     private readonly SessionReads _sessionReads = new();
     private readonly DirtyKeys? _dirty;
+
+    /// <summary>Any command that is under way may end any key; so it is taken to be until the machine has applied something and says otherwise.</summary>
+    private bool _endsWithTime = true;
     private long _question;
     private ReplicaId _asked;
     private long _askedAt;
@@ -46,7 +49,8 @@ public sealed partial class ChainReplica
 
     /// <summary>The version here is the only one there is: every acknowledged write is in the log of every link.</summary>
     private bool IsCleanHere(ReadOnlyMemory<byte> query) =>
-        _dirty is not null && _options.LeaseReads && !IsTail && HoldsLease(_now.Monotonic) && _dirty.IsClean(query);
+        _dirty is not null && _options.LeaseReads && !IsTail && HoldsLease(_now.Monotonic)
+        && (!_endsWithTime || _applied == _log.LastIndex) && _dirty.IsClean(query);
 
     /// <summary>Whether what is applied here holds everything that was acknowledged so long ago, as far as is known.</summary>
     private bool IsFresh(long maxStaleness)

@@ -124,7 +124,7 @@ public sealed partial class ChainReplica : IProtocol
                 OnDurable(durable.Lsn);
                 break;
             case Input.Applied applied:
-                OnApplied(applied.Index);
+                OnApplied(applied.Index, applied.EndsWithTime);
                 break;
             case Input.Timer timer when IsCurrent(timer):
                 OnTimer(timer.Id);

@@ -162,7 +162,7 @@ public sealed partial class ReplicaDriver
 
         _effects.Clear();
         if (_appliedIndex > applied)
-            _raised.Enqueue(new Input.Applied(_appliedIndex));
+            _raised.Enqueue(new Input.Applied(_appliedIndex) { EndsWithTime = _machine.EndsWithTime });
     }
 
     private void CarryOut(Effect effect)

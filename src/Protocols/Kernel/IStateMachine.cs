@@ -24,6 +24,12 @@ public interface IStateMachine
 
     /// <summary>Bytes of memory that the state takes, as an estimate.</summary>
     long ApproximateBytes { get; }
+
+    /// <summary>
+    /// Something in the state ends with the log's time, whatever key the command is about that brings that time: with a command under way, no other
+    /// key is certain to stay as it is.
+    /// </summary>
+    bool EndsWithTime => false;
 }
 
 /// <summary>A frozen view of a machine's state. May be read by another thread while the machine goes on.</summary>

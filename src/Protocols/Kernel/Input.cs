@@ -23,7 +23,11 @@ public abstract record Input
     public sealed record Storage(StorageState State) : Input;
 
     /// <summary>The machine has applied every entry up to and with this index.</summary>
-    public sealed record Applied(long Index) : Input;
+    public sealed record Applied(long Index) : Input
+    {
+        /// <inheritdoc cref="IStateMachine.EndsWithTime"/>
+        public bool EndsWithTime { get; init; }
+    }
 
     /// <summary>Answers <see cref="Effect.Lookup"/>.</summary>
     public sealed record LookedUp(long Token, ReadOnlyMemory<byte> Result) : Input;

@@ -41,6 +41,9 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
     private readonly Lock _noting = new();
     private bool _sharing;
 
+    /// <summary>Keys have an end.</summary>
+    public bool EndsWithTime => !_expiries.IsEmpty;
+
     public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead + _table.OrderBytes;
 
     /// <summary>Keys that are there.</summary>

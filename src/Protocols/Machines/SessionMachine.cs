@@ -36,6 +36,8 @@ public sealed partial class SessionMachine(IStateMachine inner, SessionOptions? 
 
     public long ApproximateBytes => inner.ApproximateBytes + _sessions.ApproximateBytes;
 
+    public bool EndsWithTime => inner.EndsWithTime;
+
     /// <summary>Sessions that are known.</summary>
     public int SessionCount => _sessions.Count;
 

@@ -41,6 +41,9 @@ internal sealed class ChainNode
     public bool DiskWorks { get; set; } = true;
     public long DurableLsn { get; private set; }
 
+    /// <summary>Its machine has keys that end.</summary>
+    public bool EndsWithTime { get; set; }
+
     public List<WalEntry> Written { get; } = [];
     public List<(ReplicaId To, ChainMessage Message)> Sent { get; } = [];
     public List<(long Index, long Term, string Command)> Applied { get; set; } = [];
@@ -259,7 +262,7 @@ internal sealed class ChainNode
             index++;
         }
 
-        _raised.Enqueue(new Input.Applied(apply.Batch.LastIndex));
+        _raised.Enqueue(new Input.Applied(apply.Batch.LastIndex) { EndsWithTime = EndsWithTime });
     }
 
     /// <summary>The commands of its state, in order.</summary>

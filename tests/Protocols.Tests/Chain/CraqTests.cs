@@ -89,6 +89,21 @@ public class CraqTests
     }
 
     [Fact]
+    public void Where_keys_end_with_time_any_command_under_way_makes_all_of_them_dirty()
+    {
+        ChainCluster cluster = Warm(Apportioned);
+        cluster[2].EndsWithTime = true;
+        Assert.Equal("b1", cluster.Write("b1"));
+        Assert.Contains(cluster[2].Read(key: "a"), cluster[2].Served);
+        BeginWrite(cluster, "b2");
+        long read = cluster[2].Read(key: "a");
+        Assert.DoesNotContain(read, cluster[2].Served);
+        cluster.Settle();
+        Assert.Contains(read, cluster[2].Served);
+        EndWrite(cluster);
+    }
+
+    [Fact]
     public void Section_2_4_Eventual_reads_are_answered_by_any_link_from_what_it_has_applied()
     {
         ChainCluster cluster = Warm(Apportioned);

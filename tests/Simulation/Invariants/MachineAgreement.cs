@@ -69,6 +69,8 @@ internal sealed class MachineAgreement(IInvariants invariants)
 
         public long ApproximateBytes => machine.ApproximateBytes;
 
+        public bool EndsWithTime => machine.EndsWithTime;
+
         public ReadOnlyMemory<byte> Apply(in AppliedCommand command)
         {
             ReadOnlyMemory<byte> result = machine.Apply(command);

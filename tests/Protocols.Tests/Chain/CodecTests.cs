@@ -32,7 +32,7 @@ public class CodecTests
         Assert.Equal((message.Kind, message.Epoch), (decoded.Kind, decoded.Epoch));
         Assert.Equal(bytes, decoded.ToBytes());
         for (int length = 0; length < bytes.Length; length++)
-            Assert.Throws<InvalidDataException>(() => ChainMessage.Decode(bytes[..length]));
+            Assert.Throws<InvalidDataException>(() => ChainMessage.Decode(bytes.AsMemory(0, length)));
     }
 
     [Fact]

@@ -168,6 +168,7 @@ public sealed class DistributedDataNetworkSpec
         await cluster.AgreeAsync(Script, script => script.Of("writer").Count == 200, 0, 1, 2);
         foreach (int node in new[] { 0, 1, 2 })
             Assert.Equal(all, (await cluster.LocalAsync(node, Script))!.Of("writer"));
+        Assert.Empty(ScriptData.Misfits);
 
         async Task WriteAsync(int from, int to)
         {
@@ -186,10 +187,27 @@ public sealed class DistributedDataNetworkSpec
 
         // The first is not sent to others: they lack it when they are given the delta of the second, and are given all.
         await cluster.UpdateAsync(0, Script, ScriptData.Empty, script => script.Add("writer", "local"));
+        // With a long timeout: the whole is sent when the delta does not fit, not when the time comes to ask again.
         foreach (string line in (string[])["one", "two", "three"])
-            await cluster.UpdateAsync(0, Script, ScriptData.Empty, script => script.Add("writer", line), new WriteAll(Limit));
+            await cluster.UpdateAsync(0, Script, ScriptData.Empty, script => script.Add("writer", line), new WriteAll(TimeSpan.FromHours(1)));
         foreach (int node in new[] { 1, 2 })
             Assert.Equal(["local", "one", "two", "three"], (await cluster.LocalAsync(node, Script))!.Of("writer"));
+        Assert.Empty(ScriptData.Misfits);
+    }
+
+    [Fact]
+    public async Task A_value_larger_than_a_frame_stays_where_it_is_and_is_in_nobodys_way()
+    {
+        await using var cluster = await StartAsync(2);
+        var words = new GSetKey<string>("words");
+        byte[] random = new byte[300_000]; // Messages may be compressed.
+        new Random(1).NextBytes(random);
+        string large = Convert.ToBase64String(random);
+        await cluster.AskAsync<UpdateTimeout>(0, Dsl.Update(words, GSet<string>.Empty, new WriteAll(TimeSpan.FromSeconds(1)), set => set.Add(large)));
+        await cluster.UpdateAsync(0, Views, GCounter.Empty, views => views.Increment(cluster.Address(0)), new WriteAll(Limit));
+        Assert.Equal(1UL, (await cluster.LocalAsync(1, Views))!.Value);
+        Assert.Null(await cluster.LocalAsync(1, words));
+        Assert.Equal([large], (await cluster.LocalAsync(0, words))!.Elements);
     }
 
     [Fact]

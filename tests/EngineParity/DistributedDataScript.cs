@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text;
 using Akka.Actor;
@@ -13,6 +14,9 @@ public sealed class ScriptData(ImmutableSortedDictionary<string, ImmutableList<s
     : IDeltaReplicatedData<ScriptData, ScriptDelta>
 {
     public static readonly ScriptData Empty = new(ImmutableSortedDictionary<string, ImmutableList<string>>.Empty);
+
+    /// <summary>Deltas that came before those they follow.</summary>
+    public static ConcurrentQueue<string> Misfits { get; } = new();
 
     public ImmutableSortedDictionary<string, ImmutableList<string>> Lines { get; } = lines;
 
@@ -37,7 +41,11 @@ public sealed class ScriptData(ImmutableSortedDictionary<string, ImmutableList<s
     {
         var before = Of(delta.Writer);
         if (delta.Start > before.Count)
-            throw new InvalidOperationException($"a delta from line {delta.Start} on came where there are {before.Count}");
+        {
+            Misfits.Enqueue($"a delta from line {delta.Start} on came where there are {before.Count}");
+            return this;
+        }
+
         return new(Lines.SetItem(delta.Writer, before.AddRange(delta.Lines.Skip(before.Count - delta.Start))));
     }
 

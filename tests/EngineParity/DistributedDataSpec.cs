@@ -45,6 +45,17 @@ public sealed class DistributedDataSpec
     }
 
     [Fact]
+    public async Task What_an_update_hands_back_is_merged_into_what_is_there()
+    {
+        await using var cluster = await StartAsync(1);
+        var other = new UniqueAddress(cluster.Address(0).Address, 1);
+        await cluster.UpdateAsync(0, Tags, ORSet<string>.Empty, tags => tags.Add(cluster.Address(0), "a"));
+        await cluster.UpdateAsync(0, Tags, ORSet<string>.Empty, _ => ORSet.Create(other, "b"));
+        await cluster.UpdateAsync(0, Tags, ORSet<string>.Empty, tags => tags.Add(cluster.Address(0), "c").Merge(ORSet.Create(other, "d")));
+        Assert.Equal(["a", "c", "d"], (await cluster.LocalAsync(0, Tags))!.Elements.Order());
+    }
+
+    [Fact]
     public async Task An_update_that_fails_changes_nothing()
     {
         await using var cluster = await StartAsync(1);

@@ -56,7 +56,7 @@ internal sealed partial class Replicator
         {
             bool hadIt = _entries.ContainsKey(key);
             Store(key, envelope);
-            if (gossip.SendBack && (hadIt || !_entries[key].Envelope.Pruning.IsEmpty)) toReturn.Add(key);
+            if (gossip.SendBack && (hadIt || EnvelopeOf(key) is { Pruning.IsEmpty: false })) toReturn.Add(key);
         }
 
         SendValues(gossip.From, toReturn, sendBack: false);

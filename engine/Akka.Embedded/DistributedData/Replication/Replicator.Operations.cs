@@ -81,9 +81,9 @@ internal sealed partial class Replicator
         {
             if (result.Envelope is { } found) read.Found = read.Found is null ? found : read.Found.Merge(found);
         }
-        catch (InvalidCastException cause)
+        catch (Exception cause)
         {
-            _log.Warning("Couldn't merge what was read of [{0}]: {1}", read.Key, cause.Message);
+            _log.Warning(cause, "Couldn't merge what was read of [{0}]: {1}", read.Key, cause.Message);
             return;
         }
 

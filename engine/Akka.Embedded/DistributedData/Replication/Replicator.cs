@@ -162,19 +162,20 @@ internal sealed partial class Replicator : UntypedActor, IWithTimers
     /// <summary>Merges what another replica has sent.</summary>
     private WriteOutcome Store(string key, DataEnvelope envelope)
     {
-        var before = EnvelopeOf(key);
-        if (before is { IsDeleted: true }) return WriteOutcome.Stored;
+        DataEnvelope before = EnvelopeOf(key), after;
         try
         {
-            var after = envelope.IsDeleted ? envelope : before is null ? envelope.Whole() : before.Merge(envelope);
-            Set(key, after.AddSeen(SelfNode.Address));
-            return WriteOutcome.Stored;
+            after = before is null ? envelope.Whole() : before.Merge(envelope);
         }
-        catch (InvalidCastException cause)
+        catch (Exception cause)
         {
-            _log.Warning("Couldn't merge [{0}]: {1}", key, cause.Message);
+            // Of another type, or the type's own merge has failed: the other values here must not be lost for it.
+            _log.Warning(cause, "Couldn't merge [{0}]: {1}", key, cause.Message);
             return WriteOutcome.Refused;
         }
+
+        Set(key, after.AddSeen(SelfNode.Address));
+        return WriteOutcome.Stored;
     }
 
     private DataEnvelope Set(string key, DataEnvelope envelope)

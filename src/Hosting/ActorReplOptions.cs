@@ -134,6 +134,23 @@ public sealed class GroupBuilder
         }
     }
 
+    /// <summary>Where the group's changes are shipped to, beside <c>ship-to</c> of the settings.</summary>
+    internal IReadOnlyList<string> Targets { get; private set; } = [];
+
+    /// <summary>
+    /// Ships what changes in this group, of the built-in key-value machine, to another group of it with as many shards: in order, each change once, a
+    /// while later. For a group in another region; that one is to be written by nobody else.
+    /// </summary>
+    /// <param name="targets">
+    /// A group of this cluster, by its name, or the routers of one of another cluster, <c>akka.tcp://CLUSTER@HOST:PORT/user/actorrepl/GROUP/router</c>:
+    /// one that does not answer is followed by the next.
+    /// </param>
+    public GroupBuilder ShipTo(params string[] targets)
+    {
+        Targets = targets;
+        return this;
+    }
+
     private static RaftFactory OfRaft(Config settings, Func<IStateMachine> machine) => new(RaftSettings.Read(settings));
 
     /// <summary>Makes the empty state machine of a shard; without it, the built-in key-value machine.</summary>

@@ -29,6 +29,9 @@ internal sealed record NodePlan
 
     public required TimeSpan HandOverTimeout { get; init; }
 
+    /// <summary>Where the changes of groups are shipped to.</summary>
+    public required IReadOnlyDictionary<string, IReadOnlyList<string>> Shipping { get; init; }
+
     /// <exception cref="UserErrorException">An option or a setting is wrong.</exception>
     public static NodePlan Make(ActorReplOptions options)
     {
@@ -70,6 +73,8 @@ internal sealed record NodePlan
                     .WithFallback(Threads(replication.Dispatcher)).WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
                 Directory = directory,
                 Join = options.Join is null ? null : seeds[0],
+                Shipping = options.Groups.Select(group => (group.Name, Targets: Targets(options, group, settings))).Where(group => group.Targets.Count > 0)
+                    .ToDictionary(group => group.Name, group => group.Targets),
                 HandOverTimeout = settings.Time("actorrepl.hand-over-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(1)),
             };
         }
@@ -120,6 +125,26 @@ internal sealed record NodePlan
             }),
             SettingsVersion = settings.Int(OfGroup(settings, group.Name, "settings-version"), 1, int.MaxValue),
         };
+    }
+
+    private static IReadOnlyList<string> Targets(ActorReplOptions options, GroupBuilder group, Config settings)
+    {
+        string path = OfGroup(settings, group.Name, "ship-to");
+        IReadOnlyList<string> targets = group.Targets.Count > 0 ? group.Targets : [.. settings.GetStringList(path)];
+        foreach (string target in targets.Where(target => !target.StartsWith("akka.", StringComparison.Ordinal)))
+        {
+            GroupBuilder? other = options.Groups.FirstOrDefault(other => other.Name == target);
+            if (other is null || other == group)
+                throw new UserErrorException($"{path} holds '{target}'; it must be another group of this cluster, or the path of a router (akka.tcp://CLUSTER@HOST:PORT/user/actorrepl/GROUP/router)");
+            if (other.Shards != group.Shards)
+                throw new UserErrorException($"{path}: group '{group.Name}' has {group.Shards} shards and '{target}' {other.Shards}; a shard is shipped to the one of the same number");
+            if (other.Targets.Concat(settings.GetStringList(OfGroup(settings, target, "ship-to"))).Contains(group.Name))
+                throw new UserErrorException($"{path}: '{group.Name}' and '{target}' would send each other's changes back for ever");
+        }
+
+        if (targets.Count > 0 && group.Machine is not null)
+            throw new UserErrorException($"{path}: group '{group.Name}' has a state machine of its own; changes of the built-in one can be shipped");
+        return targets;
     }
 
     /// <summary>The path of a group's own setting, or of the default of all groups.</summary>

@@ -4,6 +4,7 @@ using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Hosting.Faults;
 using ActorRepl.Hosting.Logging;
+using ActorRepl.Hosting.Shipping;
 using ActorRepl.Persistence;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
@@ -31,6 +32,7 @@ internal sealed class NodeService(
     private DataDirectory? _directory;
     private ActorSystem? _system;
     private ClusterFounding? _founding;
+    private readonly CancellationTokenSource _endOfShipping = new();
     private volatile bool _stopping;
 
     /// <summary>Null until it has started.</summary>
@@ -92,6 +94,7 @@ internal sealed class NodeService(
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _stopping = true;
+        await _endOfShipping.CancelAsync().ConfigureAwait(false);
         if (_system is null)
             return;
         _log.LogInformation("Stopping");
@@ -130,7 +133,20 @@ internal sealed class NodeService(
         ];
     }
 
-    public void Dispose() => _directory?.Dispose();
+    public void Dispose()
+    {
+        _endOfShipping.Dispose();
+        _directory?.Dispose();
+    }
+
+    private void Ship(ReplicationRuntime runtime, NodePlan plan, ActorSystem system)
+    {
+        foreach ((string name, IReadOnlyList<string> targets) in plan.Shipping)
+        {
+            GroupInfo group = runtime.Client.Groups.Single(group => group.Name == name);
+            _ = new GroupShipping(runtime, system, group, targets, _log).RunAsync(_endOfShipping.Token);
+        }
+    }
 
     private async Task<Done> HandOverAsync(TimeSpan patience)
     {
@@ -166,6 +182,7 @@ internal sealed class NodeService(
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "hand-over", () => HandOverAsync(plan.HandOverTimeout));
         shutdown.AddTask(CoordinatedShutdown.PhaseServiceStop, "stop-replicas", StopReplicasAsync);
         client.Started(runtime.Client);
+        Ship(runtime, plan, system);
         _ = EndWithSystemAsync(system);
     }
 

@@ -95,6 +95,7 @@ public sealed record NodeSettings
     {
         Token = config.GetString("actorrepl.http.token"),
         MaxInFlight = config.Int("actorrepl.http.max-in-flight", 1, 100_000),
+        MaxInFlightBytes = config.Bytes("actorrepl.http.max-in-flight-bytes", 4 << 20, 1L << 40),
         MaxWatches = config.Int("actorrepl.http.max-watches", 0, 10_000),
         WatchEvery = config.Time("actorrepl.http.watch-every", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
         MaxKeyBytes = config.Int("actorrepl.max-key-bytes", 1, 1024),

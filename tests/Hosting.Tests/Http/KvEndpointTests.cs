@@ -163,6 +163,25 @@ public sealed class KvEndpointTests
         Assert.Equal("404 no-key", await ShowAsync(host, HttpMethod.Get, "/kv/kv/a"));
     }
 
+    [Fact]
+    public async Task Bodies_that_are_too_much_together_are_refused_and_the_room_comes_back()
+    {
+        await using KvHost host = await KvHost.StartAsync(_group, new KvHttpOptions { MaxInFlightBytes = 100 });
+        var release = new TaskCompletionSource();
+        var entered = new TaskCompletionSource();
+        _group.Before = _ =>
+        {
+            entered.TrySetResult();
+            return release.Task;
+        };
+        Task<HttpResponseMessage> slow = SendAsync(host, HttpMethod.Put, "/kv/kv/a", new string('x', 60));
+        await entered.Task;
+        Assert.Equal("503 overloaded", await ShowAsync(host, HttpMethod.Put, "/kv/kv/b", new string('x', 60)));
+        release.SetResult();
+        Assert.Equal(HttpStatusCode.NoContent, (await slow).StatusCode);
+        Assert.Equal("204", await ShowAsync(host, HttpMethod.Put, "/kv/kv/b", new string('x', 60)));
+    }
+
     [Theory]
     [InlineData(RejectReason.NoQuorum, false, "503 no-quorum", true)]
     [InlineData(RejectReason.NoQuorum, true, "504 unknown", false)]

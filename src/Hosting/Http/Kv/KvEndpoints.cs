@@ -13,6 +13,7 @@ internal sealed class KvEndpoints(IReplicationClient client, KvHttpOptions optio
     private readonly byte[] _token = SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
     private int _inFlight;
     private int _watches;
+    private long _bytes;
 
     public static bool Handles(PathString path) => KvTarget.Handles(path) || path.Value is "/openapi.json";
 
@@ -97,7 +98,7 @@ internal sealed class KvEndpoints(IReplicationClient client, KvHttpOptions optio
         {
             Allow(context, reads || HttpMethods.IsPost(method), "GET, HEAD, POST");
             await (reads ? KvList.ListAsync(context, one)
-                : KvBatch.CarryOutAsync(context, one, await BodyAsync(context.Request, 2 * options.MaxValueBytes).ConfigureAwait(false), options)).ConfigureAwait(false);
+                : WithBodyAsync(context.Request, 2 * options.MaxValueBytes, body => KvBatch.CarryOutAsync(context, one, body, options))).ConfigureAwait(false);
         }
         else
         {
@@ -106,7 +107,7 @@ internal sealed class KvEndpoints(IReplicationClient client, KvHttpOptions optio
                 throw ProblemException.BadRequest($"a key has 1 to {options.MaxKeyBytes} bytes, this one has {key.Length}");
             await (reads ? KvItem.GetAsync(context, one, key)
                 : HttpMethods.IsDelete(method) ? KvItem.DeleteAsync(context, one, key)
-                : KvItem.PutAsync(context, one, key, await BodyAsync(context.Request, options.MaxValueBytes).ConfigureAwait(false))).ConfigureAwait(false);
+                : WithBodyAsync(context.Request, options.MaxValueBytes, value => KvItem.PutAsync(context, one, key, value))).ConfigureAwait(false);
         }
     }
 
@@ -126,10 +127,26 @@ internal sealed class KvEndpoints(IReplicationClient client, KvHttpOptions optio
             && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(given[scheme.Length..])), _token));
     }
 
-    private static async Task<byte[]> BodyAsync(HttpRequest request, int most)
+    /// <summary>Takes a body in if there is room for it beside those of others, and holds the room until it is served.</summary>
+    private async Task WithBodyAsync(HttpRequest request, int most, Func<byte[], Task> serve)
     {
         if (request.ContentLength > most)
             throw TooLong(most);
+        long room = request.ContentLength ?? most;
+        try
+        {
+            if (Interlocked.Add(ref _bytes, room) > options.MaxInFlightBytes)
+                throw ProblemException.Overloaded($"{options.MaxInFlightBytes} bytes are being taken in");
+            await serve(await BodyAsync(request, most).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Add(ref _bytes, -room);
+        }
+    }
+
+    private static async Task<byte[]> BodyAsync(HttpRequest request, int most)
+    {
         using var body = new MemoryStream((int)(request.ContentLength ?? 0));
         byte[] piece = new byte[16 * 1024];
         for (int read; (read = await request.Body.ReadAsync(piece, request.HttpContext.RequestAborted).ConfigureAwait(false)) > 0;)

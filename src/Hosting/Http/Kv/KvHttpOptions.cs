@@ -9,6 +9,9 @@ public sealed record KvHttpOptions
     /// <summary>Requests under way together; beyond it they are answered 503 at once.</summary>
     public int MaxInFlight { get; init; } = 1024;
 
+    /// <summary>Bytes of bodies that are taken in together; beyond it requests are answered 503 at once.</summary>
+    public long MaxInFlightBytes { get; init; } = 64 << 20;
+
     /// <summary>Watches together.</summary>
     public int MaxWatches { get; init; } = 256;
 

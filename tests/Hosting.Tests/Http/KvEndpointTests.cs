@@ -86,6 +86,25 @@ public sealed class KvEndpointTests
     }
 
     [Fact]
+    public async Task Pages_that_long_values_make_short_leave_no_key_out()
+    {
+        await using KvHost host = await KvHost.StartAsync(_group);
+        for (int i = 0; i < 24; i++)
+            await SendAsync(host, HttpMethod.Put, $"/kv/kv/k{i:D2}", new string('v', i % 3 == 0 ? 200_000 : 10));
+        var found = new List<string>();
+        string? next = null;
+        do
+        {
+            using JsonDocument page = JsonDocument.Parse(await host.Client.GetStringAsync($"/kv/kv{(next is null ? "" : $"?after={next}")}"));
+            found.AddRange(page.RootElement.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("key").GetString()!));
+            next = page.RootElement.TryGetProperty("next", out JsonElement more) ? more.GetString() : null;
+        }
+        while (next is not null);
+
+        Assert.Equal(Enumerable.Range(0, 24).Select(i => $"k{i:D2}"), found);
+    }
+
+    [Fact]
     public async Task A_batch_is_one_step_of_one_shard_or_is_refused_by_name()
     {
         await using KvHost host = await KvHost.StartAsync(_group);

@@ -140,6 +140,9 @@ public sealed class ParallelApplyTests
         }
     }
 
+    private static byte[] Key(DeterministicRandom random, int keys) =>
+        keys > byte.MaxValue ? BitConverter.GetBytes((int)random.Next(keys)) : [(byte)random.Next(keys)];
+
     private static byte[] Writes(DeterministicRandom random, int keys, int longest)
     {
         var payload = new KeyValuePayload();
@@ -153,7 +156,7 @@ public sealed class ParallelApplyTests
             _ = random.Next(13) switch
             {
                 9 => payload.Put(key, value, new KeyValueTerms(random.Chance(1, 2) ? KeyCondition.Missing : KeyCondition.Present, Return: (KeyReturn)random.Next(3))),
-                10 => payload.Atomic([(key, random.Chance(1, 2) ? KeyValueVersion.Missing : 0)], new KeyValuePayload().Set(key, value).VersionOf(key)),
+                10 => payload.Atomic([(Key(random, keys), KeyValueVersion.Missing)], new KeyValuePayload().Set(key, value).VersionOf(key)),
                 11 => payload.SetRange(key, random.Next(9), value.AsSpan(0, value.Length / 4)).GetRange(key, random.Next(9), -1),
                 12 when keys < byte.MaxValue && random.Chance(1, 12) => payload.Put(key, value, new KeyValueTerms(Expiry: KeyExpiry.In, Millis: random.Next(3))).Rename(key, [1]),
                 12 => payload.DeleteIf(key, new KeyValueTerms(KeyCondition.Present)).GetDelete([(byte)random.Next(keys)]),

@@ -11,53 +11,71 @@ public interface IMerkleLeaves
     IReadOnlyList<MerkleItem> ItemsOf(int leaf);
 }
 
+/// <summary>What a comparison needs next.</summary>
+public abstract record MerkleStep
+{
+    /// <summary>Send this question to the peer; the same again until it is answered.</summary>
+    public sealed record Ask(MerkleMessage Question) : MerkleStep;
+
+    /// <summary>Look which children differ (<see cref="MerkleComparison.Differing"/>), and tell.</summary>
+    public sealed record Judge(MerkleDigests Answer) : MerkleStep;
+
+    /// <summary>Look what is in this leaf after this key (<see cref="MerkleComparison.ItemsOf"/>), and tell.</summary>
+    public sealed record List(int Leaf, UInt128 After) : MerkleStep;
+
+    public sealed record Done : MerkleStep;
+}
+
 /// <summary>
 /// One side's comparison of its tree with a peer's, by rounds of one bounded message each way: from the root down where digests differ, then the items of the
-/// leaves that do. Depth first, so that what is left to ask is bounded by the depth. The answering side keeps nothing. Either tree may change meanwhile: what
-/// is found is a hint where to look, and looking again at a key that is equal by now does no harm.
+/// leaves that do. Depth first, so that what is left to ask is bounded by the depth. The answering side keeps nothing, and the asking side only this: it asks
+/// its own tree as it goes. Either tree may change meanwhile: what is found is a hint where to look, and looking again at a key that is equal by now does no harm.
 /// </summary>
-public sealed class MerkleComparison(IMerkleLeaves mine, long token)
+/// <param name="depth">Of both trees.</param>
+/// <param name="token">Tells this comparison's answers from those of others.</param>
+public sealed class MerkleComparison(int depth, long token)
 {
     private readonly Stack<MerkleNode> _open = new([new MerkleNode(0, 0)]);
     private readonly HashSet<UInt128> _different = [];
     private (int Leaf, UInt128 Next)? _leaf;
     private MerkleMessage? _asked;
+    private MerkleDigests? _answer;
 
     public long Token { get; } = token;
 
     /// <summary>Fingerprints of keys that differ, or that only one side has, as far as is known.</summary>
     public IReadOnlyCollection<UInt128> Different => _different;
 
-    /// <summary>Questions so far.</summary>
+    /// <summary>Questions that were answered.</summary>
     public int Rounds { get; private set; }
 
     /// <summary>The keys found were more than one message holds: compare again after these are repaired.</summary>
     public bool IsPartial { get; private set; }
 
-    public bool IsDone => _open.Count == 0 && _leaf is null;
-
-    /// <summary>The next question; the same again until it is answered. Null: the comparison is done.</summary>
-    public MerkleMessage? Ask()
+    public MerkleStep Next()
     {
-        if (IsDone)
-            return null;
-        Rounds++;
-        if (_asked is not null)
-            return _asked;
-        if (_leaf is null && _open.Peek().Level == mine.Tree.Depth)
-            _leaf = (_open.Pop().Number, 0);
-        return _asked = _leaf is { } leaf ? AskItems(leaf.Leaf, leaf.Next) : AskDigests();
+        if (_answer is not null)
+            return new MerkleStep.Judge(_answer);
+        if (_asked is null && _leaf is null && _open.TryPeek(out MerkleNode top))
+        {
+            if (top.Level == depth)
+                _leaf = (_open.Pop().Number, 0);
+            else
+                _asked = new MerkleAsk(Token, depth, top.Level, [.. _open.TakeWhile(node => node.Level == top.Level).Take(MerkleAsk.MaxNodes).Select(node => node.Number)]);
+        }
+
+        return _asked is not null ? new MerkleStep.Ask(_asked) : _leaf is { } leaf ? new MerkleStep.List(leaf.Leaf, leaf.Next) : new MerkleStep.Done();
     }
 
-    /// <summary>Takes an answer; one to another question than the last is passed over.</summary>
-    public void Take(MerkleMessage answer)
+    /// <summary>Takes a peer's answer; one to another question than the last is passed over. True: it was to the last.</summary>
+    public bool Take(MerkleMessage answer)
     {
         if (answer.Token != Token)
-            return;
+            return false;
         switch (answer, _asked)
         {
             case (MerkleDigests digests, MerkleAsk ask) when digests.Level == ask.Level && digests.Nodes.SequenceEqual(ask.Nodes):
-                TakeDigests(digests);
+                _answer = digests;
                 break;
             case (MerkleKeys keys, MerkleItems items) when keys.Leaf == items.Leaf && keys.UpTo == items.UpTo:
                 _different.UnionWith(keys.Keys);
@@ -65,10 +83,58 @@ public sealed class MerkleComparison(IMerkleLeaves mine, long token)
                 _leaf = keys.UpTo == UInt128.MaxValue ? null : (keys.Leaf, keys.UpTo);
                 break;
             default:
-                return;
+                return false;
         }
 
+        Rounds++;
         _asked = null;
+        return true;
+    }
+
+    /// <summary>Tells which children differ, left to right; answers <see cref="MerkleStep.Judge"/>.</summary>
+    public void Judged(IReadOnlyList<MerkleNode> differing)
+    {
+        Invariant.That(_answer is not null, "an answer is judged once");
+        foreach (int _ in _answer.Nodes)
+            _open.Pop();
+        _answer = null;
+        for (int i = differing.Count - 1; i >= 0; i--)
+            _open.Push(differing[i]);
+    }
+
+    /// <summary>Tells what the own leaf holds; answers <see cref="MerkleStep.List"/>.</summary>
+    public void Listed(MerkleItems items)
+    {
+        Invariant.That(_leaf is not null && _asked is null && items.Token == Token, "items are listed when they are wanted");
+        _asked = items;
+    }
+
+    /// <summary>The children, of the nodes that were asked for, at which the own tree differs from the answer.</summary>
+    public static IReadOnlyList<MerkleNode> Differing(IMerkleLeaves own, MerkleDigests answer)
+    {
+        var differ = new List<MerkleNode>();
+        for (int i = 0; i < answer.Nodes.Count; i++)
+        {
+            var node = new MerkleNode(answer.Level, answer.Nodes[i]);
+            Invariant.That(node.Level < own.Tree.Depth && own.Tree.Has(node), "an answer is about nodes that were asked for");
+            ReadOnlySpan<UInt128> mine = own.Tree.ChildrenOf(node);
+            for (int child = 0; child < MerkleTree.Fanout; child++)
+            {
+                if (mine[child] != answer.Digests[i * MerkleTree.Fanout + child])
+                    differ.Add(new MerkleNode(node.Level + 1, node.Number * MerkleTree.Fanout + child));
+            }
+        }
+
+        return differ;
+    }
+
+    /// <summary>The question about a leaf: what the own side has in it after this key, as much as fits.</summary>
+    public static MerkleItems ItemsOf(IMerkleLeaves own, long token, int leaf, UInt128 after)
+    {
+        MerkleItem[] rest = [.. Between(own.ItemsOf(leaf), after, UInt128.MaxValue)];
+        bool fits = rest.Length <= MerkleItems.MaxItems;
+        MerkleItem[] part = fits ? rest : rest[..MerkleItems.MaxItems];
+        return new MerkleItems(token, leaf, after, fits ? UInt128.MaxValue : part[^1].Key, part);
     }
 
     /// <summary>Answers a peer's question from the own tree.</summary>
@@ -93,38 +159,6 @@ public sealed class MerkleComparison(IMerkleLeaves mine, long token)
             default:
                 throw new InvalidDataException($"{question.GetType().Name} is no question of a comparison");
         }
-    }
-
-    private MerkleAsk AskDigests()
-    {
-        int level = _open.Peek().Level;
-        return new MerkleAsk(Token, mine.Tree.Depth, level, [.. _open.TakeWhile(node => node.Level == level).Take(MerkleAsk.MaxNodes).Select(node => node.Number)]);
-    }
-
-    private MerkleItems AskItems(int leaf, UInt128 after)
-    {
-        MerkleItem[] rest = [.. Between(mine.ItemsOf(leaf), after, UInt128.MaxValue)];
-        bool fits = rest.Length <= MerkleItems.MaxItems;
-        MerkleItem[] part = fits ? rest : rest[..MerkleItems.MaxItems];
-        return new MerkleItems(Token, leaf, after, fits ? UInt128.MaxValue : part[^1].Key, part);
-    }
-
-    private void TakeDigests(MerkleDigests digests)
-    {
-        var differ = new List<MerkleNode>();
-        for (int i = 0; i < digests.Nodes.Count; i++)
-        {
-            MerkleNode node = _open.Pop();
-            ReadOnlySpan<UInt128> own = mine.Tree.ChildrenOf(node);
-            for (int child = 0; child < MerkleTree.Fanout; child++)
-            {
-                if (own[child] != digests.Digests[i * MerkleTree.Fanout + child])
-                    differ.Add(new MerkleNode(node.Level + 1, node.Number * MerkleTree.Fanout + child));
-            }
-        }
-
-        for (int i = differ.Count - 1; i >= 0; i--)
-            _open.Push(differ[i]);
     }
 
     private static IEnumerable<MerkleItem> Between(IEnumerable<MerkleItem> items, UInt128 after, UInt128 upTo) =>

@@ -57,9 +57,9 @@ internal static class Exchange
 {
     public static (MerkleComparison Done, long Bytes) Run(IMerkleLeaves asks, IMerkleLeaves answers)
     {
-        var comparison = new MerkleComparison(asks, token: 7);
+        var comparison = new MerkleComparison(asks.Tree.Depth, token: 7);
         long bytes = 0;
-        while (comparison.Ask() is { } question)
+        while (NextQuestion(comparison, asks) is { } question)
         {
             MerkleMessage answer = MerkleComparison.Answer(answers, Pass(question, ref bytes));
             comparison.Take(Pass(answer, ref bytes));
@@ -67,6 +67,26 @@ internal static class Exchange
         }
 
         return (comparison, bytes);
+    }
+
+    public static MerkleMessage? NextQuestion(MerkleComparison comparison, IMerkleLeaves own)
+    {
+        while (true)
+        {
+            switch (comparison.Next())
+            {
+                case MerkleStep.Ask ask:
+                    return ask.Question;
+                case MerkleStep.Judge judge:
+                    comparison.Judged(MerkleComparison.Differing(own, judge.Answer));
+                    break;
+                case MerkleStep.List list:
+                    comparison.Listed(MerkleComparison.ItemsOf(own, comparison.Token, list.Leaf, list.After));
+                    break;
+                default:
+                    return null;
+            }
+        }
     }
 
     private static MerkleMessage Pass(MerkleMessage message, ref long bytes)

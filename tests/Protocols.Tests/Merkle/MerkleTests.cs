@@ -129,11 +129,11 @@ public class MerkleTests(ITestOutputHelper output)
     {
         KeyedLeaves mine = Filled(500), theirs = Filled(500);
         theirs.Put("k3", 99);
-        var comparison = new MerkleComparison(mine, token: 1);
+        var comparison = new MerkleComparison(MerkleTree.DefaultDepth, token: 1);
         var answers = new List<MerkleMessage>();
-        while (comparison.Ask() is { } question)
+        while (Exchange.NextQuestion(comparison, mine) is { } question)
         {
-            Assert.Same(question, comparison.Ask());
+            Assert.Same(question, Exchange.NextQuestion(comparison, mine));
             answers.Add(MerkleComparison.Answer(theirs, question));
             foreach (MerkleMessage answer in answers.Concat(answers))
                 comparison.Take(answer);
@@ -146,7 +146,7 @@ public class MerkleTests(ITestOutputHelper output)
     [Fact]
     public void Trees_of_different_shapes_and_bytes_that_are_no_message_are_refused()
     {
-        MerkleMessage question = new MerkleComparison(new KeyedLeaves(depth: 2), 1).Ask()!;
+        MerkleMessage question = Exchange.NextQuestion(new MerkleComparison(2, 1), new KeyedLeaves(depth: 2))!;
         Assert.Throws<InvalidDataException>(() => MerkleComparison.Answer(new KeyedLeaves(depth: 3), question));
         byte[] bytes = question.ToBytes();
         Assert.Throws<InvalidDataException>(() => MerkleMessage.Decode(bytes.AsMemory(..^1)));

@@ -1,0 +1,138 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Quorum;
+
+/// <summary>What becomes of concurrent values of a key.</summary>
+public enum Resolution : byte
+{
+    /// <summary>The client gets all of them, and its next write replaces them.</summary>
+    Siblings = 1,
+
+    /// <summary>The one with the latest hybrid time.</summary>
+    LastWriteWins = 2,
+
+    /// <summary>What <see cref="QuorumOptions.Merge"/> makes of them.</summary>
+    Merge = 3,
+
+    /// <summary>The one whose coordinator is in the region named first in <see cref="QuorumOptions.RegionOrder"/>; of one region, the latest.</summary>
+    RegionPriority = 4,
+}
+
+/// <summary>Where a replica is.</summary>
+public sealed record ReplicaPlace(string Region, string Rack);
+
+/// <summary>Promises, times and limits of a quorum group; the same on all of its replicas. Times are in microseconds.</summary>
+public sealed record QuorumOptions
+{
+    public const int DefaultMerkleDepth = 3;
+
+    public static readonly QuorumOptions Default = new();
+
+    /// <summary>N: replicas of each key, in each region that <see cref="Copies"/> does not name. The other members of the group are stand-ins for the key.</summary>
+    public int Replicas { get; init; } = 3;
+
+    /// <summary>N by region, where regions differ.</summary>
+    public IReadOnlyDictionary<string, int> Copies { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>R, unless a request says otherwise.</summary>
+    public Consistency Read { get; init; } = Consistency.Quorum;
+
+    /// <summary>W, unless a request says otherwise.</summary>
+    public Consistency Write { get; init; } = Consistency.Quorum;
+
+    public Resolution Resolution { get; init; } = Resolution.Siblings;
+
+    /// <summary>Makes one value of several; the same from whatever order, wherever it runs.</summary>
+    public Func<IReadOnlyList<ReadOnlyMemory<byte>>, ReadOnlyMemory<byte>>? Merge { get; init; }
+
+    public IReadOnlyList<string> RegionOrder { get; init; } = [];
+
+    /// <summary>Where replicas are; whoever is not named is in region and rack "".</summary>
+    public IReadOnlyDictionary<ReplicaId, ReplicaPlace> Places { get; init; } = new Dictionary<ReplicaId, ReplicaPlace>();
+
+    /// <summary>Tokens of each member on the ring.</summary>
+    public int Tokens { get; init; } = 64;
+
+    /// <summary>Levels of the trees that two replicas compare; the same on all.</summary>
+    public int MerkleDepth { get; init; } = DefaultMerkleDepth;
+
+    /// <summary>A time further ahead of a replica's wall clock is refused and reported.</summary>
+    public long MaxSkewMicros { get; init; } = 500 * Instant.Millisecond;
+
+    /// <summary>An owner that has not answered a write after this gets a hint kept for it.</summary>
+    public long HintAfterMicros { get; init; } = 500 * Instant.Millisecond;
+
+    /// <summary>Hints are sent to their owners this far apart, at most <see cref="HintReplayBytes"/> at a time.</summary>
+    public long HintReplayMicros { get; init; } = Instant.Second;
+
+    public int HintReplayBytes { get; init; } = 256 * 1024;
+
+    /// <summary>Bytes of hints that a replica keeps; it takes no more.</summary>
+    public long MaxHintBytes { get; init; } = 256L << 20;
+
+    /// <summary>A hint that is older is given up: anti-entropy brings what it held.</summary>
+    public long MaxHintAgeMicros { get; init; } = 3 * 3600 * Instant.Second;
+
+    /// <summary>Each peer is compared with this far apart.</summary>
+    public long RepairMicros { get; init; } = 60 * Instant.Second;
+
+    /// <summary>Writes that go to one replica together are split above this; a larger one goes alone.</summary>
+    public int MaxMessageBytes { get; init; } = 512 * 1024;
+
+    /// <summary>Bytes of keys in one message of a repair.</summary>
+    public int RepairBytes { get; init; } = 256 * 1024;
+
+    /// <summary>
+    /// How long a deletion is remembered. A replica that was not compared with another for so long may hold what that one has forgotten to be deleted, and is
+    /// rebuilt.
+    /// </summary>
+    public long GraceMicros { get; init; } = 10L * 24 * 3600 * Instant.Second;
+
+    /// <summary>Deadlines and answers that do not come are looked at this far apart.</summary>
+    public long TickMicros { get; init; } = 20 * Instant.Millisecond;
+
+    public int MaxKeyBytes { get; init; } = 64 * 1024;
+    public int MaxValueBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Requests under way at one coordinator; more are refused as overload.</summary>
+    public int MaxPendingRequests { get; init; } = 32 * 1024;
+
+    /// <summary>A checkpoint is taken once this many updates, or bytes of them, were applied since the last one.</summary>
+    public long CheckpointEntries { get; init; } = 1_000_000;
+    public long CheckpointBytes { get; init; } = 32 * 1024 * 1024;
+
+    internal string RegionOf(ReplicaId id) => Places.TryGetValue(id, out ReplicaPlace? place) ? place.Region : "";
+
+    internal string RackOf(ReplicaId id) => Places.TryGetValue(id, out ReplicaPlace? place) ? place.Rack : $"{id}";
+
+    /// <exception cref="ArgumentException">A setting is out of its range, or two contradict each other.</exception>
+    public QuorumOptions Validate()
+    {
+        Within(Replicas, 1, 63, nameof(Replicas));
+        Within(Tokens, 1, Ring.TokenRing.MaxTokensPerNode, nameof(Tokens));
+        Within(MerkleDepth, 1, 4, nameof(MerkleDepth));
+        foreach ((long value, string name) in ((long, string)[])
+            [
+                (MaxSkewMicros, nameof(MaxSkewMicros)), (HintAfterMicros, nameof(HintAfterMicros)), (HintReplayMicros, nameof(HintReplayMicros)), (HintReplayBytes, nameof(HintReplayBytes)),
+                (MaxHintAgeMicros, nameof(MaxHintAgeMicros)), (RepairMicros, nameof(RepairMicros)), (RepairBytes, nameof(RepairBytes)), (MaxMessageBytes, nameof(MaxMessageBytes)), (TickMicros, nameof(TickMicros)),
+                (MaxKeyBytes, nameof(MaxKeyBytes)), (MaxValueBytes, nameof(MaxValueBytes)), (MaxPendingRequests, nameof(MaxPendingRequests)),
+                (CheckpointEntries, nameof(CheckpointEntries)), (CheckpointBytes, nameof(CheckpointBytes)),
+            ])
+            Within(value, 1, long.MaxValue, name);
+        ArgumentOutOfRangeException.ThrowIfNegative(MaxHintBytes);
+        long least = 2 * (MaxHintAgeMicros + RepairMicros + 2 * MaxSkewMicros);
+        if (GraceMicros < least)
+            throw new ArgumentOutOfRangeException(nameof(GraceMicros), GraceMicros, $"must be at least twice {nameof(MaxHintAgeMicros)} + {nameof(RepairMicros)} + 2 {nameof(MaxSkewMicros)} ({least}), or deletions come back");
+        if (Read.Kind is ConsistencyKind.Default or ConsistencyKind.Any || Write.Kind == ConsistencyKind.Default)
+            throw new ArgumentException($"the group must say what reads and writes wait for; it says {Read} and {Write}");
+        if (Resolution == Resolution.Merge && Merge is null)
+            throw new ArgumentException($"with {nameof(Resolution)} {Resolution}, {nameof(Merge)} must say how");
+        return this;
+    }
+
+    private static void Within(long value, long least, long most, string name)
+    {
+        if (value < least || value > most)
+            throw new ArgumentOutOfRangeException(name, value, most == long.MaxValue ? $"must be at least {least}" : $"must be {least} to {most}");
+    }
+}

@@ -1,0 +1,36 @@
+using ActorRepl.Protocols.Kernel;
+
+namespace ActorRepl.Protocols.Quorum;
+
+/// <summary>
+/// What a replica must never forget besides its store: the numbers of its writes follow from it, and none is given twice.
+/// <para>Layout: version (1), generation (4), starts (8).</para>
+/// </summary>
+/// <param name="Generation">Another one after each loss of the disk.</param>
+/// <param name="Starts">How often it has started on this disk.</param>
+internal readonly record struct HardState(uint Generation, long Starts)
+{
+    private const byte Version = 1;
+
+    public byte[] Encode()
+    {
+        byte[] bytes = new byte[1 + sizeof(uint) + sizeof(long)];
+        var writer = new ByteWriter(bytes);
+        writer.Byte(Version);
+        writer.UInt32(Generation);
+        writer.Int64(Starts);
+        return bytes;
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are no hard state of a quorum replica.</exception>
+    public static HardState Decode(ReadOnlyMemory<byte> bytes)
+    {
+        var reader = new ByteReader(bytes);
+        byte version = reader.Byte();
+        if (version != Version)
+            throw new InvalidDataException($"a quorum hard state has version {version}; this build reads {Version}");
+        var state = new HardState(reader.UInt32(), reader.Int64());
+        reader.End();
+        return state;
+    }
+}

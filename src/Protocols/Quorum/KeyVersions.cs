@@ -53,8 +53,17 @@ public sealed class KeyVersions
     /// <summary>A write of this id is known, be its value still there or replaced.</summary>
     public bool Knows(Guid id) => id != Guid.Empty && Array.Exists(_recent, write => write.Id == id);
 
-    public KeyVersions Write(VersionVector context, in Dot dot, StoredValue value) =>
-        new(Set.Write(context, dot, value), value.Id == Guid.Empty ? _recent : Newest([.. _recent, (value.Time, value.Id)]));
+    /// <summary>A write after a read: of what that had found, clock and ids, whoever coordinated it.</summary>
+    public KeyVersions Write(KeyContext context, in Dot dot, StoredValue value)
+    {
+        IEnumerable<(HybridTime, Guid)> recent = _recent.Union(context.Writes);
+        // What the reader had found stands here, perhaps, under a number that it had not.
+        DottedVersions<StoredValue> others = Set.Keep(sibling => sibling.Value.Id == Guid.Empty || !context.Writes.Any(write => write.Id == sibling.Value.Id));
+        return new(others.Write(context.Clock, dot, value), Newest([.. value.Id == Guid.Empty ? recent : recent.Append((value.Time, value.Id))]));
+    }
+
+    /// <summary>What a reader of these versions knows.</summary>
+    public KeyContext Context => new(Set.Clock, _recent);
 
     public KeyVersions Merge(KeyVersions other)
     {

@@ -8,16 +8,10 @@ internal readonly record struct Parcel(long Token, ReplicaId Owner, ReadOnlyMemo
     public int EncodedSize => sizeof(long) + 2 * sizeof(int) + Key.Length + Versions.EncodedSize;
 }
 
-/// <summary>
-/// A message between replicas of a quorum group. Every one says when the sender was last compared with the receiver, to the end (µs of the sender's wall
-/// clock): versions from one that was not for too long may be of what has been deleted meanwhile, and are not taken.
-/// <para>Layout: tag (1), synced (8), then the fields in order.</para>
-/// </summary>
-internal abstract class QuorumMessage(long synced) : PeerMessage
+/// <summary>A message between replicas of a quorum group. Layout: tag (1), then the fields in order.</summary>
+internal abstract class QuorumMessage : PeerMessage
 {
-    public long Synced { get; } = synced;
-
-    public override int EncodedSize => 1 + sizeof(long) + BodySize;
+    public override int EncodedSize => 1 + BodySize;
 
     protected abstract byte Tag { get; }
     protected abstract int BodySize { get; }
@@ -25,7 +19,6 @@ internal abstract class QuorumMessage(long synced) : PeerMessage
     public override void Encode(ref ByteWriter writer)
     {
         writer.Byte(Tag);
-        writer.Int64(Synced);
         EncodeBody(ref writer);
     }
 
@@ -34,18 +27,16 @@ internal abstract class QuorumMessage(long synced) : PeerMessage
     {
         var reader = new ByteReader(bytes);
         byte tag = reader.Byte();
-        long synced = reader.Int64();
         QuorumMessage message = tag switch
         {
-            1 => new Put(synced, Parcels(ref reader)),
-            2 => new PutAck(synced, Tokens(ref reader)),
-            3 => new Get(synced, Parcels(ref reader)),
-            4 => new GetAnswer(synced, Parcels(ref reader)),
-            5 => new Compare(synced, reader.Bytes()),
-            6 => new Compared(synced, reader.Bytes()),
-            7 => new Exchange(synced, reader.Int64(), Prints(ref reader), reader.Bytes()),
-            8 => new Exchanged(synced, reader.Int64(), reader.Int32(), reader.Bytes()),
-            9 => new TooLongAway(synced, reader.Int64()),
+            1 => new Put(Parcels(ref reader)),
+            2 => new PutAck(Tokens(ref reader)),
+            3 => new Get(Parcels(ref reader)),
+            4 => new GetAnswer(Parcels(ref reader)),
+            5 => new Compare(reader.Bytes()),
+            6 => new Compared(reader.Bytes()),
+            7 => new Exchange(reader.Int64(), Prints(ref reader), reader.Bytes()),
+            8 => new Exchanged(reader.Int64(), reader.Int32(), reader.Bytes()),
             _ => throw new InvalidDataException($"unknown quorum message {tag}"),
         };
         reader.End();
@@ -98,7 +89,7 @@ internal abstract class QuorumMessage(long synced) : PeerMessage
 }
 
 /// <summary>Make these durable: versions of keys that the receiver owns, or hints for others. Answered by <see cref="PutAck"/>.</summary>
-internal sealed class Put(long synced, IReadOnlyList<Parcel> parcels) : QuorumMessage(synced)
+internal sealed class Put(IReadOnlyList<Parcel> parcels) : QuorumMessage
 {
     public IReadOnlyList<Parcel> Parcels { get; } = parcels;
 
@@ -108,7 +99,7 @@ internal sealed class Put(long synced, IReadOnlyList<Parcel> parcels) : QuorumMe
 }
 
 /// <summary>These are durable here.</summary>
-internal sealed class PutAck(long synced, IReadOnlyList<long> tokens) : QuorumMessage(synced)
+internal sealed class PutAck(IReadOnlyList<long> tokens) : QuorumMessage
 {
     public IReadOnlyList<long> Tokens { get; } = tokens;
 
@@ -124,7 +115,7 @@ internal sealed class PutAck(long synced, IReadOnlyList<long> tokens) : QuorumMe
 }
 
 /// <summary>What do you have of these keys? The versions are empty. Answered by <see cref="GetAnswer"/>, or not at all by one that is being rebuilt.</summary>
-internal sealed class Get(long synced, IReadOnlyList<Parcel> keys) : QuorumMessage(synced)
+internal sealed class Get(IReadOnlyList<Parcel> keys) : QuorumMessage
 {
     public IReadOnlyList<Parcel> Keys { get; } = keys;
 
@@ -134,7 +125,7 @@ internal sealed class Get(long synced, IReadOnlyList<Parcel> keys) : QuorumMessa
 }
 
 /// <summary>What is durable here of these keys.</summary>
-internal sealed class GetAnswer(long synced, IReadOnlyList<Parcel> parcels) : QuorumMessage(synced)
+internal sealed class GetAnswer(IReadOnlyList<Parcel> parcels) : QuorumMessage
 {
     public IReadOnlyList<Parcel> Parcels { get; } = parcels;
 
@@ -144,7 +135,7 @@ internal sealed class GetAnswer(long synced, IReadOnlyList<Parcel> parcels) : Qu
 }
 
 /// <summary>A question of a comparison of trees.</summary>
-internal sealed class Compare(long synced, ReadOnlyMemory<byte> question) : QuorumMessage(synced)
+internal sealed class Compare(ReadOnlyMemory<byte> question) : QuorumMessage
 {
     public ReadOnlyMemory<byte> Question { get; } = question;
 
@@ -154,7 +145,7 @@ internal sealed class Compare(long synced, ReadOnlyMemory<byte> question) : Quor
 }
 
 /// <summary>Its answer.</summary>
-internal sealed class Compared(long synced, ReadOnlyMemory<byte> answer) : QuorumMessage(synced)
+internal sealed class Compared(ReadOnlyMemory<byte> answer) : QuorumMessage
 {
     public ReadOnlyMemory<byte> Answer { get; } = answer;
 
@@ -164,7 +155,7 @@ internal sealed class Compared(long synced, ReadOnlyMemory<byte> answer) : Quoru
 }
 
 /// <summary>Keys that differ: what the sender has of them. Answered, once that is durable, by what the receiver has.</summary>
-internal sealed class Exchange(long synced, long token, IReadOnlyList<UInt128> prints, ReadOnlyMemory<byte> keys) : QuorumMessage(synced)
+internal sealed class Exchange(long token, IReadOnlyList<UInt128> prints, ReadOnlyMemory<byte> keys) : QuorumMessage
 {
     public long Token { get; } = token;
     public IReadOnlyList<UInt128> Prints { get; } = prints;
@@ -190,7 +181,7 @@ internal sealed class Exchange(long synced, long token, IReadOnlyList<UInt128> p
 }
 
 /// <summary>What the receiver of an exchange had of its keys.</summary>
-internal sealed class Exchanged(long synced, long token, int covered, ReadOnlyMemory<byte> keys) : QuorumMessage(synced)
+internal sealed class Exchanged(long token, int covered, ReadOnlyMemory<byte> keys) : QuorumMessage
 {
     public long Token { get; } = token;
 
@@ -209,14 +200,4 @@ internal sealed class Exchanged(long synced, long token, int covered, ReadOnlyMe
         writer.Int32(Covered);
         writer.Bytes(Keys.Span);
     }
-}
-
-/// <summary>Deletions up to this time, µs, are forgotten here, and you were not compared with me since: what you hold may be of them.</summary>
-internal sealed class TooLongAway(long synced, long purgedThrough) : QuorumMessage(synced)
-{
-    public long PurgedThrough { get; } = purgedThrough;
-
-    protected override byte Tag => 9;
-    protected override int BodySize => sizeof(long);
-    protected override void EncodeBody(ref ByteWriter writer) => writer.Int64(PurgedThrough);
 }

@@ -82,10 +82,7 @@ public sealed record QuorumOptions
     /// <summary>Bytes of keys in one message of a repair.</summary>
     public int RepairBytes { get; init; } = 256 * 1024;
 
-    /// <summary>
-    /// How long a deletion is remembered. A replica that was not compared with another for so long may hold what that one has forgotten to be deleted, and is
-    /// rebuilt.
-    /// </summary>
+    /// <summary>How long a deletion is remembered at least; and until every owner of the key has been compared with since.</summary>
     public long GraceMicros { get; init; } = 10L * 24 * 3600 * Instant.Second;
 
     /// <summary>Deadlines and answers that do not come are looked at this far apart.</summary>
@@ -120,9 +117,9 @@ public sealed record QuorumOptions
             ])
             Within(value, 1, long.MaxValue, name);
         ArgumentOutOfRangeException.ThrowIfNegative(MaxHintBytes);
-        long least = 2 * (MaxHintAgeMicros + RepairMicros + 2 * MaxSkewMicros);
+        long least = MaxHintAgeMicros + 4 * MaxSkewMicros;
         if (GraceMicros < least)
-            throw new ArgumentOutOfRangeException(nameof(GraceMicros), GraceMicros, $"must be at least twice {nameof(MaxHintAgeMicros)} + {nameof(RepairMicros)} + 2 {nameof(MaxSkewMicros)} ({least}), or deletions come back");
+            throw new ArgumentOutOfRangeException(nameof(GraceMicros), GraceMicros, $"must be at least {nameof(MaxHintAgeMicros)} + 4 {nameof(MaxSkewMicros)} ({least}), or hints bring back what was deleted");
         if (Read.Kind is ConsistencyKind.Default or ConsistencyKind.Any || Write.Kind == ConsistencyKind.Default)
             throw new ArgumentException($"the group must say what reads and writes wait for; it says {Read} and {Write}");
         if (Resolution == Resolution.Merge && Merge is null)

@@ -76,7 +76,7 @@ public sealed partial class QuorumReplica
         if (read.IsDecided && isKept && !read.IsAnswered)
         {
             read.IsAnswered = true;
-            effects.Add(new Effect.Reply(read.RequestId, new QuorumReply(ContextToken.Encode(read.Result.Set.Clock, read.Key.Span), Resolve(read.Result)).ToBytes()));
+            effects.Add(new Effect.Reply(read.RequestId, new QuorumReply(read.Result.Context.ToToken(read.Key.Span), Resolve(read.Result)).ToBytes()));
         }
 
         if (read.IsAnswered && read.Answers.Count == read.Owners.Count)

@@ -15,12 +15,12 @@ public sealed partial class QuorumReplica
     private int _nextPeer;
 
     /// <summary>One comparison with one peer, to its end.</summary>
-    private sealed class Repair(ReplicaId peer, int depth, long token, long wall, long giveUpAt)
+    private sealed class Repair(ReplicaId peer, int depth, long token, long index, long giveUpAt)
     {
         public ReplicaId Peer { get; } = peer;
 
-        /// <summary>When it began, µs.</summary>
-        public long Wall { get; } = wall;
+        /// <summary>What was applied when it began: so much of the own log is compared.</summary>
+        public long Index { get; } = index;
         public long GiveUpAt { get; } = giveUpAt;
         public MerkleComparison Comparison { get; } = new(depth, token);
 
@@ -36,20 +36,8 @@ public sealed partial class QuorumReplica
         public long DoneAt { get; set; }
     }
 
-    /// <summary>When this replica was last compared with a peer; what came since it began anew is as good.</summary>
-    private long SyncedWith(ReplicaId peer) => Math.Max(_standing.Synced.GetValueOrDefault(peer), _standing.Since);
-
-    private bool IsTooLongAway(QuorumMessage message) => _standing.PurgedThrough > 0
-        && message.Synced < _standing.PurgedThrough + _options.MaxHintAgeMicros + _options.RepairMicros + 2 * _options.MaxSkewMicros;
-
     private void Receive(ReplicaId from, QuorumMessage message, in Instant now, Effects effects)
     {
-        if (message is Put or GetAnswer or Exchange or Exchanged && IsTooLongAway(message))
-        {
-            effects.Send(from, new TooLongAway(SyncedWith(from), _standing.PurgedThrough));
-            return;
-        }
-
         switch (message)
         {
             case Put put:
@@ -78,9 +66,6 @@ public sealed partial class QuorumReplica
             case Exchanged exchanged when _repair?.Peer == from && _repair.Exchanging == exchanged.Token:
                 TakeExchanged(_repair, exchanged, now, effects);
                 break;
-            case TooLongAway away:
-                BeginAnew(from, away, now, effects);
-                break;
         }
     }
 
@@ -89,7 +74,7 @@ public sealed partial class QuorumReplica
         switch (awaited)
         {
             case Awaited.PeerCompares peer:
-                effects.Send(peer.From, new Compared(SyncedWith(peer.From), result));
+                effects.Send(peer.From, new Compared(result));
                 break;
             case Awaited.Judged judged when judged.Repair == _repair:
                 judged.Repair.Comparison.Judged(Nodes(result));
@@ -103,12 +88,12 @@ public sealed partial class QuorumReplica
                 Repair repair = offered.Repair;
                 int covered = BitConverter.ToInt32(result.Span);
                 repair.Exchanging = NextToken();
-                repair.Offer = new Exchange(SyncedWith(repair.Peer), repair.Exchanging, [.. offered.Prints.Take(covered)], result[sizeof(int)..]);
+                repair.Offer = new Exchange(repair.Exchanging, [.. offered.Prints.Take(covered)], result[sizeof(int)..]);
                 AskAgain(repair, now, effects);
                 break;
             case Awaited.PeerExchanges peer:
                 // What came with it is on its way to the disk; the answer follows it there.
-                _whenDurable.Add((peer.From, new Exchanged(SyncedWith(peer.From), peer.Token, BitConverter.ToInt32(result.Span), result[sizeof(int)..])));
+                _whenDurable.Add((peer.From, new Exchanged(peer.Token, BitConverter.ToInt32(result.Span), result[sizeof(int)..])));
                 break;
         }
     }
@@ -116,13 +101,13 @@ public sealed partial class QuorumReplica
     private void BeginRepair(in Instant now, Effects effects)
     {
         ReplicaId[] peers = [.. Peers];
-        if (_repair is not null || peers.Length == 0)
+        if (_repair is not null || peers.Length == 0 || _appliedIndex < _rebuildIndex)
             return;
         // Those it was not compared with since it may lack something come first.
         if (_standing.Compared is { } compared && peers.Any(id => !compared.Contains(id)))
             peers = [.. peers.Except(compared)];
         ReplicaId peer = peers[_nextPeer++ % peers.Length];
-        _repair = new Repair(peer, _options.MerkleDepth, NextToken(), now.Wall, now.Monotonic + 10 * Math.Max(_options.RepairMicros, _options.HintAfterMicros));
+        _repair = new Repair(peer, _options.MerkleDepth, NextToken(), _appliedIndex, now.Monotonic + 10 * Math.Max(_options.RepairMicros, _options.HintAfterMicros));
         Continue(_repair, now, effects);
     }
 
@@ -153,7 +138,7 @@ public sealed partial class QuorumReplica
         if (repair.Exchanging != 0)
             effects.Send(repair.Peer, repair.Offer!);
         else if (repair.Left is null && repair.Comparison.Next() is MerkleStep.Ask ask)
-            effects.Send(repair.Peer, new Compare(SyncedWith(repair.Peer), ask.Question.ToBytes()));
+            effects.Send(repair.Peer, new Compare(ask.Question.ToBytes()));
     }
 
     private void Offer(Repair repair, Effects effects)
@@ -167,7 +152,7 @@ public sealed partial class QuorumReplica
 
         // In the log after all that it brought: once this is applied, so is that.
         if (!repair.Comparison.IsPartial)
-            Update(new StoreUpdate.Synced(repair.Peer, repair.Wall));
+            Update(new StoreUpdate.Synced(repair.Peer, repair.Index));
         repair.DoneAt = NextIndex - 1;
         if (repair.DoneAt <= _appliedIndex)
             _repair = null;
@@ -187,8 +172,8 @@ public sealed partial class QuorumReplica
     {
         foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in KeyList.Decode(keys))
         {
-            if (!IsAhead(versions, now, out _) && !IsForgotten(versions, now))
-                Update(new StoreUpdate.Merge(key, versions, PeersFor(key)));
+            if (!IsAhead(versions, now, out _))
+                Update(new StoreUpdate.Merge(key, versions, PeersFor(key), IsOld(versions, now)));
         }
     }
 
@@ -201,23 +186,7 @@ public sealed partial class QuorumReplica
     private void Purge(IReadOnlyList<(ReadOnlyMemory<byte> Key, KeyVersions Versions)> deleted)
     {
         foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in deleted)
-        {
-            // Before the update is applied: nothing older is taken from now on.
-            _standing = _standing with { PurgedThrough = Math.Max(_standing.PurgedThrough, versions.Latest.Micros) };
             Update(new StoreUpdate.Purge(key, versions.Set.Clock));
-        }
-    }
-
-    private void BeginAnew(ReplicaId from, TooLongAway away, in Instant now, Effects effects)
-    {
-        // Another may have said so before.
-        if (SyncedWith(from) >= away.PurgedThrough + _options.MaxHintAgeMicros + _options.RepairMicros + 2 * _options.MaxSkewMicros || _standingIsStale)
-            return;
-        effects.Add(new Effect.Report($"{from} has forgotten deletions that this replica was away for: it begins anew from the others"));
-        _rebuildIndex = NextIndex;
-        Update(new StoreUpdate.Rebuild(now.Wall, KeepsKeys: false));
-        _standing = _standing with { Compared = [], Since = now.Wall };
-        _repair = null;
     }
 
     private static List<MerkleNode> Nodes(ReadOnlyMemory<byte> bytes)

@@ -65,7 +65,7 @@ public sealed partial class QuorumReplica
                 break;
             case Awaited.PeerReads peer:
                 (ReadOnlyMemory<byte>, KeyVersions Versions)[] own = KeyList.Decode(result);
-                effects.Send(peer.From, new GetAnswer(SyncedWith(peer.From), [.. peer.Keys.Select((key, i) => key with { Versions = own[i].Versions })]));
+                effects.Send(peer.From, new GetAnswer([.. peer.Keys.Select((key, i) => key with { Versions = own[i].Versions })]));
                 break;
             case Awaited.Hints hints:
                 Deliver(hints.Owner, KeyList.Decode(result), now, effects);

@@ -36,10 +36,10 @@ public sealed partial class QuorumReplica
     private Rejection? Settle(WriteOperation write, QuorumRequest request, KeyVersions before, in Instant now, out KeyVersions after)
     {
         after = before;
-        VersionVector context;
+        KeyContext context;
         try
         {
-            context = ContextToken.Decode(request.Context, write.Key.Span);
+            context = KeyContext.FromToken(request.Context, write.Key.Span);
         }
         catch (InvalidDataException wrong)
         {
@@ -47,11 +47,11 @@ public sealed partial class QuorumReplica
         }
 
         var dot = new Dot(_source, _counter + 1);
-        if (context.Covers(dot))
+        if (context.Clock.Covers(dot))
             return Invalid("the context is of writes that this replica has not given yet");
         if (_options.Resolution == Resolution.LastWriteWins)
-            context = context.Merge(before.Set.Clock);
-        if (before.Set.Siblings.Count(sibling => !context.Covers(sibling.Dot)) >= KeyVersions.MaxSiblings)
+            context = context with { Clock = context.Clock.Merge(before.Set.Clock) };
+        if (before.Set.Siblings.Count(sibling => !context.Clock.Covers(sibling.Dot)) >= KeyVersions.MaxSiblings)
             return Invalid($"the key has {before.Set.Siblings.Count} concurrent values, {KeyVersions.MaxSiblings} are the most; read it and write with the context");
         // Not before what it replaces: where the last one wins, it must be this one.
         if (!_clock.TryObserve(before.Latest, now, out HybridTime time, out long skew))
@@ -107,7 +107,7 @@ public sealed partial class QuorumReplica
         if (isMet && write.Acked.Count >= write.Durable && !write.IsAnswered)
         {
             write.IsAnswered = true;
-            byte[] context = ContextToken.Encode(write.Versions.Set.Clock, write.Key.Span);
+            byte[] context = write.Versions.Context.ToToken(write.Key.Span);
             effects.Add(new Effect.Reply(write.RequestId, new QuorumReply(context, []).ToBytes()));
         }
 
@@ -131,9 +131,9 @@ public sealed partial class QuorumReplica
                 if (!KeepHint(parcel.Owner, parcel.Key, parcel.Versions, now))
                     continue;
             }
-            else if (!IsForgotten(parcel.Versions, now))
+            else
             {
-                Update(new StoreUpdate.Merge(parcel.Key, parcel.Versions, PeersFor(parcel.Key)));
+                Update(new StoreUpdate.Merge(parcel.Key, parcel.Versions, PeersFor(parcel.Key), IsOld(parcel.Versions, now)));
             }
 
             AddTo(_acks, from, parcel.Token);
@@ -165,6 +165,6 @@ public sealed partial class QuorumReplica
         return skew > _options.MaxSkewMicros + now.WallError;
     }
 
-    /// <summary>A deletion old enough to be forgotten everywhere is not taken up again.</summary>
-    private bool IsForgotten(KeyVersions versions, in Instant now) => versions.IsDeleted && versions.Latest.Micros < now.Wall - _options.GraceMicros;
+    /// <summary>A deletion that may have been purged.</summary>
+    private bool IsOld(KeyVersions versions, in Instant now) => versions.IsDeleted && versions.Latest.Micros < now.Wall - _options.GraceMicros;
 }

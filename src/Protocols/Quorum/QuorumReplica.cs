@@ -60,7 +60,7 @@ public sealed partial class QuorumReplica : IProtocol
         _joins = joins;
         // An answer to an earlier incarnation must not be taken for one to this.
         _tokens = (long)(_random.NextUInt64() >> 2);
-        _standing = new StoreStanding(0, 0, 0, new Dictionary<ReplicaId, long>(), [], null);
+        _standing = new StoreStanding(0, new Dictionary<ReplicaId, long>(), [], null);
     }
 
     public ReplicaId Self { get; }
@@ -82,7 +82,7 @@ public sealed partial class QuorumReplica : IProtocol
         switch (input)
         {
             case Input.Start start:
-                Start(start.Recovered, now, effects);
+                Start(start.Recovered, effects);
                 break;
             case Input.Requests requests:
                 Take(requests.Batch, now, effects);
@@ -122,7 +122,7 @@ public sealed partial class QuorumReplica : IProtocol
         Flush(now, effects);
     }
 
-    private void Start(RecoveredState recovered, in Instant now, Effects effects)
+    private void Start(RecoveredState recovered, Effects effects)
     {
         _lastIndex = _appliedIndex = _checkpointIndex = recovered.Checkpoint?.Index ?? 0;
         foreach (EntryBatch batch in recovered.Log)
@@ -142,7 +142,7 @@ public sealed partial class QuorumReplica : IProtocol
         {
             effects.Add(new Effect.Report($"{recovered.Damage ?? "the disk is empty"}: this replica answers no reads until it was compared with all others"));
             _rebuildIndex = NextIndex;
-            Update(new StoreUpdate.Rebuild(now.Wall, KeepsKeys: true));
+            Update(new StoreUpdate.Rebuild());
         }
 
         Lookup(new StoreQuery.Standing(), new Awaited.Standing(), effects);
@@ -209,9 +209,9 @@ public sealed partial class QuorumReplica : IProtocol
         foreach ((ReplicaId to, List<Parcel> parcels) in _puts)
             Send(to, parcels, effects);
         foreach ((ReplicaId to, List<Parcel> keys) in _gets)
-            effects.Send(to, new Get(SyncedWith(to), keys));
+            effects.Send(to, new Get(keys));
         foreach ((ReplicaId to, List<long> tokens) in _acks)
-            effects.SendWhenDurable(to, new PutAck(SyncedWith(to), tokens));
+            effects.SendWhenDurable(to, new PutAck(tokens));
         foreach ((ReplicaId to, QuorumMessage message) in _whenDurable)
             effects.SendWhenDurable(to, message);
         _puts.Clear();
@@ -229,14 +229,14 @@ public sealed partial class QuorumReplica : IProtocol
         {
             if (i > first && bytes + parcels[i].EncodedSize > _options.MaxMessageBytes)
             {
-                effects.Send(to, new Put(SyncedWith(to), parcels[first..i]));
+                effects.Send(to, new Put(parcels[first..i]));
                 (first, bytes) = (i, 0);
             }
 
             bytes += parcels[i].EncodedSize;
         }
 
-        effects.Send(to, new Put(SyncedWith(to), parcels[first..]));
+        effects.Send(to, new Put(parcels[first..]));
     }
 
     private static void AddTo<T>(SortedDictionary<ReplicaId, List<T>> lists, ReplicaId to, T item)

@@ -7,7 +7,7 @@ namespace ActorRepl.Protocols.Quorum;
 /// <summary>
 /// The state of one replica of a quorum group: versions of keys, trees over what it and each peer both own, hints for owners that are away. It belongs to that
 /// replica alone: others reach the same versions by other updates, in other orders. Updates commute where they meet, so that this does not matter.
-/// <para>Checkpoint: a first segment with what is not keys, then items of either kind, each 1 (key) or 2 (hint) and its update's bytes.</para>
+/// <para>Checkpoint: a first segment with what is not keys, then keys and hints: each length (4) and bytes of its update, and the index it last changed at (8).</para>
 /// </summary>
 public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDepth) : IStateMachine
 {
@@ -17,12 +17,11 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
     private readonly SortedDictionary<ReplicaId, long> _synced = [];
     // While it may lack what it had: the peers it was compared with since.
     private SortedSet<ReplicaId>? _compared;
-    private long _purgedThrough;
-    private long _since;
     private long _bytes;
     private long _hintBytes;
 
-    private sealed record Entry(ReadOnlyMemory<byte> Key, KeyVersions Versions, IReadOnlyList<ReplicaId> Peers)
+    // The index is that of the log at which it last changed.
+    private sealed record Entry(ReadOnlyMemory<byte> Key, KeyVersions Versions, IReadOnlyList<ReplicaId> Peers, long Index)
     {
         public int Bytes => Key.Length + Versions.EncodedSize;
     }
@@ -45,7 +44,7 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
         switch (StoreUpdate.Decode(command.Payload))
         {
             case StoreUpdate.Merge merge:
-                Merge(merge);
+                Merge(merge, command.Index);
                 break;
             case StoreUpdate.KeepHint hint:
                 Keep(hint);
@@ -57,11 +56,12 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
                 Purge(purge);
                 break;
             case StoreUpdate.Synced synced:
-                _synced[synced.Peer] = synced.Wall;
+                _synced[synced.Peer] = synced.Index;
                 _compared?.Add(synced.Peer);
                 break;
-            case StoreUpdate.Rebuild rebuild:
-                Rebuild(rebuild);
+            case StoreUpdate.Rebuild:
+                Clear();
+                _compared = [];
                 break;
         }
 
@@ -80,7 +80,8 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
             case StoreQuery.Prints prints:
                 return Covered(prints);
             case StoreQuery.Deleted deleted:
-                return KeyList.Encode([.. _keys.Values.Where(entry => entry.Versions.IsDeleted && entry.Versions.Latest.Micros < deleted.Before)
+                return KeyList.Encode([.. _keys.Values.Where(entry => entry.Versions.IsDeleted && entry.Versions.Latest.Micros < deleted.Before
+                        && entry.Peers.All(peer => _synced.GetValueOrDefault(peer) >= entry.Index))
                     .Take(deleted.Most).Select(entry => (entry.Key, entry.Versions))]);
             case StoreQuery.Compare compare:
                 return MerkleComparison.Answer(LeavesWith(compare.Peer), MerkleMessage.Decode(compare.Question)).ToBytes();
@@ -99,13 +100,13 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
     public ICheckpointView BeginCheckpoint() => new View(
         Standing([]).ToBytes(),
         [
-            .. _keys.Values.Select(entry => (StoreUpdate)new StoreUpdate.Merge(entry.Key, entry.Versions, entry.Peers)),
-            .. _hints.SelectMany(owner => owner.Value.Values.Select(hint => new StoreUpdate.KeepHint(owner.Key, hint.Key, hint.Versions, hint.Wall))),
+            .. _keys.Values.Select(entry => ((StoreUpdate)new StoreUpdate.Merge(entry.Key, entry.Versions, entry.Peers), entry.Index)),
+            .. _hints.SelectMany(owner => owner.Value.Values.Select(hint => ((StoreUpdate)new StoreUpdate.KeepHint(owner.Key, hint.Key, hint.Versions, hint.Wall), 0L))),
         ]);
 
     public void Restore(IEnumerable<ReadOnlyMemory<byte>> segments)
     {
-        Clear(0);
+        Clear();
         _hints.Clear();
         _hintBytes = 0;
         StoreStanding? standing = null;
@@ -119,34 +120,31 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
 
             var reader = new ByteReader(segment);
             while (reader.Remaining > 0)
-                Apply(new AppliedCommand(0, 0, reader.Bytes()));
+            {
+                ReadOnlyMemory<byte> update = reader.Bytes();
+                Apply(new AppliedCommand(reader.Int64(), 0, update));
+            }
         }
 
         if (standing is null)
             throw new InvalidDataException("a checkpoint of a quorum store has at least one segment");
-        (_purgedThrough, _since) = (standing.PurgedThrough, standing.Since);
         _compared = standing.Compared is { } compared ? [.. compared] : null;
-        foreach ((ReplicaId peer, long wall) in standing.Synced)
-            _synced[peer] = wall;
+        foreach ((ReplicaId peer, long index) in standing.Synced)
+            _synced[peer] = index;
     }
 
-    private StoreStanding Standing(IReadOnlyList<ReplicaId> owners) => new(_purgedThrough, _since, _hintBytes, _synced, owners, _compared is null ? null : [.. _compared]);
+    private StoreStanding Standing(IReadOnlyList<ReplicaId> owners) => new(_hintBytes, _synced, owners, _compared is null ? null : [.. _compared]);
 
-    private void Rebuild(StoreUpdate.Rebuild rebuild)
-    {
-        if (!rebuild.KeepsKeys)
-            Clear(rebuild.Wall);
-        _compared = [];
-    }
-
-    private void Merge(StoreUpdate.Merge merge)
+    private void Merge(StoreUpdate.Merge merge, long index)
     {
         UInt128 print = MerkleItem.Fingerprint(merge.Key.Span);
         Entry? before = _keys.GetValueOrDefault(print);
+        if (before is null && merge.OnlyIfThere)
+            return;
         KeyVersions versions = before is null ? merge.Versions.Copied() : before.Versions.Merge(merge.Versions);
         if (before is not null && ReferenceEquals(versions, before.Versions))
             return;
-        var after = new Entry(before?.Key ?? merge.Key.ToArray(), before is null ? versions : versions.Copied(), before?.Peers ?? merge.Peers);
+        var after = new Entry(before?.Key ?? merge.Key.ToArray(), before is null ? versions : versions.Copied(), before?.Peers ?? merge.Peers, index);
         _keys[print] = after;
         _bytes += after.Bytes - (before?.Bytes ?? 0);
         var item = new MerkleItem(print, MerkleItem.Fingerprint(after.Versions.ToBytes()));
@@ -159,7 +157,6 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
         UInt128 print = MerkleItem.Fingerprint(purge.Key.Span);
         if (!_keys.TryGetValue(print, out Entry? entry) || !entry.Versions.Set.Clock.Equals(purge.Clock))
             return;
-        _purgedThrough = Math.Max(_purgedThrough, entry.Versions.Latest.Micros);
         _keys.Remove(print);
         _bytes -= entry.Bytes;
         foreach (ReplicaId peer in entry.Peers)
@@ -189,12 +186,12 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
             _hints.Remove(gone.Owner);
     }
 
-    private void Clear(long wall)
+    private void Clear()
     {
         _keys.Clear();
         _trees.Clear();
         _synced.Clear();
-        (_bytes, _purgedThrough, _since) = (0, 0, wall);
+        _bytes = 0;
     }
 
     private PeerLeaves LeavesWith(ReplicaId peer)
@@ -251,16 +248,16 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
         return bytes;
     }
 
-    private sealed class View(byte[] standing, IReadOnlyList<StoreUpdate> items) : ICheckpointView
+    private sealed class View(byte[] standing, IReadOnlyList<(StoreUpdate Update, long Index)> items) : ICheckpointView
     {
         public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes)
         {
             yield return standing;
             var segment = new List<byte>();
-            foreach (StoreUpdate item in items)
+            foreach ((StoreUpdate update, long index) in items)
             {
-                byte[] bytes = item.ToBytes();
-                if (segment.Count > 0 && segment.Count + sizeof(int) + bytes.Length > maxBytes)
+                byte[] bytes = update.ToBytes();
+                if (segment.Count > 0 && segment.Count + sizeof(int) + bytes.Length + sizeof(long) > maxBytes)
                 {
                     yield return segment.ToArray();
                     segment.Clear();
@@ -268,6 +265,7 @@ public sealed class QuorumStore(int merkleDepth = QuorumOptions.DefaultMerkleDep
 
                 segment.AddRange(BitConverter.GetBytes(bytes.Length));
                 segment.AddRange(bytes);
+                segment.AddRange(BitConverter.GetBytes(index));
             }
 
             if (segment.Count > 0)

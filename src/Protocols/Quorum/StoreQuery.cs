@@ -15,7 +15,7 @@ internal abstract record StoreQuery
     /// <summary>Keys of these fingerprints, up to about so many bytes: of how many fingerprints this is (4), then a <see cref="KeyList"/>.</summary>
     public sealed record Prints(IReadOnlyList<UInt128> List, int MaxBytes) : StoreQuery;
 
-    /// <summary>Keys that are deleted since before a time, µs, so many at most; see <see cref="KeyList"/>.</summary>
+    /// <summary>Keys that are deleted since before a time, µs, and every other owner knows it; so many at most; see <see cref="KeyList"/>.</summary>
     public sealed record Deleted(long Before, int Most) : StoreQuery;
 
     /// <summary>A question of a peer's comparison; answered by its answer's bytes.</summary>
@@ -177,27 +177,23 @@ internal static class KeyList
 }
 
 /// <summary>How a store stands beside its peers.</summary>
-/// <param name="PurgedThrough">The latest time, µs, of a deletion that has been forgotten here.</param>
-/// <param name="Since">Everything here has come since this time, µs; 0: from the beginning.</param>
 /// <param name="HintBytes">Bytes of hints.</param>
-/// <param name="Synced">When each peer was last compared with, to the end, µs.</param>
+/// <param name="Synced">Up to which index of the own log each peer was compared with.</param>
 /// <param name="Owners">For whom there are hints.</param>
 /// <param name="Compared">Since the store may lack what it had: the peers it was compared with. Null: it lacks nothing.</param>
 internal sealed record StoreStanding(
-    long PurgedThrough, long Since, long HintBytes, IReadOnlyDictionary<ReplicaId, long> Synced, IReadOnlyList<ReplicaId> Owners, IReadOnlyList<ReplicaId>? Compared)
+    long HintBytes, IReadOnlyDictionary<ReplicaId, long> Synced, IReadOnlyList<ReplicaId> Owners, IReadOnlyList<ReplicaId>? Compared)
 {
     public byte[] ToBytes()
     {
-        byte[] bytes = new byte[3 * sizeof(long) + 3 * sizeof(int) + 1 + Synced.Count * (sizeof(int) + sizeof(long)) + (Owners.Count + (Compared?.Count ?? 0)) * sizeof(int)];
+        byte[] bytes = new byte[sizeof(long) + 3 * sizeof(int) + 1 + Synced.Count * (sizeof(int) + sizeof(long)) + (Owners.Count + (Compared?.Count ?? 0)) * sizeof(int)];
         var writer = new ByteWriter(bytes);
-        writer.Int64(PurgedThrough);
-        writer.Int64(Since);
         writer.Int64(HintBytes);
         writer.Int32(Synced.Count);
-        foreach ((ReplicaId peer, long wall) in Synced)
+        foreach ((ReplicaId peer, long index) in Synced)
         {
             writer.Int32(peer.Value);
-            writer.Int64(wall);
+            writer.Int64(index);
         }
 
         Write(ref writer, Owners);
@@ -210,7 +206,7 @@ internal sealed record StoreStanding(
     public static StoreStanding Decode(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes);
-        long purged = reader.Int64(), since = reader.Int64(), hints = reader.Int64();
+        long hints = reader.Int64();
         var synced = new SortedDictionary<ReplicaId, long>();
         for (int left = reader.Count(sizeof(int) + sizeof(long)); left > 0; left--)
             synced[new ReplicaId(reader.Int32())] = reader.Int64();
@@ -218,7 +214,7 @@ internal sealed record StoreStanding(
         bool lacks = reader.Bool();
         ReplicaId[] compared = Read(ref reader);
         reader.End();
-        return new StoreStanding(purged, since, hints, synced, owners, lacks ? compared : null);
+        return new StoreStanding(hints, synced, owners, lacks ? compared : null);
     }
 
     private static void Write(ref ByteWriter writer, IReadOnlyList<ReplicaId> list)

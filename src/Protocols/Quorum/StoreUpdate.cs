@@ -6,8 +6,11 @@ namespace ActorRepl.Protocols.Quorum;
 /// <summary>One change of a replica's store: an entry of its log. Layout: kind (1), then the fields in order.</summary>
 internal abstract record StoreUpdate
 {
-    /// <summary>Versions of a key, to be merged with those that are there. The peers are the key's other owners: each pair keeps a tree of what both own.</summary>
-    public sealed record Merge(ReadOnlyMemory<byte> Key, KeyVersions Versions, IReadOnlyList<ReplicaId> Peers) : StoreUpdate;
+    /// <summary>
+    /// Versions of a key, to be merged with those that are there. The peers are the key's other owners: each pair keeps a tree of what both own.
+    /// <paramref name="OnlyIfThere"/>: a deletion so old that it may have been purged here; it matters only to what it has deleted.
+    /// </summary>
+    public sealed record Merge(ReadOnlyMemory<byte> Key, KeyVersions Versions, IReadOnlyList<ReplicaId> Peers, bool OnlyIfThere = false) : StoreUpdate;
 
     /// <summary>Versions that an owner which is away is to get. <paramref name="Wall"/>: since when, µs.</summary>
     public sealed record KeepHint(ReplicaId Owner, ReadOnlyMemory<byte> Key, KeyVersions Versions, long Wall) : StoreUpdate;
@@ -18,14 +21,14 @@ internal abstract record StoreUpdate
     /// <summary>A deleted key goes, if nothing happened to it since.</summary>
     public sealed record Purge(ReadOnlyMemory<byte> Key, VersionVector Clock) : StoreUpdate;
 
-    /// <summary>All that a peer had at this time, µs, of what both own has been compared and repaired.</summary>
-    public sealed record Synced(ReplicaId Peer, long Wall) : StoreUpdate;
+    /// <summary>Everything in the store up to this index of its log has been compared with a peer, and exchanged where it differed.</summary>
+    public sealed record Synced(ReplicaId Peer, long Index) : StoreUpdate;
 
     /// <summary>
-    /// The replica may lack what it had acknowledged, and is no source of reads until it was compared with every peer. Without <paramref name="KeepsKeys"/>
-    /// everything but hints goes, and it begins anew at this time, µs: it had been away for so long that others have forgotten deletions.
+    /// The replica lacks what it had acknowledged: it begins anew, and is no source of reads until it was compared with every peer. What is left of keys goes,
+    /// because deletions of them may be among what is lost, and forgotten by the others.
     /// </summary>
-    public sealed record Rebuild(long Wall, bool KeepsKeys) : StoreUpdate;
+    public sealed record Rebuild : StoreUpdate;
 
     public byte[] ToBytes()
     {
@@ -40,6 +43,7 @@ internal abstract record StoreUpdate
                 writer.Int32(merge.Peers.Count);
                 foreach (ReplicaId peer in merge.Peers)
                     writer.Int32(peer.Value);
+                writer.Byte(merge.OnlyIfThere ? (byte)1 : (byte)0);
                 break;
             case KeepHint hint:
                 writer.Byte(2);
@@ -62,12 +66,10 @@ internal abstract record StoreUpdate
             case Synced synced:
                 writer.Byte(5);
                 writer.Int32(synced.Peer.Value);
-                writer.Int64(synced.Wall);
+                writer.Int64(synced.Index);
                 break;
-            case Rebuild rebuild:
+            case Rebuild:
                 writer.Byte(6);
-                writer.Int64(rebuild.Wall);
-                writer.Byte(rebuild.KeepsKeys ? (byte)1 : (byte)0);
                 break;
         }
 
@@ -82,12 +84,12 @@ internal abstract record StoreUpdate
         byte kind = reader.Byte();
         StoreUpdate update = kind switch
         {
-            1 => new Merge(reader.Bytes(), KeyVersions.Decode(ref reader), ReadPeers(ref reader)),
+            1 => new Merge(reader.Bytes(), KeyVersions.Decode(ref reader), ReadPeers(ref reader), reader.Bool()),
             2 => new KeepHint(new ReplicaId(reader.Int32()), reader.Bytes(), KeyVersions.Decode(ref reader), reader.Int64()),
             3 => new DropHint(new ReplicaId(reader.Int32()), reader.Bytes(), VersionVector.Decode(ref reader)),
             4 => new Purge(reader.Bytes(), VersionVector.Decode(ref reader)),
             5 => new Synced(new ReplicaId(reader.Int32()), reader.Int64()),
-            6 => new Rebuild(reader.Int64(), reader.Bool()),
+            6 => new Rebuild(),
             _ => throw new InvalidDataException($"unknown store update {kind}"),
         };
         reader.End();
@@ -96,12 +98,12 @@ internal abstract record StoreUpdate
 
     private int Size => this switch
     {
-        Merge merge => sizeof(int) + merge.Key.Length + merge.Versions.EncodedSize + sizeof(int) * (1 + merge.Peers.Count),
+        Merge merge => sizeof(int) + merge.Key.Length + merge.Versions.EncodedSize + sizeof(int) * (1 + merge.Peers.Count) + 1,
         KeepHint hint => 2 * sizeof(int) + hint.Key.Length + hint.Versions.EncodedSize + sizeof(long),
         DropHint gone => 2 * sizeof(int) + gone.Key.Length + gone.Clock.EncodedSize,
         Purge purge => sizeof(int) + purge.Key.Length + purge.Clock.EncodedSize,
         Synced => sizeof(int) + sizeof(long),
-        Rebuild => sizeof(long) + 1,
+        Rebuild => 0,
         _ => throw new InvariantViolationException("every update has a size"),
     };
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using ActorRepl.Simulation.Faults;
 using ActorRepl.Simulation.Figure16;
 using ActorRepl.Simulation.Invariants;
+using ActorRepl.Simulation.Quorum;
 
 namespace ActorRepl.Simulation.Run;
 
@@ -17,13 +18,13 @@ internal static class SimulationCommand
     public static int Invoke(string[] arguments)
     {
         var protocol = new Option<string>("--protocol") { Description = $"the protocol: {string.Join(", ", Protocols.Select(item => item.Name))}", DefaultValueFactory = _ => "raft" };
-        protocol.AcceptOnlyFromAmong([.. Protocols.Select(item => item.Name)]);
+        protocol.AcceptOnlyFromAmong([.. Protocols.Select(item => item.Name), QuorumRun.Name]);
         var seeds = new Option<long>("--seeds") { Description = "how many seeds to run", DefaultValueFactory = _ => 1000 };
         var from = new Option<long>("--from") { Description = "the first of them", DefaultValueFactory = _ => 1 };
         var seed = new Option<long?>("--seed") { Description = "run this one seed" };
         var steps = new Option<long>("--steps") { Description = "steps with faults in a seed, before it heals", DefaultValueFactory = _ => 2_500 };
         var nodes = new Option<int?>("--nodes") { Description = "replicas, 1 to 9; the profile's own if not given" };
-        var profile = new Option<string>("--profile") { Description = $"schedule of faults: {Mixed}, or {string.Join("; ", Protocols.Select(item => $"for {item.Name} {Names(item)}"))}", DefaultValueFactory = _ => Mixed };
+        var profile = new Option<string>("--profile") { Description = $"schedule of faults: {Mixed}, or {string.Join("; ", Protocols.Select(item => $"for {item.Name} {Names(item)}"))}; for {QuorumRun.Name} {QuorumRun.ProfileNames}", DefaultValueFactory = _ => Mixed };
         var failures = new Option<int>("--failures") { Description = "stop after so many failing seeds", DefaultValueFactory = _ => 1 };
         var trace = new Option<bool>("--trace") { Description = "with --seed: print all that happens" };
         var json = new Option<bool>("--json") { Description = "print the result as JSON" };
@@ -46,6 +47,8 @@ internal static class SimulationCommand
         {
             // Values are not there yet, neither what was wrong nor what is the default.
             string name = result.GetResult(protocol)?.Tokens is [var given] ? given.Value : Protocols[0].Name;
+            if (name == QuorumRun.Name && result.GetResult(profile)?.Tokens is [var drawn] && drawn.Value != Mixed && !QuorumTrial.Profiles.Contains(drawn.Value))
+                result.AddError($"--profile is {drawn.Value}; for {name} it must be {Mixed}, {QuorumRun.ProfileNames}");
             if (FindProtocol(name) is { } known && result.GetResult(profile)?.Tokens is [var schedule] && schedule.Value != Mixed && Find(known, schedule.Value) is null)
                 result.AddError($"--profile is {schedule.Value}; for {known.Name} it must be {Mixed}, {Names(known)}");
         });
@@ -53,6 +56,15 @@ internal static class SimulationCommand
         {
             if (result.GetValue(figure16))
                 return Downtimes.Print(Console.Out, (ulong)(result.GetValue(seed) ?? 1));
+            if (result.GetValue(protocol) == QuorumRun.Name)
+            {
+                // It has a world of its own: there is no leader, no common log, and histories are judged by their versions.
+                string? drawn = result.GetValue(profile) is { } given && given != Mixed ? given : null;
+                long most = result.GetResult(steps) is { Implicit: false } ? result.GetValue(steps) : QuorumRun.DefaultSteps;
+                long first = result.GetValue(seed) ?? result.GetValue(from), count = result.GetValue(seed) is null ? result.GetValue(seeds) : 1;
+                return QuorumRun.Run((ulong)first, count, drawn, most, result.GetValue(failures), result.GetValue(json), !result.GetValue(floors), Console.Out);
+            }
+
             ISimulatedProtocol chosen = FindProtocol(result.GetValue(protocol)!)!;
             var options = new RunOptions
             {

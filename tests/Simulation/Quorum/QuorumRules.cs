@@ -1,0 +1,184 @@
+using System.Text;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Quorum;
+using ActorRepl.Protocols.Versions;
+
+namespace ActorRepl.Simulation.Quorum;
+
+/// <summary>A rule of quorum groups did not hold.</summary>
+internal sealed class QuorumRuleBrokenException(string rule, string what) : Exception($"{rule}: {what}")
+{
+    public string Rule { get; } = rule;
+}
+
+/// <summary>One write of a client, however often it was sent, and what became of it.</summary>
+internal sealed class ClientWrite(Guid id, string key, string value, bool isDelete, VersionVector context)
+{
+    public Guid Id => id;
+    public string Key => key;
+
+    /// <summary>Unlike that of any other write; empty for a deletion.</summary>
+    public string Value => value;
+    public bool IsDelete => isDelete;
+
+    /// <summary>What the client had read before.</summary>
+    public VersionVector Context => context;
+
+    /// <summary>The numbers coordinators gave it: one, or one for each coordinator that did not know of the others.</summary>
+    public HashSet<Dot> Dots { get; } = [];
+
+    /// <summary>Acknowledged by a majority of owners.</summary>
+    public bool IsSafe { get; set; }
+
+    public override string ToString() => $"{(isDelete ? "a deletion" : $"'{value}'")} ({string.Join(' ', Dots.Order())}, after {context})";
+
+    /// <summary>
+    /// It was sent to two coordinators, and so many writes of its key came after it that its id is remembered nowhere: what it had under its second number may
+    /// stand beside what replaced it under its first. The documents say so.
+    /// </summary>
+    public bool MayComeTwice { get; set; }
+
+    public bool IsReplacedBy(ClientWrite other) => other != this && other.Key == key && Dots.Any(dot => other.Context.Covers(dot));
+}
+
+/// <summary>What must hold of a group whose clients keep each value unlike all others, and which keeps siblings.</summary>
+internal sealed class QuorumRules(QuorumWorld world)
+{
+    private readonly Dictionary<Guid, ClientWrite> _writes = [];
+    private readonly Dictionary<string, List<ClientWrite>> _byKey = [];
+
+    public long Writes => _writes.Count;
+    public long Reads { get; private set; }
+    public long Siblings { get; private set; }
+    public long HintsKept { get; private set; }
+    public long HintsDelivered { get; private set; }
+    public long Purges { get; private set; }
+    public long Rebuilds { get; private set; }
+    public long Synced { get; private set; }
+    public long Twins => _writes.Values.Count(write => write.Dots.Count > 1);
+
+    public void Begins(ClientWrite write)
+    {
+        _writes[write.Id] = write;
+        if (!_byKey.TryGetValue(write.Key, out List<ClientWrite>? list))
+            _byKey[write.Key] = list = [];
+        list.Add(write);
+        if (list.Count > KeyVersions.MaxRecent && list[^(KeyVersions.MaxRecent + 1)] is { Dots.Count: > 1 } old)
+            old.MayComeTwice = true;
+    }
+
+    /// <summary>Those a read that begins now must not miss.</summary>
+    public IReadOnlyList<ClientWrite> SafeWrites(string key) => _byKey.TryGetValue(key, out List<ClientWrite>? list) ? [.. list.Where(write => write.IsSafe)] : [];
+
+    /// <summary>A replica writes something down.</summary>
+    public void Writing(QuorumNode node, WalEntry entry)
+    {
+        foreach (EntryBatch batch in entry.Record.Entries)
+        {
+            foreach (ReadOnlyMemory<byte> payload in batch)
+                Writing(node, StoreUpdate.Decode(payload));
+        }
+    }
+
+    private void Writing(QuorumNode node, StoreUpdate update)
+    {
+        switch (update)
+        {
+            case StoreUpdate.Merge merge:
+                Dotted(node, merge.Key, merge.Versions);
+                break;
+            case StoreUpdate.KeepHint hint:
+                Invariant.That(hint.Owner != node.Id, "nobody keeps a hint for itself");
+                HintsKept++;
+                break;
+            case StoreUpdate.DropHint gone:
+                Dropping(node, gone);
+                break;
+            case StoreUpdate.Purge:
+                Purges++;
+                break;
+            case StoreUpdate.Rebuild:
+                Rebuilds++;
+                break;
+            case StoreUpdate.Synced:
+                Synced++;
+                break;
+        }
+    }
+
+    private void Dotted(QuorumNode node, ReadOnlyMemory<byte> key, KeyVersions versions)
+    {
+        KeyVersions before = node.Store.VersionsOf(key);
+        foreach (Sibling<StoredValue> sibling in versions.Set.Siblings)
+        {
+            if (!_writes.TryGetValue(sibling.Value.Id, out ClientWrite? write))
+                continue;
+            bool isNew = write.Dots.Add(sibling.Dot);
+            write.MayComeTwice |= write.Dots.Count > 1 && _byKey[write.Key].Count - _byKey[write.Key].IndexOf(write) > KeyVersions.MaxRecent;
+            if (isNew && sibling.Dot.Source.Replica == node.Id && before.Latest >= sibling.Value.Time)
+                throw new QuorumRuleBrokenException("hybrid time", $"{node.Id} gives {sibling.Value.Time} to a write of a key it knows a value at {before.Latest} of");
+        }
+    }
+
+    // Its owner has it, or it is too old.
+    private void Dropping(QuorumNode node, StoreUpdate.DropHint gone)
+    {
+        QuorumNode owner = world[gone.Owner.Value];
+        bool has = !owner.IsUp || owner.Store.VersionsOf(gone.Key).Set.Clock.Descends(gone.Clock);
+        bool isOld = world.Options.MaxHintAgeMicros < world.Time;
+        HintsDelivered++;
+        if (!has && !isOld && !owner.Replica!.IsRebuilding)
+            throw new QuorumRuleBrokenException("hints", $"{node.Id} drops a hint for {gone.Owner} that does not have it");
+    }
+
+    /// <summary>A read by a majority has come back.</summary>
+    public void Read(string key, QuorumReply reply, IReadOnlyList<ClientWrite> mustKnow)
+    {
+        Reads++;
+        string[] values = [.. reply.Values.Select(value => Encoding.UTF8.GetString(value.Span))];
+        Siblings += values.Length > 1 ? 1 : 0;
+        List<ClientWrite> all = _byKey.GetValueOrDefault(key) ?? [];
+        ClientWrite[] found = [.. values.Select(value => all.Find(write => write.Value == value) ?? throw new QuorumRuleBrokenException("values", $"'{value}' of {key} was never written"))];
+        foreach (ClientWrite safe in mustKnow)
+        {
+            if (!safe.IsDelete && !found.Contains(safe) && !all.Exists(other => safe.IsReplacedBy(other)))
+                throw new QuorumRuleBrokenException("lost write", $"'{safe.Value}' of {key} was acknowledged, replaced by nothing, and is not read");
+            if (found.FirstOrDefault(value => !value.MayComeTwice && value.IsReplacedBy(safe)) is { } back)
+                throw new QuorumRuleBrokenException("came back", $"{back} of {key} is read although {safe} was acknowledged");
+        }
+
+        if (found.FirstOrDefault(value => !value.MayComeTwice && found.Any(value.IsReplacedBy)) is { } stale)
+            throw new QuorumRuleBrokenException("siblings", $"'{stale.Value}' of {key} is read beside a write that had seen it");
+        if (found.Where(value => !value.MayComeTwice).GroupBy(value => value).Any(same => same.Count() > 1))
+            throw new QuorumRuleBrokenException("siblings", $"one write of {key} is read twice: {string.Join(", ", values)}");
+    }
+
+    /// <summary>All is healed and repaired.</summary>
+    public void Ended(IEnumerable<string> keys)
+    {
+        var placement = new Placement(world.Ids, world.Options);
+        foreach (string key in keys)
+        {
+            byte[] bytes = Encoding.UTF8.GetBytes(key);
+            KeyVersions[] held = [.. placement.Of(bytes).Owners.Select(owner => world[owner.Value].Store.VersionsOf(bytes))];
+            if (held.Any(versions => !versions.IsSame(held[0])))
+                throw new QuorumRuleBrokenException("convergence", $"owners of {key} differ: {string.Join(" | ", held.Select(versions => versions.ToString()))}");
+            foreach (ClientWrite write in _byKey.GetValueOrDefault(key) ?? [])
+                CheckKept(write, held[0]);
+        }
+    }
+
+    // Siblings are exactly the writes that reached the owners and that none of them had seen.
+    private void CheckKept(ClientWrite write, KeyVersions versions)
+    {
+        bool isKnown = write.Dots.Any(dot => versions.Set.Clock.Covers(dot));
+        bool isThere = versions.Set.Siblings.Any(sibling => sibling.Value.Id == write.Id);
+        bool isReplaced = _byKey[write.Key].Exists(other => write.IsReplacedBy(other) && other.Dots.Any(dot => versions.Set.Clock.Covers(dot)));
+        if (write.IsSafe && !versions.IsEmpty && !isKnown)
+            throw new QuorumRuleBrokenException("lost write", $"'{write.Value}' of {write.Key} was acknowledged, and no owner knows of it");
+        if (isThere && isReplaced && !write.MayComeTwice)
+            throw new QuorumRuleBrokenException("siblings", $"'{write.Value}' of {write.Key} stays beside a write that had seen it");
+        if (write.IsSafe && !isThere && !isReplaced && !versions.IsEmpty && Purges == 0)
+            throw new QuorumRuleBrokenException("lost write", $"'{write.Value}' of {write.Key} was acknowledged and is gone, though nothing replaced it");
+    }
+}

@@ -20,7 +20,7 @@ public sealed partial class QuorumReplica : IProtocol
     private readonly IReadOnlyList<ReplicaId> _members;
     private readonly QuorumOptions _options;
     private readonly DeterministicRandom _random;
-    private readonly Placement _placement;
+    private readonly KeyPlacement _placement;
     private readonly HybridClock _clock;
     private readonly bool _joins;
     private readonly HashSet<ReplicaId> _down = [];
@@ -55,7 +55,7 @@ public sealed partial class QuorumReplica : IProtocol
         _members = [.. replicas.Append(self).Distinct().Order()];
         _options = options;
         _random = new DeterministicRandom(seed);
-        _placement = new Placement(_members, options);
+        _placement = new KeyPlacement(_members, options);
         _clock = new HybridClock(options.MaxSkewMicros);
         _joins = joins;
         // An answer to an earlier incarnation must not be taken for one to this.

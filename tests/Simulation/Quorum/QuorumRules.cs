@@ -33,8 +33,8 @@ internal sealed class ClientWrite(Guid id, string key, string value, bool isDele
     public override string ToString() => $"{(isDelete ? "a deletion" : $"'{value}'")} ({string.Join(' ', Dots.Order())}, after {context})";
 
     /// <summary>
-    /// It was sent to two coordinators, and so many writes of its key came after it that its id is remembered nowhere: what it had under its second number may
-    /// stand beside what replaced it under its first. The documents say so.
+    /// It was sent to two coordinators, and there are more writes of its key than ids are remembered; which of them go first, clocks decide. What it had under
+    /// its second number may stand beside what replaced it under its first. The documents say so.
     /// </summary>
     public bool MayComeTwice { get; set; }
 
@@ -63,9 +63,11 @@ internal sealed class QuorumRules(QuorumWorld world)
         if (!_byKey.TryGetValue(write.Key, out List<ClientWrite>? list))
             _byKey[write.Key] = list = [];
         list.Add(write);
-        if (list.Count > KeyVersions.MaxRecent && list[^(KeyVersions.MaxRecent + 1)] is { Dots.Count: > 1 } old)
-            old.MayComeTwice = true;
+        if (list.Count > KeyVersions.MaxRecent)
+            list.ForEach(Forget);
     }
+
+    private static void Forget(ClientWrite write) => write.MayComeTwice |= write.Dots.Count > 1;
 
     /// <summary>Those a read that begins now must not miss.</summary>
     public IReadOnlyList<ClientWrite> SafeWrites(string key) => _byKey.TryGetValue(key, out List<ClientWrite>? list) ? [.. list.Where(write => write.IsSafe)] : [];
@@ -114,7 +116,8 @@ internal sealed class QuorumRules(QuorumWorld world)
             if (!_writes.TryGetValue(sibling.Value.Id, out ClientWrite? write))
                 continue;
             bool isNew = write.Dots.Add(sibling.Dot);
-            write.MayComeTwice |= write.Dots.Count > 1 && _byKey[write.Key].Count - _byKey[write.Key].IndexOf(write) > KeyVersions.MaxRecent;
+            if (_byKey[write.Key].Count > KeyVersions.MaxRecent)
+                Forget(write);
             if (isNew && sibling.Dot.Source.Replica == node.Id && before.Latest >= sibling.Value.Time)
                 throw new QuorumRuleBrokenException("hybrid time", $"{node.Id} gives {sibling.Value.Time} to a write of a key it knows a value at {before.Latest} of");
         }
@@ -125,7 +128,8 @@ internal sealed class QuorumRules(QuorumWorld world)
     {
         QuorumNode owner = world[gone.Owner.Value];
         bool has = !owner.IsUp || owner.Store.VersionsOf(gone.Key).Set.Clock.Descends(gone.Clock);
-        bool isOld = world.Options.MaxHintAgeMicros < world.Time;
+        // A clock that is set back makes a hint as old as it likes.
+        bool isOld = world.Options.MaxHintAgeMicros <= 20 * Instant.Second;
         HintsDelivered++;
         if (!has && !isOld && !owner.Replica!.IsRebuilding)
             throw new QuorumRuleBrokenException("hints", $"{node.Id} drops a hint for {gone.Owner} that does not have it");
@@ -148,7 +152,7 @@ internal sealed class QuorumRules(QuorumWorld world)
         }
 
         if (found.FirstOrDefault(value => !value.MayComeTwice && found.Any(value.IsReplacedBy)) is { } stale)
-            throw new QuorumRuleBrokenException("siblings", $"'{stale.Value}' of {key} is read beside a write that had seen it");
+            throw new QuorumRuleBrokenException("siblings", $"{stale} of {key} is read beside {found.First(stale.IsReplacedBy)}");
         if (found.Where(value => !value.MayComeTwice).GroupBy(value => value).Any(same => same.Count() > 1))
             throw new QuorumRuleBrokenException("siblings", $"one write of {key} is read twice: {string.Join(", ", values)}");
     }
@@ -156,7 +160,7 @@ internal sealed class QuorumRules(QuorumWorld world)
     /// <summary>All is healed and repaired.</summary>
     public void Ended(IEnumerable<string> keys)
     {
-        var placement = new Placement(world.Ids, world.Options);
+        var placement = new KeyPlacement(world.Ids, world.Options);
         foreach (string key in keys)
         {
             byte[] bytes = Encoding.UTF8.GetBytes(key);
@@ -174,10 +178,11 @@ internal sealed class QuorumRules(QuorumWorld world)
         bool isKnown = write.Dots.Any(dot => versions.Set.Clock.Covers(dot));
         bool isThere = versions.Set.Siblings.Any(sibling => sibling.Value.Id == write.Id);
         bool isReplaced = _byKey[write.Key].Exists(other => write.IsReplacedBy(other) && other.Dots.Any(dot => versions.Set.Clock.Covers(dot)));
-        if (write.IsSafe && !versions.IsEmpty && !isKnown)
+        // A purge forgets all of a key.
+        if (write.IsSafe && !versions.IsEmpty && !isKnown && Purges == 0)
             throw new QuorumRuleBrokenException("lost write", $"'{write.Value}' of {write.Key} was acknowledged, and no owner knows of it");
         if (isThere && isReplaced && !write.MayComeTwice)
-            throw new QuorumRuleBrokenException("siblings", $"'{write.Value}' of {write.Key} stays beside a write that had seen it");
+            throw new QuorumRuleBrokenException("siblings", $"{write} of {write.Key} stays beside {_byKey[write.Key].Find(write.IsReplacedBy)}: {versions}");
         if (write.IsSafe && !isThere && !isReplaced && !versions.IsEmpty && Purges == 0)
             throw new QuorumRuleBrokenException("lost write", $"'{write.Value}' of {write.Key} was acknowledged and is gone, though nothing replaced it");
     }

@@ -16,7 +16,7 @@ internal static class QuorumRun
 
     public static int Run(ulong first, long count, string? profile, long steps, int maxFailures, bool json, bool checkFloors, TextWriter output)
     {
-        (IReadOnlyList<QuorumResult> failures, SortedDictionary<string, long> coverage) = RunSeeds(first, count, profile, steps, maxFailures);
+        (IReadOnlyList<QuorumResult> failures, SortedDictionary<string, long> coverage, count) = RunSeeds(first, count, profile, steps, maxFailures);
         string[] missed = checkFloors && profile is null && failures.Count == 0 && count >= 1_000
             ? [.. Floors.Where(floor => coverage.GetValueOrDefault(floor.Key) * 1_000 < floor.Value * count).Select(floor => floor.Key)]
             : [];
@@ -27,15 +27,18 @@ internal static class QuorumRun
         return failures.Count > 0 || missed.Length > 0 ? 1 : 0;
     }
 
-    public static (IReadOnlyList<QuorumResult> Failures, SortedDictionary<string, long> Coverage) RunSeeds(ulong first, long count, string? profile, long steps, int maxFailures)
+    /// <summary>Runs so many seeds, or until so many have failed; says how many it ran.</summary>
+    public static (IReadOnlyList<QuorumResult> Failures, SortedDictionary<string, long> Coverage, long Seeds) RunSeeds(ulong first, long count, string? profile, long steps, int maxFailures)
     {
         var failures = new List<QuorumResult>();
         var coverage = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        long ran = 0;
         Parallel.For(0L, count, (number, loop) =>
         {
             QuorumResult result = QuorumTrial.Run(first + (ulong)number, profile, steps);
             lock (failures)
             {
+                ran++;
                 foreach ((string what, long met) in result.Coverage)
                     coverage[what] = coverage.GetValueOrDefault(what) + met;
                 if (result.Rule is not null)
@@ -44,7 +47,7 @@ internal static class QuorumRun
                     loop.Stop();
             }
         });
-        return (failures, coverage);
+        return (failures, coverage, ran);
     }
 
     public static string Replay(QuorumResult failure, long steps) =>

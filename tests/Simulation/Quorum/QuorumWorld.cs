@@ -130,14 +130,15 @@ internal sealed class QuorumWorld
         Time = end;
     }
 
-    /// <summary>Until this holds, for so long at most. False: it never did.</summary>
+    /// <summary>Until this holds, for so long at most; looked at every few ms. False: it never did.</summary>
     public bool RunUntil(Func<bool> holds, long micros)
     {
         long end = Time + micros;
         while (!holds())
         {
-            if (Time > end || !Step())
+            if (Time > end)
                 return false;
+            RunFor(5 * Instant.Millisecond);
         }
 
         return true;

@@ -4,7 +4,7 @@ using ActorRepl.Protocols.Ring;
 namespace ActorRepl.Protocols.Quorum;
 
 /// <summary>Which members of a group own a key: the ring that all of them make, each for itself, of the members' numbers.</summary>
-internal sealed class Placement
+internal sealed class KeyPlacement
 {
     private readonly TokenRing _ring;
     private readonly RingReplication _replication;
@@ -12,7 +12,7 @@ internal sealed class Placement
     private readonly PreferenceList?[] _lists;
     private readonly ulong[] _tokens;
 
-    public Placement(IReadOnlyList<ReplicaId> members, QuorumOptions options)
+    public KeyPlacement(IReadOnlyList<ReplicaId> members, QuorumOptions options)
     {
         _ring = members.Order().Aggregate(TokenRing.Empty, (ring, id) => TokenAllocator.Join(ring, id, options.RegionOf(id), options.RackOf(id), options.Tokens));
         _replication = new RingReplication(_ring.Nodes.Select(node => node.Region).Distinct().Order(StringComparer.Ordinal)

@@ -1,0 +1,206 @@
+using System.Text;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Quorum;
+using ActorRepl.Simulation.Quorum;
+
+namespace ActorRepl.Protocols.Tests.Quorum;
+
+/// <summary>What a client of a quorum group notices.</summary>
+public class QuorumTests
+{
+    [Fact]
+    public void Any_replica_coordinates_and_every_replica_reads_what_was_written()
+    {
+        var group = new QuorumCluster();
+        for (int node = 1; node <= 3; node++)
+        {
+            Assert.NotNull(group.Put(node, $"key{node}", $"by {node}").Reply);
+            for (int reader = 1; reader <= 3; reader++)
+                Assert.Equal([$"by {node}"], group.Values(reader, $"key{node}"));
+        }
+
+        Assert.Empty(group.Values(1, "never written"));
+    }
+
+    [Fact]
+    public void With_one_of_three_away_quorums_work_with_two_away_they_say_clearly_no_and_One_works()
+    {
+        var group = new QuorumCluster();
+        group.World[3].Crash();
+        Assert.NotNull(group.Put(1, "key", "a").Reply);
+        Assert.Equal(["a"], group.Values(2, "key"));
+
+        group.World[2].Crash();
+        Rejection why = group.Put(1, "key", "b").Why!.Value;
+        Assert.Equal((RejectReason.NoQuorum, true), (why.Reason, why.OutcomeUnknown));
+        Assert.Equal("Quorum of 3 owners must answer; 1 did (n1), not n2, n3", Sorted(why.Detail!));
+        why = group.Get(1, "key").Why!.Value;
+        Assert.Equal((RejectReason.NoQuorum, false), (why.Reason, why.OutcomeUnknown));
+        Assert.NotNull(group.Put(1, "key", "c", level: Consistency.One).Reply);
+        Assert.NotNull(group.Get(1, "key", Consistency.One).Reply);
+        Assert.Null(group.Put(1, "key", "d", level: Consistency.All).Reply);
+    }
+
+    [Fact]
+    public void Writes_that_have_not_seen_each_other_are_siblings_until_one_that_has_replaces_them()
+    {
+        var group = new QuorumCluster();
+        group.Put(1, "key", "a");
+        group.Put(2, "key", "b");
+        QuorumReply both = group.Get(3, "key").Reply!;
+        Assert.Equal(["a", "b"], both.Values.Select(value => Encoding.UTF8.GetString(value.Span)).Order());
+        Assert.NotNull(group.Put(3, "key", "c", both.Context).Reply);
+        Assert.Equal(["c"], group.Values(1, "key"));
+    }
+
+    [Fact]
+    public void A_client_that_writes_with_the_answer_of_its_last_write_replaces_that()
+    {
+        var group = new QuorumCluster();
+        ReadOnlyMemory<byte> context = default;
+        for (int i = 0; i < 10; i++)
+            context = group.Put(1 + i % 3, "key", $"{i}", context).Reply!.Context;
+        Assert.Equal(["9"], group.Values(2, "key"));
+    }
+
+    [Fact]
+    public void A_write_that_is_sent_again_is_the_same_write_here_and_at_another_coordinator()
+    {
+        var group = new QuorumCluster();
+        var id = new Guid("00000000-0000-0000-0000-000000000007");
+        group.Put(1, "key", "a", id: id);
+        group.Put(1, "key", "a", id: id);
+        group.Put(2, "key", "a", id: id);
+        Assert.Equal(["a"], group.Values(3, "key"));
+        QuorumReply read = group.Get(3, "key").Reply!;
+        group.Put(3, "key", "b", read.Context);
+        group.Put(2, "key", "a", id: id);
+        Assert.Equal(["b"], group.Values(1, "key"));
+    }
+
+    [Fact]
+    public void A_write_under_two_numbers_is_one_once_its_coordinators_hear_of_each_other()
+    {
+        var group = new QuorumCluster(QuorumCluster.Quiet with { RepairMicros = 100 * Instant.Millisecond });
+        var id = new Guid("00000000-0000-0000-0000-000000000008");
+        group.World.Isolate(1);
+        Assert.Null(group.Put(1, "key", "a", id: id).Reply);
+        Assert.NotNull(group.Put(2, "key", "a", id: id).Reply);
+        group.World.HealNetwork();
+        Assert.True(group.World.RunUntil(() => group.World[1].Store.VersionsOf(QuorumCluster.Bytes("key")).IsSame(group.World[2].Store.VersionsOf(QuorumCluster.Bytes("key"))), 20 * Instant.Second));
+        Assert.Equal(["a"], group.Values(3, "key", Consistency.All));
+    }
+
+    [Fact]
+    public void Where_the_last_write_wins_one_value_is_read_and_it_is_the_latest()
+    {
+        var group = new QuorumCluster(QuorumCluster.Quiet with { Resolution = Resolution.LastWriteWins });
+        group.World.Isolate(3);
+        group.Put(1, "key", "first");
+        group.Put(3, "key", "second", level: Consistency.One);
+        group.World.HealNetwork();
+        Assert.Equal(["second"], group.Values(2, "key", Consistency.All));
+        group.Put(1, "key", "third");
+        Assert.Equal(["third"], group.Values(3, "key"));
+    }
+
+    [Fact]
+    public void A_registered_function_merges_shopping_carts()
+    {
+        static ReadOnlyMemory<byte> Union(IReadOnlyList<ReadOnlyMemory<byte>> carts) =>
+            QuorumCluster.Bytes(string.Join(',', carts.SelectMany(cart => Encoding.UTF8.GetString(cart.Span).Split(',')).Distinct().Order()));
+        var group = new QuorumCluster(QuorumCluster.Quiet with { Resolution = Resolution.Merge, Merge = Union });
+        group.Put(1, "cart", "bread,milk");
+        group.Put(2, "cart", "milk,tea");
+        Assert.Equal(["bread,milk,tea"], group.Values(3, "cart"));
+    }
+
+    [Fact]
+    public void The_region_named_first_wins()
+    {
+        var group = new QuorumCluster(QuorumCluster.Quiet with { Places = Regions, Resolution = Resolution.RegionPriority, RegionOrder = ["us", "eu"], Replicas = 2 }, nodes: 4);
+        group.Put(3, "key", "us");
+        group.Put(1, "key", "eu");
+        Assert.Equal(["us"], group.Values(2, "key"));
+    }
+
+    [Fact]
+    public void LocalQuorum_asks_the_own_region_and_EachQuorum_all_of_them()
+    {
+        var group = new QuorumCluster(QuorumCluster.Quiet with { Places = Regions, Replicas = 2 }, nodes: 4);
+        group.World[3].Crash();
+        Assert.NotNull(group.Put(1, "key", "a", level: Consistency.LocalQuorum).Reply);
+        Assert.Null(group.Put(1, "key", "b", level: Consistency.EachQuorum).Reply);
+        Assert.Null(group.Put(4, "key", "c", level: Consistency.LocalQuorum).Reply);
+    }
+
+    [Fact]
+    public void A_quorum_read_is_answered_once_a_majority_has_what_it_returns()
+    {
+        var group = new QuorumCluster();
+        group.World.Isolate(3);
+        group.Put(1, "key", "a", level: Consistency.One);
+        group.World[2].Crash();
+        group.World.HealNetwork();
+        Assert.Empty(group.Held(3, "key"));
+        Assert.Equal(["a"], group.Values(3, "key"));
+        Assert.Equal(["a"], group.Held(3, "key"));
+    }
+
+    [Fact]
+    public void A_key_that_is_deleted_is_not_there_and_comes_back_when_it_is_written()
+    {
+        var group = new QuorumCluster();
+        ReadOnlyMemory<byte> context = group.Put(1, "key", "a").Reply!.Context;
+        context = group.Delete(2, "key", context).Reply!.Context;
+        Assert.Empty(group.Values(3, "key"));
+        group.Put(3, "key", "b", context);
+        Assert.Equal(["b"], group.Values(1, "key"));
+    }
+
+    [Fact]
+    public void A_context_of_another_key_and_levels_that_cannot_be_are_refused()
+    {
+        var group = new QuorumCluster();
+        ReadOnlyMemory<byte> context = group.Put(1, "key", "a").Reply!.Context;
+        Rejection why = group.Put(1, "other", "b", context).Why!.Value;
+        Assert.Equal((RejectReason.Invalid, false), (why.Reason, why.OutcomeUnknown));
+        Assert.Contains("was read with another key", why.Detail, StringComparison.Ordinal);
+        Assert.Equal("4 is asked for; a key has 3 owners", group.Get(1, "key", new Consistency(ConsistencyKind.Count, 4)).Why!.Value.Detail);
+        Assert.Equal(RejectReason.Invalid, group.Get(1, "key", Consistency.Any).Why!.Value.Reason);
+    }
+
+    [Fact]
+    public void A_clock_that_is_too_far_ahead_is_refused_and_reported()
+    {
+        var group = new QuorumCluster();
+        group.World[1].WallSkew = 10 * Instant.Second;
+        Assert.Equal(RejectReason.NoQuorum, group.Put(1, "key", "a").Why!.Value.Reason);
+        Assert.Contains("ahead of this replica's clock", group.World[2].Reports[^1], StringComparison.Ordinal);
+        Assert.Empty(group.Held(2, "key"));
+        Assert.NotNull(group.Put(2, "other", "b").Reply);
+    }
+
+    [Fact]
+    public void What_nobody_owns_here_is_sent_to_an_owner()
+    {
+        var group = new QuorumCluster(nodes: 5);
+        string key = group.KeyOwnedBy(1, 2, 3);
+        Rejection why = group.Put(4, key, "a").Why!.Value;
+        Assert.Equal(RejectReason.NotLeader, why.Reason);
+        Assert.InRange(why.Leader.Value, 1, 3);
+        Assert.NotNull(group.Put(why.Leader.Value, key, "a").Reply);
+        Assert.Equal(["a"], group.Values(5, key));
+        Assert.Empty(group.Held(5, key));
+    }
+
+    private static Dictionary<ReplicaId, ReplicaPlace> Regions =>
+        Enumerable.Range(1, 4).ToDictionary(i => new ReplicaId(i), i => new ReplicaPlace(i <= 2 ? "eu" : "us", $"rack {i}"));
+
+    // The owners are named in the ring's order.
+    private static string Sorted(string detail)
+    {
+        string[] parts = detail.Split(", not ");
+        return $"{parts[0]}, not {string.Join(", ", parts[1].Split(", ").Order())}";
+    }
+}

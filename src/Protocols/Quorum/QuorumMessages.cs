@@ -36,7 +36,7 @@ internal abstract class QuorumMessage : PeerMessage
             5 => new Compare(reader.Bytes()),
             6 => new Compared(reader.Bytes()),
             7 => new Exchange(reader.Int64(), Prints(ref reader), reader.Bytes()),
-            8 => new Exchanged(reader.Int64(), reader.Int32(), reader.Bytes()),
+            8 => new Exchanged(reader.Int64(), reader.Int32(), reader.Bool(), reader.Bytes()),
             _ => throw new InvalidDataException($"unknown quorum message {tag}"),
         };
         reader.End();
@@ -181,23 +181,27 @@ internal sealed class Exchange(long token, IReadOnlyList<UInt128> prints, ReadOn
 }
 
 /// <summary>What the receiver of an exchange had of its keys.</summary>
-internal sealed class Exchanged(long token, int covered, ReadOnlyMemory<byte> keys) : QuorumMessage
+internal sealed class Exchanged(long token, int covered, bool tookAll, ReadOnlyMemory<byte> keys) : QuorumMessage
 {
     public long Token { get; } = token;
 
     /// <summary>Of how many of the fingerprints, from the first: the rest is to be asked for again.</summary>
     public int Covered { get; } = covered;
 
+    /// <summary>Nothing that was sent was refused, as what is ahead of the receiver's clock is.</summary>
+    public bool TookAll { get; } = tookAll;
+
     /// <summary>A <see cref="KeyList"/>.</summary>
     public ReadOnlyMemory<byte> Keys { get; } = keys;
 
     protected override byte Tag => 8;
-    protected override int BodySize => sizeof(long) + 2 * sizeof(int) + Keys.Length;
+    protected override int BodySize => sizeof(long) + 2 * sizeof(int) + 1 + Keys.Length;
 
     protected override void EncodeBody(ref ByteWriter writer)
     {
         writer.Int64(Token);
         writer.Int32(Covered);
+        writer.Byte(TookAll ? (byte)1 : (byte)0);
         writer.Bytes(Keys.Span);
     }
 }

@@ -32,6 +32,9 @@ public sealed partial class QuorumReplica
         public Exchange? Offer { get; set; }
         public long AskAgainAt { get; set; }
 
+        /// <summary>Neither side has refused anything: what was different is not any more.</summary>
+        public bool TookAll { get; set; } = true;
+
         /// <summary>All is exchanged; done when this update is applied.</summary>
         public long DoneAt { get; set; }
     }
@@ -60,8 +63,8 @@ public sealed partial class QuorumReplica
                     Continue(_repair, now, effects);
                 break;
             case Exchange exchange:
-                TakeKeys(exchange.Keys, now);
-                Lookup(new StoreQuery.Prints(exchange.Prints, _options.RepairBytes), new Awaited.PeerExchanges(from, exchange.Token), effects);
+                bool tookAll = TakeKeys(exchange.Keys, now);
+                Lookup(new StoreQuery.Prints(exchange.Prints, _options.RepairBytes), new Awaited.PeerExchanges(from, exchange.Token, tookAll), effects);
                 break;
             case Exchanged exchanged when _repair?.Peer == from && _repair.Exchanging == exchanged.Token:
                 TakeExchanged(_repair, exchanged, now, effects);
@@ -93,7 +96,7 @@ public sealed partial class QuorumReplica
                 break;
             case Awaited.PeerExchanges peer:
                 // What came with it is on its way to the disk; the answer follows it there.
-                _whenDurable.Add((peer.From, new Exchanged(peer.Token, BitConverter.ToInt32(result.Span), result[sizeof(int)..])));
+                _whenDurable.Add((peer.From, new Exchanged(peer.Token, BitConverter.ToInt32(result.Span), peer.TookAll, result[sizeof(int)..])));
                 break;
         }
     }
@@ -151,7 +154,7 @@ public sealed partial class QuorumReplica
         }
 
         // In the log after all that it brought: once this is applied, so is that.
-        if (!repair.Comparison.IsPartial)
+        if (!repair.Comparison.IsPartial && repair.TookAll)
             Update(new StoreUpdate.Synced(repair.Peer, repair.Index));
         repair.DoneAt = NextIndex - 1;
         if (repair.DoneAt <= _appliedIndex)
@@ -160,7 +163,7 @@ public sealed partial class QuorumReplica
 
     private void TakeExchanged(Repair repair, Exchanged exchanged, in Instant now, Effects effects)
     {
-        TakeKeys(exchanged.Keys, now);
+        repair.TookAll &= TakeKeys(exchanged.Keys, now) && exchanged.TookAll;
         int covered = Math.Min(exchanged.Covered, repair.Offer!.Prints.Count);
         Invariant.That(covered > 0, "an exchange goes forward");
         repair.Left!.RemoveRange(0, covered);
@@ -168,13 +171,19 @@ public sealed partial class QuorumReplica
         Offer(repair, effects);
     }
 
-    private void TakeKeys(ReadOnlyMemory<byte> keys, in Instant now)
+    /// <summary>False: some are ahead of this replica's clock, and are left to a later comparison.</summary>
+    private bool TakeKeys(ReadOnlyMemory<byte> keys, in Instant now)
     {
+        bool all = true;
         foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in KeyList.Decode(keys))
         {
-            if (!IsAhead(versions, now, out _))
+            if (IsAhead(versions, now, out _))
+                all = false;
+            else
                 Update(new StoreUpdate.Merge(key, versions, PeersFor(key), IsOld(versions, now)));
         }
+
+        return all;
     }
 
     private void FinishRepair()

@@ -33,7 +33,7 @@ public sealed partial class QuorumReplica
 
         public sealed record Offered(Repair Repair, IReadOnlyList<UInt128> Prints) : Awaited;
 
-        public sealed record PeerExchanges(ReplicaId From, long Token) : Awaited;
+        public sealed record PeerExchanges(ReplicaId From, long Token, bool TookAll) : Awaited;
     }
 
     private void Lookup(StoreQuery query, Awaited awaited, Effects effects)

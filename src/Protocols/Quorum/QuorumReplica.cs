@@ -220,7 +220,8 @@ public sealed partial class QuorumReplica : IProtocol
         _whenDurable.Clear();
     }
 
-    // In messages of bounded size, but for a value that is larger by itself.
+    // When it is durable here, and not before: a crash must not take back a number that others have seen. The next one that is given would cover it in
+    // every clock, and replace a value that its write had never known. In messages of bounded size, but for a value that is larger by itself.
     private void Send(ReplicaId to, List<Parcel> parcels, Effects effects)
     {
         int first = 0;
@@ -229,14 +230,14 @@ public sealed partial class QuorumReplica : IProtocol
         {
             if (i > first && bytes + parcels[i].EncodedSize > _options.MaxMessageBytes)
             {
-                effects.Send(to, new Put(parcels[first..i]));
+                effects.SendWhenDurable(to, new Put(parcels[first..i]));
                 (first, bytes) = (i, 0);
             }
 
             bytes += parcels[i].EncodedSize;
         }
 
-        effects.Send(to, new Put(parcels[first..]));
+        effects.SendWhenDurable(to, new Put(parcels[first..]));
     }
 
     private static void AddTo<T>(SortedDictionary<ReplicaId, List<T>> lists, ReplicaId to, T item)

@@ -19,7 +19,7 @@ public class CodecTests
         foreach (QuorumMessage message in (QuorumMessage[])
             [
                 new Put(Parcels(random)), new PutAck([random.Next(99), 7]), new Get(Parcels(random)), new GetAnswer(Parcels(random)), new Compare(Any.Bytes(random, 20)),
-                new Compared(Any.Bytes(random, 20)), new Exchange(random.Next(99), [random.NextUInt64()], Any.Bytes(random, 20)), new Exchanged(3, 1, Any.Bytes(random, 20)),
+                new Compared(Any.Bytes(random, 20)), new Exchange(random.Next(99), [random.NextUInt64()], Any.Bytes(random, 20)), new Exchanged(3, 1, true, Any.Bytes(random, 20)),
             ])
         {
             byte[] bytes = message.ToBytes();

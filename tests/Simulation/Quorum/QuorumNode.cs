@@ -51,10 +51,8 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
             fold.Record(RecordCodec.DecodeRecord(record));
         if (_damage is not null)
             fold.Damaged(_damage);
-        _damage = null;
         Store = new QuorumStore(world.Options.MerkleDepth);
         Replica = (QuorumReplica)world.Factory.Create(Id, world.Ids, world.Random.NextUInt64(), _joins);
-        _joins = false;
         _driver = new ReplicaDriver(Replica, Store, this);
         _driver.Start(fold.Finish(), segments);
     }
@@ -65,8 +63,7 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
         if (!IsUp)
             return;
         int kept = (int)world.Random.Next(_writing.Count + 1);
-        foreach (WalEntry entry in _writing.Take(kept))
-            _records.Add(RecordCodec.Encode(entry));
+        Land(_writing.Take(kept));
         _writing.Clear();
         _waiting.Clear();
         Array.Clear(_armed);
@@ -177,14 +174,23 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
         _waiting.Clear();
         Later(20 + world.Random.Next(MaxSync), () =>
         {
-            foreach (WalEntry entry in _writing)
-                _records.Add(RecordCodec.Encode(entry));
+            Land(_writing);
             long last = _writing[^1].Lsn;
             _writing.Clear();
             _driver!.Durable(last);
             Flush();
             SyncIfIdle();
         });
+    }
+
+    // The first record of a start says, together with all else, what was found to be lost: until it is there, that is found again.
+    private void Land(IEnumerable<WalEntry> entries)
+    {
+        foreach (WalEntry entry in entries)
+        {
+            _records.Add(RecordCodec.Encode(entry));
+            (_joins, _damage) = (false, null);
+        }
     }
 
     private void Later(long delay, Action what)

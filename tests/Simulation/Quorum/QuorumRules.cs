@@ -146,7 +146,7 @@ internal sealed class QuorumRules(QuorumWorld world)
         foreach (ClientWrite safe in mustKnow)
         {
             if (!safe.IsDelete && !found.Contains(safe) && !all.Exists(other => safe.IsReplacedBy(other)))
-                throw new QuorumRuleBrokenException("lost write", $"'{safe.Value}' of {key} was acknowledged, replaced by nothing, and is not read");
+                throw new QuorumRuleBrokenException("lost write", $"{safe} of {key} was acknowledged, replaced by nothing, and is not read: {string.Join(", ", found.Select(value => value.ToString()))} {ContextToken.Decode(reply.Context, Encoding.UTF8.GetBytes(key))}");
             if (found.FirstOrDefault(value => !value.MayComeTwice && value.IsReplacedBy(safe)) is { } back)
                 throw new QuorumRuleBrokenException("came back", $"{back} of {key} is read although {safe} was acknowledged");
         }

@@ -121,7 +121,7 @@ public sealed class KeyVersions
             recent[i] = (HybridTime.Decode(ref reader), new Guid(reader.Raw(IdSize).Span));
         if (recent.Length > MaxRecent)
             throw new InvalidDataException($"a key has {recent.Length} recent writes; {MaxRecent} is the most");
-        return clock.IsEmpty ? Empty : new KeyVersions(DottedVersions<StoredValue>.Of(clock, siblings), recent);
+        return clock.IsEmpty ? Empty : new KeyVersions(DottedVersions.Of<StoredValue>(clock, siblings), recent);
     }
 
     /// <summary>The same, on memory of its own: what was decoded shares the buffer that it came in.</summary>

@@ -20,7 +20,7 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
 
     private readonly Sibling<T>[] _siblings;
 
-    private DottedVersions(VersionVector clock, Sibling<T>[] siblings)
+    internal DottedVersions(VersionVector clock, Sibling<T>[] siblings)
     {
         Clock = clock;
         _siblings = siblings;
@@ -33,23 +33,6 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
     public IReadOnlyList<Sibling<T>> Siblings => _siblings;
 
     public bool IsEmpty => Clock.IsEmpty;
-
-    /// <param name="clock">Every write that is known.</param>
-    /// <param name="siblings">Those that are not replaced.</param>
-    /// <exception cref="InvalidDataException">The siblings do not ascend, or the clock does not cover one.</exception>
-    public static DottedVersions<T> Of(VersionVector clock, IEnumerable<Sibling<T>> siblings)
-    {
-        Sibling<T>[] list = [.. siblings];
-        for (int i = 0; i < list.Length; i++)
-        {
-            if (!clock.Covers(list[i].Dot))
-                throw new InvalidDataException($"sibling {list[i].Dot} is not covered by its clock {clock}");
-            if (i > 0 && list[i].Dot <= list[i - 1].Dot)
-                throw new InvalidDataException($"siblings ascend; {list[i].Dot} follows {list[i - 1].Dot}");
-        }
-
-        return new DottedVersions<T>(clock, list);
-    }
 
     /// <summary>
     /// A write by a client that had read <paramref name="context"/>, empty if it had read nothing: replaces what the client had seen, and stands beside
@@ -108,5 +91,26 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
     {
         int place = siblings.Count(sibling => sibling.Dot < one.Dot);
         return [.. siblings[..place], one, .. siblings[place..]];
+    }
+}
+
+/// <summary>Makes sets of versions from their parts.</summary>
+public static class DottedVersions
+{
+    /// <param name="clock">Every write that is known.</param>
+    /// <param name="siblings">Those that are not replaced.</param>
+    /// <exception cref="InvalidDataException">The siblings do not ascend, or the clock does not cover one.</exception>
+    public static DottedVersions<T> Of<T>(VersionVector clock, IEnumerable<Sibling<T>> siblings)
+    {
+        Sibling<T>[] list = [.. siblings];
+        for (int i = 0; i < list.Length; i++)
+        {
+            if (!clock.Covers(list[i].Dot))
+                throw new InvalidDataException($"sibling {list[i].Dot} is not covered by its clock {clock}");
+            if (i > 0 && list[i].Dot <= list[i - 1].Dot)
+                throw new InvalidDataException($"siblings ascend; {list[i].Dot} follows {list[i - 1].Dot}");
+        }
+
+        return new DottedVersions<T>(clock, list);
     }
 }

@@ -92,8 +92,8 @@ public class VersionProperties
     public void A_set_with_a_sibling_outside_its_clock_is_refused()
     {
         var dot = new Dot(new VersionSource(new ReplicaId(1)), 2);
-        Assert.Throws<InvalidDataException>(() => DottedVersions<string>.Of(VersionVector.Empty, [new Sibling<string>(dot, "a")]));
-        Assert.Throws<InvalidDataException>(() => DottedVersions<string>.Of(VersionVector.Of(dot), [new Sibling<string>(dot, "a"), new Sibling<string>(dot, "a")]));
+        Assert.Throws<InvalidDataException>(() => DottedVersions.Of<string>(VersionVector.Empty, [new Sibling<string>(dot, "a")]));
+        Assert.Throws<InvalidDataException>(() => DottedVersions.Of<string>(VersionVector.Of(dot), [new Sibling<string>(dot, "a"), new Sibling<string>(dot, "a")]));
     }
 
     private static VersionVector Decode(byte[] bytes)

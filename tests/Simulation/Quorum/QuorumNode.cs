@@ -129,9 +129,9 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
 
     public void CancelTimer(TimerId timer) => _armed[timer.Value] = 0;
 
-    public void Reply(long requestId, ReadOnlyMemory<byte> result) => world.Answered(this, requestId, result.ToArray(), null);
+    public void Reply(long requestId, ReadOnlyMemory<byte> result) => world.Answered(requestId, result.ToArray(), null);
 
-    public void Reject(long requestId, Rejection why) => world.Answered(this, requestId, null, why);
+    public void Reject(long requestId, Rejection why) => world.Answered(requestId, null, why);
 
     public void SaveCheckpoint(CheckpointManifest manifest, ICheckpointView view)
     {

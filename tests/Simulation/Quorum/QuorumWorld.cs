@@ -103,9 +103,8 @@ internal sealed class QuorumWorld
         this[node].Ask(new ClientRequest(id, request.IsWrite ? RequestKind.Command : RequestKind.Read, request.ToBytes(), this[node].Now.Monotonic + patience));
     }
 
-    public void Answered(QuorumNode node, long requestId, byte[]? result, Rejection? why)
+    public void Answered(long requestId, byte[]? result, Rejection? why)
     {
-        _ = node;
         Mix((ulong)requestId * 31 + (ulong)(result?.Length ?? 0));
         End(requestId, new QuorumOutcome(result is null ? null : QuorumReply.Decode(result), why));
     }

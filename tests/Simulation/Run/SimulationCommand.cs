@@ -49,6 +49,8 @@ internal static class SimulationCommand
             string name = result.GetResult(protocol)?.Tokens is [var given] ? given.Value : Protocols[0].Name;
             if (name == QuorumRun.Name && result.GetResult(profile)?.Tokens is [var drawn] && drawn.Value != Mixed && !QuorumTrial.Profiles.Contains(drawn.Value))
                 result.AddError($"--profile is {drawn.Value}; for {name} it must be {Mixed}, {QuorumRun.ProfileNames}");
+            if (name == QuorumRun.Name && (result.GetResult(trace) is { Implicit: false } || result.GetResult(nodes) is { Implicit: false }))
+                result.AddError($"--trace and --nodes are not for {name}, whose world is one of its own");
             if (FindProtocol(name) is { } known && result.GetResult(profile)?.Tokens is [var schedule] && schedule.Value != Mixed && Find(known, schedule.Value) is null)
                 result.AddError($"--profile is {schedule.Value}; for {known.Name} it must be {Mixed}, {Names(known)}");
         });

@@ -47,14 +47,28 @@ internal sealed partial class ShardRouter
         ReadFrom.Secondary => Nearest(others: true, avoid),
         ReadFrom.SecondaryPreferred => Nearest(others: true, avoid) ?? Reader,
         ReadFrom.Nearest => Nearest(others: false, avoid),
-        _ => Fit(others: false).FirstOrDefault(target => target.Local) ?? Reader ?? Nearest(others: false, avoid) ?? _targets.Values.FirstOrDefault(),
+        _ => Here(others: false, ReplicaId.None) ?? Reader ?? Nearest(others: false, avoid) ?? _targets.Values.FirstOrDefault(),
     };
 
     private IEnumerable<RouterTarget> Fit(bool others) =>
         _targets.Values.Where(target => target is { Suspect: false, HoldsState: true } && !(others && ReferenceEquals(target, Reader)));
 
+    /// <summary>This node's own replica, if it may answer: nothing is nearer.</summary>
+    private RouterTarget? Here(bool others, ReplicaId avoid)
+    {
+        foreach (RouterTarget target in _targets.Values)
+        {
+            if (target is { Local: true, Suspect: false, HoldsState: true } && target.Node != avoid && !(others && ReferenceEquals(target, Reader)))
+                return target;
+        }
+
+        return null;
+    }
+
     private RouterTarget? Nearest(bool others, ReplicaId avoid)
     {
+        if (Here(others, avoid) is { } here)
+            return here;
         RouterTarget[] fit = [.. Fit(others)];
         if (fit.Any(target => target.Node != avoid))
             fit = [.. fit.Where(target => target.Node != avoid)];

@@ -81,7 +81,8 @@ public sealed partial class ChainReplica
             return new Rejection(RejectReason.Invalid, Detail: $"the command has {command.Payload.Length} bytes of {_options.MaxCommandBytes} allowed");
         if (!command.Concern.IsDefault)
             return new Rejection(RejectReason.Invalid, Detail: "a chain acknowledges every command in one way: when it is on the disk of every link");
-        if (IsCutOff)
+        // Cut off at the last beat and confirmed since: the next beat will tell, and the command is asked again by then.
+        if (IsCutOff || _modes is { MayNotLead: true })
             return CutOff;
         if (_view.Links.Length < _options.MinLinksToWrite)
             return new Rejection(RejectReason.NoQuorum, Detail: $"the chain has {_view.Links.Length} links; it takes {_options.MinLinksToWrite} to write");

@@ -71,6 +71,15 @@ public sealed class ChainRoutingTests : TestKit
     }
 
     [Fact]
+    public void A_read_that_the_nearest_link_cannot_answer_as_it_is_cut_off_goes_to_the_tail()
+    {
+        StandIns shard = Chain(2, 1, 3);
+        shard.Read(ReadFrom.Nearest, "r", RequestKind.FollowerRead);
+        Reject(shard, 1, Batch(shard, 1), new Rejection(RejectReason.Unavailable, Detail: "cut off"));
+        Assert.Equal("r", Text(Batch(shard, 3)));
+    }
+
+    [Fact]
     public void Of_a_chain_the_secondaries_are_those_that_are_not_the_tail_and_only_links_are_asked()
     {
         StandIns shard = Chain(2, 3);

@@ -67,6 +67,33 @@ public sealed class ShippingTests : IDisposable
         await host.StopAsync();
     }
 
+    [Fact]
+    public async Task Values_that_together_are_more_than_one_request_may_hold_are_shipped_in_several_as_changes_and_as_a_copy()
+    {
+        using (IHost alone = Build(ship: false))
+        {
+            await alone.StartAsync();
+            var client = alone.Services.GetRequiredService<IReplicationClient>();
+            // More keys that have to go than one page holds, and then values of which any two are too much.
+            for (int i = 0; i < 1_200; i++)
+                await WriteAsync(client, "us", $"stray{i:D4}", "1");
+            for (int i = 0; i < 4; i++)
+                await WriteAsync(client, "eu", $"large{i}", new string((char)('a' + i), 700_000));
+            await alone.StopAsync();
+        }
+
+        using IHost host = Build();
+        await host.StartAsync();
+        var shipping = host.Services.GetRequiredService<IReplicationClient>();
+        await UntilAsync(shipping, "large3", new string('d', 700_000));
+        await UntilAsync(shipping, "stray1199", null);
+        for (int i = 0; i < 8; i++)
+            await WriteAsync(shipping, "eu", $"large{i}", new string((char)('A' + i), 700_000));
+        for (int i = 0; i < 8; i++)
+            await UntilAsync(shipping, $"large{i}", new string((char)('A' + i), 700_000));
+        await host.StopAsync();
+    }
+
     [Theory]
     [InlineData("actorrepl.groups.eu.ship-to = [asia]", "'asia'; it must be another group")]
     [InlineData("actorrepl.groups.eu.ship-to = [eu]", "'eu'; it must be another group")]

@@ -48,6 +48,13 @@ internal sealed partial class ShardRouter
             return;
         }
 
+        if (call.IsForAny && why.Reason == RejectReason.Unavailable && !ReferenceEquals(target, Reader))
+        {
+            // It may be cut off for long, and would be the nearest again.
+            OnUnfit(target, call, why);
+            return;
+        }
+
         bool passing = why.Reason is RejectReason.NotLeader or RejectReason.Unavailable or RejectReason.Dropped;
         bool harmless = !why.OutcomeUnknown || !HasEffect(call);
         if (!passing || !harmless)

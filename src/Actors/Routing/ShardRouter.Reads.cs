@@ -112,7 +112,9 @@ internal sealed partial class ShardRouter
         }
 
         call.Avoid = target.Node;
-        if (why.Reason != RejectReason.NotLeader && ++call.TooStale >= Fit(others: true).Count())
+        if (why.Reason is RejectReason.Unavailable)
+            Rest(call, why);
+        else if (why.Reason != RejectReason.NotLeader && ++call.TooStale >= Fit(others: true).Count())
             Fail(call, why);
         else if (why.Reason == RejectReason.NotLeader)
             Rest(call, why);

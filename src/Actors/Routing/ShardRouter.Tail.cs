@@ -41,6 +41,7 @@ internal sealed partial class ShardRouter
             return;
         _tailHops = 0;
         _looks = 0;
+        _backoff.Reset();
         WakeResting();
         ReturnReadsFrom(tail);
     }

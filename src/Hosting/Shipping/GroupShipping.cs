@@ -24,19 +24,34 @@ internal sealed class GroupShipping(ReplicationRuntime runtime, ActorSystem syst
     private static readonly ObservableGauge<long> LagGauge = Meter.CreateObservableGauge("actorrepl.ship.lag", MeasureLags, "{entry}");
 
     private readonly ConcurrentDictionary<int, string> _said = [];
+    private volatile int[] _mine = [];
 
     public async Task RunAsync(CancellationToken stop)
     {
         _ = LagGauge;
         ShardShipper[] shippers = [.. Enumerable.Range(0, group.Shards).Select(shard =>
             new ShardShipper(runtime.Client, runtime.Settings.Cluster, group, shard, new ShipTarget(system, [.. targets.Select(ShipTarget.PathOf)])))];
+        await Task.WhenAll(shippers.Select((shipper, shard) => ShipAsync(shard, shipper, stop)).Append(LookAsync(stop))).ConfigureAwait(false);
+    }
+
+    /// <summary>Finds out which shards are this node's to ship, again and again.</summary>
+    private async Task LookAsync(CancellationToken stop)
+    {
         while (!stop.IsCancellationRequested)
         {
-            int[] mine = await OwnAsync(stop).ConfigureAwait(false);
-            foreach (int other in Enumerable.Range(0, group.Shards).Except(mine))
+            _mine = await OwnAsync(stop).ConfigureAwait(false);
+            foreach (int other in Enumerable.Range(0, group.Shards).Except(_mine))
                 Lags.TryRemove((group.Name, other), out _);
-            bool[] busy = await Task.WhenAll(mine.Select(shard => ShipAsync(shard, shippers[shard], stop))).ConfigureAwait(false);
-            if (!busy.Any(any => any))
+            await Task.Delay(Look, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>One shard's, so that no shard waits for another.</summary>
+    private async Task ShipAsync(int shard, ShardShipper shipper, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            if (!_mine.Contains(shard) || !await StepAsync(shard, shipper, stop).ConfigureAwait(false))
                 await Task.Delay(Look, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -51,15 +66,17 @@ internal sealed class GroupShipping(ReplicationRuntime runtime, ActorSystem syst
             IReadOnlyList<ReplicaReport> local = await runtime.LocalReplicasAsync(stop).ConfigureAwait(false);
             return [.. local.Where(report => report.Group == group.Name && report.Status is { } status && ReaderOf(status) == report.Node).Select(report => report.Shard)];
         }
-        catch (OperationCanceledException)
+        catch (Exception failure) when (failure is not OutOfMemoryException)
         {
+            if (!stop.IsCancellationRequested)
+                log.LogWarning("Group {Group}: which shards are to be shipped from here is not known: {Reason}", group.Name, failure.Message);
             return [];
         }
     }
 
     private static ReplicaId ReaderOf(ReplicaStatus status) => status.Links.Count > 0 ? status.Links[^1] : status.Leader;
 
-    private async Task<bool> ShipAsync(int shard, ShardShipper shipper, CancellationToken stop)
+    private async Task<bool> StepAsync(int shard, ShardShipper shipper, CancellationToken stop)
     {
         try
         {

@@ -6,14 +6,19 @@ using ActorRepl.Protocols.Machines;
 namespace ActorRepl.Hosting.Shipping;
 
 /// <summary>
-/// Ships what changes in one shard of a key-value group to the same shard of another group, in order. How far it has got stands in the target,
-/// written with each batch in one atomic step that fails if anybody else has shipped meanwhile: so a batch is applied once, and whoever ships next, on
-/// this node or another, goes on from there. Where the changes are not kept so far back, it copies the shard.
+/// Ships what changes in one shard of a key-value group to the same shard of another group, in order. How far it has got stands in the target.
+/// Whoever ships writes it anew first; from then on whatever another writes is refused, as each command asks for the version of it that its sender wrote. It moves
+/// on only when the target has taken all before it. Where the changes are not kept so far back, the shard is copied.
 /// </summary>
 internal sealed class ShardShipper
 {
     private const int MostChanges = 1_000;
     private const int PageEntries = 500;
+
+    /// <summary>A command is sent when the next operation would make it larger; one that is larger by itself goes alone.</summary>
+    private const int CommandBytes = 256 * 1024;
+
+    private const int OperationOverhead = 32;
 
     /// <summary>No position: the target has nothing yet, or a copy of the shard was not finished.</summary>
     private const long Nowhere = -1;
@@ -26,6 +31,9 @@ internal sealed class ShardShipper
     private readonly int _shard;
     private readonly ShipTarget _target;
     private readonly byte[] _positionKey;
+    private KeyValuePayload _operations = new();
+    private int _gathered;
+    private int _gatheredBytes;
     private (long Position, long Version)? _at;
 
     public ShardShipper(IReplicationClient source, string cluster, GroupInfo group, int shard, ShipTarget target)
@@ -48,55 +56,55 @@ internal sealed class ShardShipper
     {
         try
         {
-            (long position, long version) = _at ??= await PositionAsync().ConfigureAwait(false);
+            (long position, _) = _at ??= await ClaimAsync().ConfigureAwait(false);
             KeyValueReply reply = position == Nowhere ? default : await AskSourceAsync(new KeyValuePayload().Changes([], position, MostChanges), stop).ConfigureAwait(false);
             if (reply.Kind != KeyValueReplyKind.Changes)
             {
-                await CopyAsync(version, stop).ConfigureAwait(false);
+                await CopyAsync(stop).ConfigureAwait(false);
                 return true;
             }
 
             // Where it stands is worth a write only if something has changed.
             KeyChange[] changes = [.. KeyValueChanges.Read(reply).Where(change => !IsReserved(change.Key))];
             if (changes.Length > 0)
-                await WriteAsync(await OperationsAsync(changes, stop).ConfigureAwait(false), reply.Integer, version).ConfigureAwait(false);
+                await ShipAsync(changes, position, reply.Integer, stop).ConfigureAwait(false);
             else
-                _at = (reply.Integer, version);
+                _at = _at.Value with { Position = reply.Integer };
             long now = (await AskSourceAsync(new KeyValuePayload().Changes([], after: -1, limit: 1), stop).ConfigureAwait(false)).Integer;
             Lag = Math.Max(0, KeyValueVersion.IndexOf(now) - KeyValueVersion.IndexOf(reply.Integer));
             return changes.Length > 0;
         }
         catch
         {
-            // The batch may have been written.
+            // What was sent may have been written.
             _at = null;
+            Forget();
             throw;
         }
     }
 
     private static bool IsReserved(ReadOnlyMemory<byte> key) => key.Span.StartsWith(Reserved);
 
-    private async Task<(long Position, long Version)> PositionAsync()
+    /// <summary>Reads how far the target is, and writes that anew: nobody who read it before can write any more.</summary>
+    private async Task<(long Position, long Version)> ClaimAsync()
     {
         KeyValueReply entry = First(await _target.QueryAsync(_positionKey, new KeyValuePayload().GetEntry(_positionKey).ToArray()).ConfigureAwait(false));
-        return entry.Kind == KeyValueReplyKind.Entry
+        (long position, long version) = entry.Kind == KeyValueReplyKind.Entry
             ? (long.Parse(entry.Bytes.Span, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture), entry.Version)
             : (Nowhere, KeyValueVersion.Missing);
+        return (position, await MoveAsync(position, version).ConfigureAwait(false));
     }
 
-    private async Task<KeyValuePayload> OperationsAsync(KeyChange[] changes, CancellationToken stop)
+    private async Task ShipAsync(KeyChange[] changes, long position, long end, CancellationToken stop)
     {
-        var operations = new KeyValuePayload();
         foreach (KeyChange change in changes)
         {
             ReadOnlyMemory<byte>? value = change.Kind == KeyChangeKind.Set ? change.Value ?? await ReadAsync(change.Key, stop).ConfigureAwait(false) : null;
-            if (value is { } set)
-                operations.Set(change.Key.Span, set.Span);
-            else
-                operations.Delete(change.Key.Span);
+            await GatherAsync(change.Key, value, position).ConfigureAwait(false);
+            position = change.Version;
         }
 
-        return operations;
+        await FlushAsync(end).ConfigureAwait(false);
     }
 
     /// <summary>A value that is too long to be kept with its change.</summary>
@@ -104,7 +112,7 @@ internal sealed class ShardShipper
         await AskSourceAsync(new KeyValuePayload().Get(key.Span), stop).ConfigureAwait(false) is { Kind: KeyValueReplyKind.Bytes } found ? found.Bytes : null;
 
     /// <summary>Makes the target's shard what the source's is, page by page; what changes meanwhile comes after it.</summary>
-    private async Task CopyAsync(long version, CancellationToken stop)
+    private async Task CopyAsync(CancellationToken stop)
     {
         Lag = null;
         long began = (await AskSourceAsync(new KeyValuePayload().Changes([], after: -1, limit: 1), stop).ConfigureAwait(false)).Integer;
@@ -114,38 +122,71 @@ internal sealed class ShardShipper
             KeyValueReply page = await AskSourceAsync(new KeyValuePayload().Scan(from, until: null, PageEntries, entries: true), stop).ConfigureAwait(false);
             KeyValueListed[] entries = [.. KeyValuePage.Read(page, entries: true)];
             until = page.Integer == 1 ? KeyValuePage.After(entries[^1].Key.Span) : null;
-            var operations = new KeyValuePayload();
-            foreach (byte[] gone in await SurplusAsync(from, until, entries).ConfigureAwait(false))
-                operations.Delete(gone);
+            await DeleteSurplusAsync(from, until, entries).ConfigureAwait(false);
             foreach (KeyValueListed entry in entries.Where(entry => !IsReserved(entry.Key)))
-                operations.Set(entry.Key.Span, entry.Value.Span);
-            await WriteAsync(operations, until is null ? began : Nowhere, version).ConfigureAwait(false);
-            version = _at!.Value.Version;
+                await GatherAsync(entry.Key, entry.Value, Nowhere).ConfigureAwait(false);
         }
+
+        await FlushAsync(began).ConfigureAwait(false);
     }
 
-    /// <summary>Keys that the target has in a range and the source has not.</summary>
-    private async Task<List<byte[]>> SurplusAsync(byte[] from, byte[]? until, KeyValueListed[] entries)
+    /// <summary>Deletes what the target has in a range and the source has not.</summary>
+    private async Task DeleteSurplusAsync(byte[] from, byte[]? until, KeyValueListed[] entries)
     {
         HashSet<string> kept = [.. entries.Select(entry => Convert.ToBase64String(entry.Key.Span))];
-        var surplus = new List<byte[]>();
         for (byte[]? next = from; next is not null;)
         {
             KeyValueReply page = First(await _target.QueryAsync(_positionKey, new KeyValuePayload().Scan(next, until, PageEntries).ToArray()).ConfigureAwait(false));
             KeyValueListed[] there = [.. KeyValuePage.Read(page, entries: false)];
-            surplus.AddRange(there.Where(key => !IsReserved(key.Key) && !kept.Contains(Convert.ToBase64String(key.Key.Span))).Select(key => key.Key.ToArray()));
+            foreach (KeyValueListed key in there.Where(key => !IsReserved(key.Key) && !kept.Contains(Convert.ToBase64String(key.Key.Span))))
+                await GatherAsync(key.Key.ToArray(), null, Nowhere).ConfigureAwait(false);
             next = page.Integer == 1 ? KeyValuePage.After(there[^1].Key.Span) : null;
         }
-
-        return surplus;
     }
 
-    /// <exception cref="InvalidOperationException">Another has shipped meanwhile: nothing was written.</exception>
-    private async Task WriteAsync(KeyValuePayload operations, long position, long version)
+    /// <summary>Adds a set, or a deletion, to what is sent next; what has been gathered is sent first where both would be too much.</summary>
+    /// <param name="reached">How far the target is once it has all that was gathered before.</param>
+    private async Task GatherAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte>? value, long reached)
     {
-        operations.Put(_positionKey, Encoding.ASCII.GetBytes(position.ToString(CultureInfo.InvariantCulture)), new KeyValueTerms(Return: KeyReturn.Version));
-        byte[] command = new KeyValuePayload().Atomic([(_positionKey, version)], operations).ToArray();
-        KeyValueReplyReader replies = KeyValueCodec.Replies(await _target.ExecuteAsync(_positionKey, command).ConfigureAwait(false));
+        int bytes = key.Length + (value?.Length ?? 0) + OperationOverhead;
+        if (_gathered > 0 && _gatheredBytes + bytes > CommandBytes)
+            await FlushAsync(reached).ConfigureAwait(false);
+        if (value is { } set)
+            _operations.Set(key.Span, set.Span);
+        else
+            _operations.Delete(key.Span);
+        _gathered++;
+        _gatheredBytes += bytes;
+    }
+
+    /// <summary>Sends what was gathered; only when the target has taken all of it, it stands further on.</summary>
+    private async Task FlushAsync(long reached)
+    {
+        long version = _at!.Value.Version;
+        if (_gathered > 0)
+            Taken(await WriteAsync(_operations, version).ConfigureAwait(false), out _);
+        Forget();
+        if (reached != _at.Value.Position)
+            _at = (reached, await MoveAsync(reached, version).ConfigureAwait(false));
+    }
+
+    private void Forget() => (_operations, _gathered, _gatheredBytes) = (new KeyValuePayload(), 0, 0);
+
+    private async Task<long> MoveAsync(long position, long version)
+    {
+        var put = new KeyValuePayload();
+        put.Put(_positionKey, Encoding.ASCII.GetBytes(position.ToString(CultureInfo.InvariantCulture)), new KeyValueTerms(Return: KeyReturn.Version));
+        Taken(await WriteAsync(put, version).ConfigureAwait(false), out long written);
+        return written;
+    }
+
+    private Task<ReadOnlyMemory<byte>> WriteAsync(KeyValuePayload operations, long version) =>
+        _target.ExecuteAsync(_positionKey, new KeyValuePayload().Atomic([(_positionKey, version)], operations).ToArray());
+
+    /// <exception cref="InvalidOperationException">Another has shipped meanwhile and nothing was written, or the target refuses an operation.</exception>
+    private void Taken(ReadOnlyMemory<byte> result, out long last)
+    {
+        KeyValueReplyReader replies = KeyValueCodec.Replies(result);
         if (!replies.Next(out KeyValueReply reply) || reply.Kind != KeyValueReplyKind.Ok)
             throw new InvalidOperationException(reply.Kind == KeyValueReplyKind.Error ? reply.Error : $"another has shipped shard {_shard} of group '{_group}' meanwhile");
         while (replies.Next(out KeyValueReply next))
@@ -155,7 +196,7 @@ internal sealed class ShardShipper
                 throw new InvalidOperationException($"the target refuses a change of shard {_shard} of group '{_group}': {reply.Error}");
         }
 
-        _at = (position, reply.Integer);
+        last = reply.Integer;
     }
 
     private async Task<KeyValueReply> AskSourceAsync(KeyValuePayload query, CancellationToken stop) =>

@@ -117,6 +117,9 @@ internal sealed class ControlAgent : UntypedActor, IWithTimers
 
     private NodeInfo? Info(ControlNode node)
     {
+        // Where this node is it knows best: what the group has heard may be where it was before it started again, and by way of that it would never reach itself.
+        if (node.Id == _settings.Self)
+            return _settings.SelfNode with { Region = node.Region, Rack = node.Rack };
         int colon = node.Address.LastIndexOf(':');
         return int.TryParse(node.Address.AsSpan(colon + 1), out int port)
             ? new NodeInfo(node.Id, node.Name, _settings.SelfNode.Address.WithHost(node.Address[..colon]).WithPort(port)) { Region = node.Region, Rack = node.Rack }

@@ -24,7 +24,7 @@ public sealed partial class ChainReplica
     {
         if (_now.Monotonic - _controlHeardAt <= _options.ProposalRetryMicros)
             return true;
-        if (_armedFor[ProposalTimer] == NotArmed)
+        if (!_timers.IsArmed(ProposalTimer))
         {
             _effects.Add(new Effect.AskView());
             EnsureArmed(ProposalTimer, _now.Monotonic + ProposalPatience);

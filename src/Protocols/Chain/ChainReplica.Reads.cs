@@ -114,7 +114,7 @@ public sealed partial class ChainReplica
             _reads.Depart(_question, readIndex: 0);
             AskAgain();
         }
-        else if (_asked != Tail || _armedFor[QuestionTimer] == NotArmed)
+        else if (_asked != Tail || !_timers.IsArmed(QuestionTimer))
         {
             AskAgain();
         }

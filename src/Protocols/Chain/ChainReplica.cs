@@ -126,7 +126,7 @@ public sealed partial class ChainReplica : IProtocol
             case Input.Applied applied:
                 OnApplied(applied.Index, applied.EndsWithTime);
                 break;
-            case Input.Timer timer when IsCurrent(timer):
+            case Input.Timer timer when _timers.IsCurrent(timer):
                 OnTimer(timer.Id);
                 break;
             case Input.ViewChanged changed:

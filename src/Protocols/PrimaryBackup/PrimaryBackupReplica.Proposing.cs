@@ -26,7 +26,7 @@ public sealed partial class PrimaryBackupReplica
     {
         if (_now.Monotonic - _controlHeardAt <= _options.ProposalRetryMicros)
             return true;
-        if (_armedFor[ProposalTimer] == NotArmed)
+        if (!_timers.IsArmed(ProposalTimer))
         {
             _effects.Add(new Effect.AskView());
             SayAgainLater();

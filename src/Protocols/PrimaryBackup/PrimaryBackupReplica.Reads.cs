@@ -115,7 +115,7 @@ public sealed partial class PrimaryBackupReplica
             _reads.Depart(_question, readIndex: 0);
             AskPrimary();
         }
-        else if (_asked != Leader || _armedFor[QuestionTimer] == NotArmed)
+        else if (_asked != Leader || !_timers.IsArmed(QuestionTimer))
         {
             AskPrimary();
         }

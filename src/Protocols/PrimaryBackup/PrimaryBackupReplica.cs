@@ -143,7 +143,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
             case Input.Applied applied:
                 OnApplied(applied.Index);
                 break;
-            case Input.Timer timer when IsCurrent(timer):
+            case Input.Timer timer when _timers.IsCurrent(timer):
                 OnTimer(timer.Id);
                 break;
             case Input.ViewChanged changed:

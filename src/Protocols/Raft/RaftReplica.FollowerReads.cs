@@ -36,7 +36,7 @@ public sealed partial class RaftReplica
             _reads.Depart(_question, readIndex: 0);
             Ask();
         }
-        else if (_asked != _leader || _armedFor[QuestionTimer] == NotArmed)
+        else if (_asked != _leader || !_timers.IsArmed(QuestionTimer))
         {
             Ask();
         }

@@ -9,35 +9,17 @@ public sealed partial class RaftReplica
     private const int HeartbeatTimer = 2;
     private const int DeadlineTimer = 3;
     private const int QuestionTimer = 4;
-    private const long NotArmed = long.MaxValue;
+    private const long NotArmed = TimerTable.NotArmed;
 
-    private readonly long[] _generations = new long[5];
-    private readonly long[] _armedFor = [NotArmed, NotArmed, NotArmed, NotArmed, NotArmed];
+    private readonly TimerTable _timers = new(count: 4);
 
-    /// <summary>Arms a timer unless it fires at or before that moment anyway.</summary>
-    private void EnsureArmed(int timer, long at)
-    {
-        if (_armedFor[timer] <= at)
-            return;
-        _armedFor[timer] = at;
-        _effects.Add(new Effect.Arm(new TimerId((byte)timer), ++_generations[timer], Math.Max(0, at - _now.Monotonic)));
-    }
+    private void EnsureArmed(int timer, long at) => _timers.EnsureArmed(timer, at, _now, _effects);
 
-    private void Disarm(int timer)
-    {
-        if (_armedFor[timer] == NotArmed)
-            return;
-        _armedFor[timer] = NotArmed;
-        _generations[timer]++;
-        _effects.Add(new Effect.CancelTimer(new TimerId((byte)timer)));
-    }
-
-    private bool IsCurrent(Input.Timer timer) => timer.Id.Value < _generations.Length && timer.Generation == _generations[timer.Id.Value]
-        && _armedFor[timer.Id.Value] != NotArmed;
+    private void Disarm(int timer) => _timers.Disarm(timer, _effects);
 
     private void OnTimer(TimerId timer)
     {
-        _armedFor[timer.Value] = NotArmed;
+        _timers.Fired(timer);
         switch (timer.Value)
         {
             case ElectionTimer:

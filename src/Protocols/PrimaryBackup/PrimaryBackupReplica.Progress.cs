@@ -34,9 +34,6 @@ public sealed partial class PrimaryBackupReplica
 
     private Rejection? TooFewKeepUp()
     {
-        // Cut off at the last beat and confirmed since: the next beat will tell, and the command is asked again by then.
-        if (_modes is { MayNotLead: true } && _begun)
-            return CutOff;
         if (_modes is { TakesCommands: false } modes && _begun)
             return new Rejection(RejectReason.NoQuorum, Detail: $"the shard takes no commands at its floor: {modes.Reason}");
         if (_options.MinReplicasToWrite == 0)

@@ -82,7 +82,8 @@ public sealed partial class PrimaryBackupReplica
             return new Rejection(RejectReason.Invalid, Detail: $"the command has {command.Payload.Length} bytes of {_options.MaxCommandBytes} allowed");
         if (WhyNoConcern(command.Concern) is { } unfit)
             return unfit;
-        if (IsCutOff)
+        // Cut off at the last beat and confirmed since: the next beat will tell, and the command is asked again by then.
+        if (IsCutOff || (_begun && _modes is { MayNotLead: true }))
             return CutOff;
         if (TooFewKeepUp() is { } tooFew)
             return tooFew;

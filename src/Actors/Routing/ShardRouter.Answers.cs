@@ -42,15 +42,10 @@ internal sealed partial class ShardRouter
 
     private void OnRejected(RouterTarget target, Call call, in Rejection why)
     {
-        if (call.IsForAny && why.Reason is RejectReason.TooStale or RejectReason.HistoryLost or RejectReason.NotLeader)
+        // A replica that cannot confirm a linearizable read may be cut off for long, and would be the nearest again.
+        bool isUnconfirmed = why.Reason == RejectReason.Unavailable && call.Kind == RequestKind.FollowerRead && !ReferenceEquals(target, Reader);
+        if (call.IsForAny && (isUnconfirmed || why.Reason is RejectReason.TooStale or RejectReason.HistoryLost or RejectReason.NotLeader))
         {
-            OnUnfit(target, call, why);
-            return;
-        }
-
-        if (call.IsForAny && why.Reason == RejectReason.Unavailable && !ReferenceEquals(target, Reader))
-        {
-            // It may be cut off for long, and would be the nearest again.
             OnUnfit(target, call, why);
             return;
         }

@@ -91,7 +91,7 @@ internal sealed partial class ShardRouter
         return here.Rack == there.Rack ? 1 : 2;
     }
 
-    /// <summary>The replica has no leader to ask, is too far behind, or has another history than the session: another one may do.</summary>
+    /// <summary>The replica has no leader to ask, is cut off or too far behind, or has another history than the session: another one may do.</summary>
     private void OnUnfit(RouterTarget target, Call call, in Rejection why)
     {
         bool isFinal = ReferenceEquals(target, Reader);
@@ -112,12 +112,10 @@ internal sealed partial class ShardRouter
         }
 
         call.Avoid = target.Node;
-        if (why.Reason is RejectReason.Unavailable)
+        if (why.Reason is RejectReason.NotLeader or RejectReason.Unavailable)
             Rest(call, why);
-        else if (why.Reason != RejectReason.NotLeader && ++call.TooStale >= Fit(others: true).Count())
+        else if (++call.TooStale >= Fit(others: true).Count())
             Fail(call, why);
-        else if (why.Reason == RejectReason.NotLeader)
-            Rest(call, why);
         else
             Return(call, why);
     }

@@ -55,7 +55,7 @@ internal sealed class FaultCommands(LocalCluster cluster, int id, bool json)
     private void Show(FaultsReport report)
     {
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.FaultsReport));
+            Terminal.Json(report, StatusJson.Default.FaultsReport);
         else if (report.Done is { } done)
             Terminal.Line($"node {report.Node}: {done}");
         else if (report.Faults.Count == 0)

@@ -20,7 +20,7 @@ internal static class LostCommands
             throw new UserErrorException($"there is no directory {data}; say where the data is by --data");
         LostFile[] files = [.. paths.Select(path => Describe(path, Read(path)))];
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(new LostFiles(files), StatusJson.Default.LostFiles));
+            Terminal.Json(new LostFiles(files), StatusJson.Default.LostFiles);
         else if (files.Length == 0)
             Terminal.Line("nothing is lost");
         else
@@ -36,7 +36,7 @@ internal static class LostCommands
         LostEntries lost = Read(path);
         LostEntry[] entries = [.. Entries(lost)];
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(new LostContent(Describe(path, lost), entries), StatusJson.Default.LostContent));
+            Terminal.Json(new LostContent(Describe(path, lost), entries), StatusJson.Default.LostContent);
         else
             Terminal.Table(["index", "epoch", "when", "command"], [.. entries.Select(entry => (string[])[$"{entry.Index}", $"{entry.Epoch}", entry.When, entry.Command])]);
         return ExitCode.Success;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Status;
 
@@ -19,7 +18,7 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
     {
         MembersReport report = Only(await _client.MembersAsync(group, cancellation).ConfigureAwait(false), shard);
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.MembersReport));
+            Terminal.Json(report, StatusJson.Default.MembersReport);
         else
             Terminal.Table(MemberHeadings, [.. report.Shards.Select(one => Row(group, one))]);
         return ExitCode.Success;
@@ -41,7 +40,7 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
             Terminal.Line("nothing to do: it is so already");
         MembersReport report = await WaitAsync(order, cancellation).ConfigureAwait(false);
         if (order.Json)
-            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.MembersReport));
+            Terminal.Json(report, StatusJson.Default.MembersReport);
         else if (concerned > 0)
             Terminal.Line($"done: {string.Join("; ", report.Shards.GroupBy(one => $"{one.Actual}").Select(same => $"{Shards(same)} on {same.Key}"))}");
         return ExitCode.Success;
@@ -68,7 +67,7 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
         MembersReport after = Only(await _client.MembersAsync(group, cancellation).ConfigureAwait(false), shard);
         ShardTransfer[] done = [.. before.Shards.Zip(after.Shards, (was, now) => new ShardTransfer(now.Shard, was.Leader, now.Leader, problems.GetValueOrDefault(now.Shard)))];
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(new TransferReport(group, done), StatusJson.Default.TransferReport));
+            Terminal.Json(new TransferReport(group, done), StatusJson.Default.TransferReport);
         else
             Array.ForEach(done, one => Terminal.Line($"{group}/{one.Shard}: node {one.Led} led, node {one.Leads} leads"));
         return problems.Count == 0 ? ExitCode.Success : ExitCode.Failure;
@@ -78,7 +77,7 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
     {
         NodesReport report = await _client.NodesAsync(cancellation).ConfigureAwait(false);
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.NodesReport));
+            Terminal.Json(report, StatusJson.Default.NodesReport);
         else
             Terminal.Table(NodeHeadings, [.. report.Nodes.Select(Row)]);
         return ExitCode.Success;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using ActorRepl.Protocols.Staleness;
 
@@ -21,7 +20,7 @@ internal static class StalenessCommand
         StalenessModel model = StalenessModel.Run(question, Read(file));
         if (json)
         {
-            Terminal.Line(JsonSerializer.Serialize(Report(model), StalenessJson.Default.StalenessReport));
+            Terminal.Json(Report(model), StalenessJson.Default.StalenessReport);
             return ExitCode.Success;
         }
 

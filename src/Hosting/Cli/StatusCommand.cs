@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Status;
 using ActorRepl.Protocols.Control;
@@ -24,7 +23,7 @@ internal static class StatusCommand
         if (json)
         {
             var report = new ClusterReport(cluster.File.Cluster, cluster.File.BasePort, cluster.Data, nodes);
-            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.ClusterReport));
+            Terminal.Json(report, StatusJson.Default.ClusterReport);
         }
         else
         {

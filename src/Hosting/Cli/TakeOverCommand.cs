@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Status;
 
@@ -32,7 +31,7 @@ internal static class TakeOverCommand
         foreach (ShardTakeOver one in asked)
             done = [.. done, await ForceAsync(client, group, node, one, json, cancellation).ConfigureAwait(false)];
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(new TakeOverReport(group, node, [.. done.OrderBy(one => one.Shard)]), StatusJson.Default.TakeOverReport));
+            Terminal.Json(new TakeOverReport(group, node, [.. done.OrderBy(one => one.Shard)]), StatusJson.Default.TakeOverReport);
         return done.All(one => one.TookOver) ? ExitCode.Success : ExitCode.Failure;
     }
 

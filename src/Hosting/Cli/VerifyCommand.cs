@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Http;
 using ActorRepl.Hosting.Status;
@@ -62,7 +61,7 @@ internal static class VerifyCommand
         })).ConfigureAwait(false);
         var report = new VerifyReport(group, found.All(each => each.Equal), found);
         if (json)
-            Terminal.Line(JsonSerializer.Serialize(report, StatusJson.Default.VerifyReport));
+            Terminal.Json(report, StatusJson.Default.VerifyReport);
         else
             Terminal.Table(Headings, [.. found.Select(each => Row(group, each))]);
         foreach (string problem in json ? [] : found.SelectMany(each => Problems(group, each)))

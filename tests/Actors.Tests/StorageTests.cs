@@ -63,6 +63,27 @@ public sealed class StorageTests
     }
 
     [Fact]
+    public async Task A_command_that_waits_for_the_disk_of_a_replica_that_stops_goes_to_the_next_leader()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options());
+        TestNode leader = await cluster.LeaderAsync();
+        IReplicationClient client = cluster.Running.First(node => node != leader).Client;
+        await client.SetAsync("a", "1");
+        string id = PersistenceIds.Replica("test", leader.Id, KeyValue.Group, 0);
+        var disk = new TaskCompletionSource();
+        _faults.DelaysWriting = slow => slow == id ? disk.Task : Task.CompletedTask;
+        await client.SetAsync("a", "2"); // the others have it; the leader is still writing it
+        Task waiting = client.SetAsync("b", "1");
+
+        Assert.True(await leader.Runtime.HandOverAsync(TimeSpan.FromSeconds(5)));
+        Assert.False(waiting.IsCompleted);
+        await leader.Runtime.StopAsync(TimeSpan.FromSeconds(5));
+        await waiting;
+        Assert.Equal("1", await client.GetAsync("b"));
+        disk.SetResult();
+    }
+
+    [Fact]
     public async Task A_full_disk_refuses_writes_reads_go_on_and_writes_return_with_space()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(Options(nodes: 1));

@@ -84,7 +84,9 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         _timers.CancelAll();
         _observer.Stop();
         _context.Views?.Leave(ViewKey, _self);
-        _requests.RejectAll(new Rejection(RejectReason.Unavailable, OutcomeUnknown: true, Detail: $"the replica on {_context.Self} stopped"));
+        var why = new Rejection(RejectReason.Unavailable, Detail: $"the replica on {_context.Self} stopped");
+        _driver?.RejectQueued(why);
+        _requests.RejectAll(why with { OutcomeUnknown = true });
         _requests.SendReplies(_self);
         base.PostStop();
     }
@@ -149,6 +151,9 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
             case GetReplicaStatus:
                 Sender.Tell(Describe(driver.Status), _self);
                 return;
+            case FreezeShard freeze:
+                OnFreeze(driver, freeze);
+                return;
             case ArmChecksum arm:
                 OnArmChecksum(driver, arm);
                 return;
@@ -194,7 +199,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
         Span<byte> seed = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(seed);
         IProtocol protocol = _context.Group.Protocol.Create(_context.Self, _context.FirstReplicas, BitConverter.ToUInt64(seed), _context.Hosted.Joined);
-        _machine = new SessionMachine(_context.Group.Machine(), _context.Group.Sessions, _context.Group.Apply);
+        _machine = _context.Group.Protocol.IsLeaderless ? _context.Group.Machine() : new SessionMachine(_context.Group.Machine(), _context.Group.Sessions, _context.Group.Apply);
         _driver = new ReplicaDriver(protocol, _machine, this, _context.Group.Driver);
         _lastLsn = recovered.LastLsn;
         _driver.Start(recovered, segments);
@@ -225,6 +230,7 @@ internal sealed partial class ReplicaActor : UntypedPersistentActor, IReplicaHos
                 MaxStaleness = Math.Max(0, request.MaxStalenessMillis) * Instant.Millisecond,
                 AtLeast = request.AtLeast,
                 Concern = request.Concern,
+                Level = request.Level,
             });
         }
     }

@@ -49,4 +49,15 @@ public sealed partial class ReplicaDriver
             _queuedBytes -= request.Payload.Length;
         Handle(new Input.Requests(batch));
     }
+
+    /// <summary>Rejects what still waits here when the replica stops: nothing of it was done, so that it may go elsewhere.</summary>
+    public void RejectQueued(in Rejection why)
+    {
+        foreach (ClientRequest request in _reads)
+            _host.Reject(request.Id, why);
+        while (_commands.TryDequeue(out ClientRequest command))
+            _host.Reject(command.Id, why);
+        _reads.Clear();
+        _queuedBytes = 0;
+    }
 }

@@ -94,6 +94,19 @@ public class ReplicaDriverTests
     }
 
     [Fact]
+    public void What_still_waits_when_the_replica_stops_is_certainly_not_done()
+    {
+        Step(effects => effects.Append(new WalRecord()));
+        _driver.Enqueue(new ClientRequest(1, RequestKind.Command, default, 0));
+        _driver.Enqueue(new ClientRequest(2, RequestKind.Read, default, 0));
+        _driver.Flush();
+
+        _driver.RejectQueued(new Rejection(RejectReason.Unavailable));
+        Assert.Equal([(1L, new Rejection(RejectReason.Unavailable))], _host.Rejections);
+        Assert.False(_driver.CanFlush);
+    }
+
+    [Fact]
     public void A_full_queue_refuses_at_once()
     {
         for (long id = 1; id <= 4; id++)

@@ -37,6 +37,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
     private OutboundConnection? _outbound;
     private InboundConnection? _inbound;
     private bool _announced;
+    private bool _wasReached;
     private long _dropped;
     private long _dropLoggedAt;
     private TaskCompletionSource? _drained;
@@ -44,6 +45,16 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
 
     /// <summary>The incarnation last spoken to.</summary>
     public int? Uid { get; private set; }
+
+    /// <summary>It has never led anywhere, nobody speaks from there, nothing waits, and nobody is kept out.</summary>
+    public bool IsUnused
+    {
+        get
+        {
+            lock (_sync)
+                return !_wasReached && _inbound is null && (_state is State.Idle or State.Gated) && _waiting.Count + _urgent.Count == 0 && _quarantined.Count == 0;
+        }
+    }
 
     /// <summary>Takes a message to be written soon, or gives it to dead letters.</summary>
     /// <param name="message">The serialized message.</param>
@@ -272,6 +283,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
             if (_state == State.Connecting && !quarantined)
             {
                 _outbound = connection;
+                _wasReached = true;
                 _state = State.Active;
                 Meet(connection.RemoteUid);
                 Announce(inbound: false);

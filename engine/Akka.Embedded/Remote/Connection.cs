@@ -13,10 +13,9 @@ internal sealed class Connection
     private readonly Socket _socket;
     private int _closed;
 
-    private Connection(Socket socket)
+    private Connection(Socket socket, Stream stream)
     {
         _socket = socket;
-        var stream = new NetworkStream(socket, ownsSocket: true);
         Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: SegmentSize, leaveOpen: true));
         Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(minimumBufferSize: SegmentSize, leaveOpen: true));
         RemoteEndPoint = socket.RemoteEndPoint?.ToString() ?? "unknown";
@@ -26,8 +25,18 @@ internal sealed class Connection
     public PipeWriter Output { get; }
     public string RemoteEndPoint { get; }
 
-    /// <summary>Wraps an accepted or connected socket.</summary>
-    public static Connection Over(Socket socket, TcpSettings settings)
+    /// <summary>Wraps an accepted socket.</summary>
+    /// <exception cref="RemoteTransportException">There is to be TLS, and the peer does not speak it or is not trusted.</exception>
+    public static async Task<Connection> AcceptAsync(Socket socket, TcpSettings settings, TlsTransport tls)
+    {
+        Prepare(socket, settings);
+        if (tls is null)
+            return new Connection(socket, new NetworkStream(socket, ownsSocket: true));
+        using var timeout = new CancellationTokenSource(settings.ConnectionTimeout);
+        return new Connection(socket, await tls.AcceptAsync(socket, timeout.Token).ConfigureAwait(false));
+    }
+
+    private static void Prepare(Socket socket, TcpSettings settings)
     {
         socket.NoDelay = settings.NoDelay;
         if (settings.SendBufferSize > 0)
@@ -35,11 +44,10 @@ internal sealed class Connection
         if (settings.ReceiveBufferSize > 0)
             socket.ReceiveBufferSize = settings.ReceiveBufferSize;
         DetectSilence(socket, settings);
-        return new Connection(socket);
     }
 
     /// <exception cref="RemoteTransportException">No connection within the connection timeout.</exception>
-    public static async Task<Connection> ConnectAsync(string host, int port, TcpSettings settings, CancellationToken cancel)
+    public static async Task<Connection> ConnectAsync(string host, int port, TcpSettings settings, TlsTransport tls, CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         try
@@ -48,7 +56,8 @@ internal sealed class Connection
                 await socket.ConnectAsync(new IPEndPoint(address, port), cancel).ConfigureAwait(false);
             else
                 await socket.ConnectAsync(host, port, cancel).ConfigureAwait(false);
-            return Over(socket, settings);
+            Prepare(socket, settings);
+            return new Connection(socket, tls is null ? new NetworkStream(socket, ownsSocket: true) : await tls.ConnectAsync(socket, cancel).ConfigureAwait(false));
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {

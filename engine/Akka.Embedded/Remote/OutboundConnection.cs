@@ -35,7 +35,7 @@ internal sealed class OutboundConnection
         if (remote.Host is not { } host || remote.Port is not { } port)
             throw new RemoteTransportException($"{remote} has no host and port to connect to");
         using var timeout = new CancellationTokenSource(settings.ConnectionTimeout);
-        var connection = await Connection.ConnectAsync(host, port, settings, timeout.Token).ConfigureAwait(false);
+        var connection = await Connection.ConnectAsync(host, port, settings, remoting.Tls, timeout.Token).ConfigureAwait(false);
         try
         {
             Handshake.WriteHello(connection.Output, remoting.Uid, remoting.DefaultAddress, remote);

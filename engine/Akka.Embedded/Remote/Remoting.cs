@@ -9,13 +9,15 @@ using Akka.Serialization;
 
 namespace Akka.Remote;
 
-/// <summary>Listens for remote systems and keeps an <see cref="Association"/> to each; protocol name "akka.tcp".</summary>
+/// <summary>Listens for remote systems and keeps an <see cref="Association"/> to each; protocol name "akka.tcp", or "akka.ssl.tcp" with TLS.</summary>
 internal sealed class Remoting : RemoteTransport
 {
-    public const string Protocol = "akka.tcp";
+    private const string Plain = "akka.tcp", Secured = "akka.ssl.tcp";
 
     // Connections that have not finished, or will never finish, their handshake must not fill the process.
     private const int MaximumConnections = 4096;
+    private const int MaximumUnused = 1024;
+    private const int ForgetInterval = 1000;
     private readonly ConcurrentDictionary<Address, Association> _associations = new();
     private readonly ConcurrentDictionary<Address, bool> _quarantinedBy = new();
     private readonly ConcurrentQueue<RemotingLifecycleEvent> _events = new();
@@ -25,11 +27,13 @@ internal sealed class Remoting : RemoteTransport
     private int _publishing;
     private int _connections;
     private int _stopped;
+    private long _forgotAt;
 
     public Remoting(ExtendedActorSystem system, RemoteActorRefProvider provider)
         : base(system, provider)
     {
         Settings = provider.RemoteSettings;
+        Tls = TlsTransport.Of(Settings.Config, system.Settings.Setup);
         Uid = AddressUidExtension.Uid(system);
         _eventLevel = Settings.RemoteLifecycleEventsLogLevel switch
         {
@@ -44,6 +48,9 @@ internal sealed class Remoting : RemoteTransport
     }
 
     public RemoteSettings Settings { get; }
+
+    /// <summary>Null: connections are not encrypted.</summary>
+    public TlsTransport? Tls { get; }
 
     /// <summary>This incarnation.</summary>
     public int Uid { get; }
@@ -69,7 +76,7 @@ internal sealed class Remoting : RemoteTransport
         }
         int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
         string host = tcp.PublicHostname.Length > 0 ? tcp.PublicHostname : tcp.Hostname.Length > 0 ? tcp.Hostname : Dns.GetHostName();
-        _address = new Address(Protocol, System.Name, host, tcp.PublicPort > 0 ? tcp.PublicPort : port);
+        _address = new Address(Tls is null ? Plain : Secured, System.Name, host, tcp.PublicPort > 0 ? tcp.PublicPort : port);
         _listener = listener;
         Enqueue(new RemotingListenEvent([_address]));
         PublishPending();
@@ -91,8 +98,17 @@ internal sealed class Remoting : RemoteTransport
 
     public void Quarantine(Address address, int? uid) => AssociationTo(address).Quarantine(uid);
 
-    public Association AssociationTo(Address address) =>
-        _associations.GetOrAdd(address, static (remote, remoting) => new Association(remoting, remote), this);
+    public Association AssociationTo(Address address)
+    {
+        if (_associations.TryGetValue(address, out var known))
+            return known;
+        if (_associations.Count >= MaximumUnused)
+            ForgetUnused();
+        return _associations.GetOrAdd(address, static (remote, remoting) => new Association(remoting, remote), this);
+    }
+
+    /// <summary>Addresses that something is known about.</summary>
+    internal int AssociationCount => _associations.Count;
 
     /// <summary>Serializes on the caller's thread and queues; what cannot be serialized or is too large is logged and dropped.</summary>
     public void Send(object message, IActorRef sender, RemoteActorRef recipient)
@@ -185,6 +201,19 @@ internal sealed class Remoting : RemoteTransport
             Log.Log(what.LogLevel(), null, what.ToString());
     }
 
+    /// <summary>Whoever connects can name any address: those that nothing was ever sent to and nobody speaks from are not kept for ever.</summary>
+    private void ForgetUnused()
+    {
+        long now = Environment.TickCount64, last = Interlocked.Read(ref _forgotAt);
+        if (now - last < ForgetInterval || Interlocked.CompareExchange(ref _forgotAt, now, last) != last)
+            return;
+        foreach (var (address, association) in _associations)
+        {
+            if (association.IsUnused)
+                _associations.TryRemove(KeyValuePair.Create(address, association));
+        }
+    }
+
     private async Task AcceptAsync(Socket listener)
     {
         while (true)
@@ -218,11 +247,18 @@ internal sealed class Remoting : RemoteTransport
 
     private async Task ServeAsync(Socket socket)
     {
+        string from = "unknown";
         try
         {
-            await InboundConnection.ServeAsync(this, Connection.Over(socket, Settings.Tcp)).ConfigureAwait(false);
+            from = socket.RemoteEndPoint?.ToString() ?? from;
+            await InboundConnection.ServeAsync(this, await Connection.AcceptAsync(socket, Settings.Tcp, Tls).ConfigureAwait(false)).ConfigureAwait(false);
         }
-        catch (SocketException)
+        catch (RemoteTransportException refused)
+        {
+            Log.Warning("Connection from {0} closed: {1}", from, refused.Message);
+            socket.Dispose();
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
         {
             socket.Dispose();
         }

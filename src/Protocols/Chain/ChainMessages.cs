@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 
 namespace ActorRepl.Protocols.Chain;
 
@@ -16,42 +17,21 @@ internal enum MessageKind : byte
     ViewRequest = 10,
 }
 
-/// <summary>A message between replicas. Layout: version (1), kind (1), the sender's epoch (8), then the fields of its kind in order.</summary>
-internal abstract class ChainMessage(long epoch) : PeerMessage
+/// <summary>A message between replicas of a chain; its number is the epoch that the sender is in, −1: in none yet.</summary>
+internal abstract class ChainMessage(long epoch) : LogMessage(epoch)
 {
-    public const byte Version = 1;
-    private const int HeaderSize = 10;
-
-    /// <summary>The epoch that the sender is in; −1: in none yet.</summary>
-    public long Epoch { get; } = epoch;
+    public long Epoch => Number;
 
     public abstract MessageKind Kind { get; }
 
-    protected abstract int BodySize { get; }
-
-    protected abstract void EncodeBody(ref ByteWriter writer);
-
-    public sealed override int EncodedSize => HeaderSize + BodySize;
-
-    public sealed override void Encode(ref ByteWriter writer)
-    {
-        writer.Byte(Version);
-        writer.Byte((byte)Kind);
-        writer.Int64(Epoch);
-        EncodeBody(ref writer);
-    }
+    private protected sealed override byte KindCode => (byte)Kind;
 
     /// <exception cref="InvalidDataException">The bytes are no message of a chain.</exception>
     public static ChainMessage Decode(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes);
-        byte version = reader.Byte();
-        if (version != Version)
-            throw new InvalidDataException($"a chain's message has version {version}; this build reads {Version}");
-        var kind = (MessageKind)reader.Byte();
-        long epoch = reader.Int64();
-        if (epoch < ChainView.Unknown.Epoch)
-            throw new InvalidDataException($"a chain's message has epoch {epoch}; it is at least {ChainView.Unknown.Epoch}");
+        (byte code, long epoch) = DecodeHeader(ref reader, "a chain's message", "epoch", least: ChainView.Unknown.Epoch);
+        var kind = (MessageKind)code;
         ChainMessage message = kind switch
         {
             MessageKind.Forward => Forward.DecodeBody(epoch, ref reader),
@@ -69,24 +49,6 @@ internal abstract class ChainMessage(long epoch) : PeerMessage
         reader.End();
         return message;
     }
-
-    protected static long NonNegative(ref ByteReader reader)
-    {
-        long value = reader.Int64();
-        if (value < 0)
-            throw new InvalidDataException($"a chain's message has {value} at byte {reader.Position - sizeof(long)}; it cannot be negative");
-        return value;
-    }
-
-    protected static LogPosition Position(ref ByteReader reader) => new(NonNegative(ref reader), NonNegative(ref reader));
-
-    protected static void Write(ref ByteWriter writer, LogPosition position)
-    {
-        writer.Int64(position.Term);
-        writer.Int64(position.Index);
-    }
-
-    protected const int PositionSize = 2 * sizeof(long);
 }
 
 /// <summary>Entries that follow one; none: does the log match there?</summary>

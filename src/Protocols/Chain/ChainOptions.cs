@@ -1,24 +1,22 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 using ActorRepl.Protocols.Modes;
 
 namespace ActorRepl.Protocols.Chain;
 
 /// <summary>Limits, times and promises of a chain; the same on all of its replicas. Times are in microseconds.</summary>
-public sealed record ChainOptions
+public sealed record ChainOptions : LogOptions
 {
     public static readonly ChainOptions Default = new();
 
-    /// <summary>The heartbeats of a link are this far apart.</summary>
-    public long HeartbeatMicros { get; init; } = 50 * Instant.Millisecond;
+    /// <summary>All that a link has on its way to its successor is one stream.</summary>
+    public ChainOptions() => MaxInFlightMessages = 64;
 
     /// <summary>A link that has answered another commits nothing in a chain without that one for so long.</summary>
     public long LeaseMicros { get; init; } = 300 * Instant.Millisecond;
 
-    /// <summary>How fast or slow a monotonic clock may run against true time, parts per million; leases depend on it.</summary>
-    public long MaxClockDriftPpm { get; init; } = 10_000;
-
     /// <summary>How long after it sent something that was answered a link counts on the answer's lease.</summary>
-    internal long TrustedLeaseMicros => LeaseMicros - LeaseMicros * 2 * MaxClockDriftPpm / 1_000_000 - Instant.Millisecond;
+    internal long TrustedLeaseMicros => Trusted(LeaseMicros);
 
     /// <summary>Heartbeats in a row that a link is not heard of after which it is taken out of the chain.</summary>
     public int DeadAfterBeats { get; init; } = 10;
@@ -52,42 +50,6 @@ public sealed record ChainOptions
     /// <summary>How long a hand-over may keep commands waiting before it is given up.</summary>
     public long SwitchoverMicros { get; init; } = Instant.Second;
 
-    /// <summary>Deadlines are looked at no more often than this.</summary>
-    public long DeadlineResolutionMicros { get; init; } = 20 * Instant.Millisecond;
-
-    /// <summary>Entries are packed and sent in batches of at most this many bytes; a larger command travels alone.</summary>
-    public int MaxBatchBytes { get; init; } = 512 * 1024;
-
-    /// <summary>Messages with entries on their way to a successor that are not yet acknowledged.</summary>
-    public int MaxInFlightMessages { get; init; } = 64;
-
-    /// <summary>Bytes of entries on their way to a successor that are not yet acknowledged.</summary>
-    public long MaxInFlightBytes { get; init; } = 8 * 1024 * 1024;
-
-    /// <summary>A command above this many bytes is refused as invalid.</summary>
-    public int MaxCommandBytes { get; init; } = 4 * 1024 * 1024;
-
-    /// <summary>Commands and reads that wait at a link; more are refused as overload.</summary>
-    public int MaxPendingRequests { get; init; } = 32 * 1024;
-
-    /// <summary>Bytes of log in memory; a head above it refuses commands, others above twice of it take no entries.</summary>
-    public long MaxLogBytes { get; init; } = 128 * 1024 * 1024;
-
-    /// <summary>A checkpoint is taken once this many bytes of log were applied since the last one.</summary>
-    public long CheckpointBytes { get; init; } = 32 * 1024 * 1024;
-
-    /// <summary>A checkpoint is taken once this many entries were applied since the last one.</summary>
-    public long CheckpointEntries { get; init; } = 1_000_000;
-
-    /// <summary>A checkpoint that failed is tried again after this.</summary>
-    public long CheckpointRetryMicros { get; init; } = 5 * Instant.Second;
-
-    /// <summary>Bytes of log kept behind a checkpoint for members that are a little late.</summary>
-    public long KeepBytes { get; init; } = 8 * 1024 * 1024;
-
-    /// <summary>Entries kept behind a checkpoint for members that are a little late.</summary>
-    public long KeepEntries { get; init; } = 100_000;
-
     /// <summary>A link is slow if so many bytes of log, which its predecessor has on disk, are not on its own.</summary>
     public long SlowBytes { get; init; } = 4 * 1024 * 1024;
 
@@ -117,9 +79,8 @@ public sealed record ChainOptions
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range, or two contradict each other.</exception>
     public ChainOptions Validate()
     {
-        Positive(HeartbeatMicros, nameof(HeartbeatMicros));
+        CheckLog(KeepBytes, nameof(KeepBytes));
         AtLeast(2, DeadAfterBeats, nameof(DeadAfterBeats), "two");
-        ArgumentOutOfRangeException.ThrowIfNegative(MaxClockDriftPpm);
         if (TrustedLeaseMicros < 2 * HeartbeatMicros)
             throw new ArgumentOutOfRangeException(nameof(LeaseMicros), LeaseMicros,
                 $"with a drift of {MaxClockDriftPpm} ppm leaves {TrustedLeaseMicros} µs to count on, which must be at least two {nameof(HeartbeatMicros)} ({HeartbeatMicros})");
@@ -129,35 +90,11 @@ public sealed record ChainOptions
         Positive(FirstAnswerMicros, nameof(FirstAnswerMicros));
         Positive(ProposalRetryMicros, nameof(ProposalRetryMicros));
         Positive(SwitchoverMicros, nameof(SwitchoverMicros));
-        Positive(DeadlineResolutionMicros, nameof(DeadlineResolutionMicros));
-        Positive(MaxBatchBytes, nameof(MaxBatchBytes));
-        Positive(MaxInFlightMessages, nameof(MaxInFlightMessages));
-        Positive(MaxInFlightBytes, nameof(MaxInFlightBytes));
-        Positive(MaxCommandBytes, nameof(MaxCommandBytes));
-        Positive(MaxPendingRequests, nameof(MaxPendingRequests));
-        Positive(CheckpointBytes, nameof(CheckpointBytes));
-        Positive(CheckpointEntries, nameof(CheckpointEntries));
-        Positive(CheckpointRetryMicros, nameof(CheckpointRetryMicros));
         Positive(SlowBytes, nameof(SlowBytes));
         Positive(SlowMicros, nameof(SlowMicros));
         Positive(SlowAfterMicros, nameof(SlowAfterMicros));
         Positive(RejoinAfterMicros, nameof(RejoinAfterMicros));
-        ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);
-        ArgumentOutOfRangeException.ThrowIfNegative(KeepEntries);
-        AtLeast(KeepBytes + CheckpointBytes + MaxBatchBytes, MaxLogBytes, nameof(MaxLogBytes), $"{nameof(KeepBytes)} + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)}");
         Modes.Check();
         return this;
-    }
-
-    private static void AtLeast(long least, long value, string name, string what)
-    {
-        if (value < least)
-            throw new ArgumentOutOfRangeException(name, value, $"must be at least {what} ({least})");
-    }
-
-    private static void Positive(long value, string name)
-    {
-        if (value <= 0)
-            throw new ArgumentOutOfRangeException(name, value, "must be above 0");
     }
 }

@@ -8,55 +8,22 @@ namespace ActorRepl.Protocols.Chain;
 /// </summary>
 public sealed partial class ChainReplica
 {
-    private long _checkpointIndex;
-    private long _checkpointTerm;
-    private long _appliedBytes;
-    private long _checkpointNotBefore;
-    private long _checkpointing;
-
     /// <summary>Somebody needs a checkpoint, and there is none.</summary>
     private bool _checkpointWanted;
-    private (ReplicaId From, long Index)? _fetch;
-    private (CheckpointManifest Manifest, EntryBatch[] Tail)? _install;
-
-    private bool IsInstalling => _install is not null;
 
     /// <summary>
     /// A follower pulls the last checkpoint: it stays, and the log after it, so that the follower arrives while others write. Not at any
     /// price: a log that grows too long goes first.
     /// </summary>
-    private bool IsBeingPulled => Acts && _log.Bytes < _options.MaxLogBytes / 4 * 3
+    private bool IsBeingPulled => Acts && !IsLogLong
         && Array.Exists(_downstreams, downstream => downstream.Mode == DownstreamMode.Transfer && FindPeer(downstream.Id) is { } peer && !IsDead(peer));
 
     private void TakeCheckpointIfDue()
     {
-        bool due = _appliedBytes >= _options.CheckpointBytes || _applied - _checkpointIndex >= _options.CheckpointEntries;
-        if (!(due && !IsBeingPulled) && !_checkpointWanted)
+        if ((!(IsCheckpointDue && !IsBeingPulled) && !_checkpointWanted) || !MayTakeCheckpoint)
             return;
-        // The machine stands at the applied index only if nothing is on its way to it.
-        if (_checkpointing != 0 || IsInstalling || _applied != _applying || _applied <= _checkpointIndex || _now.Monotonic < _checkpointNotBefore)
-            return;
-        _checkpointing = _applied;
         _checkpointWanted = false;
-        _appliedBytes = 0;
-        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), _encodeHardState(), _encodeConfiguration(), _log.After(_applied)));
-    }
-
-    private void OnCheckpointSaved(long index)
-    {
-        Invariant.That(index == _checkpointing, "the checkpoint that was asked for is saved");
-        _checkpointing = 0;
-        _checkpointTerm = _log.TermAt(index);
-        _checkpointIndex = index;
-        _log.DropThrough(index, _options.KeepBytes, _options.KeepEntries);
-    }
-
-    private void OnCheckpointFailed(long index, string reason)
-    {
-        Report($"checkpoint at {index} failed: {reason}");
-        _checkpointing = 0;
-        _appliedBytes += _options.CheckpointBytes;
-        _checkpointNotBefore = _now.Monotonic + _options.CheckpointRetryMicros;
+        TakeCheckpoint(_view.Encode(), atRisk: []);
     }
 
     private void OfferCheckpoint(Downstream downstream)
@@ -88,62 +55,24 @@ public sealed partial class ChainReplica
             return;
         }
 
-        if (_fetch is { } fetch && fetch.From == from)
+        if (IsPulledFrom(from))
             return;
-        if (_fetch is not null)
-            _effects.Add(new Effect.Abandon());
-        _fetch = (from, offer.At.Index);
-        Report($"pulls the checkpoint of {from} at {offer.At.Index}");
+        BeginPull(from, offer.At.Index, $"pulls the checkpoint of {from} at {offer.At.Index}");
         _effects.Add(new Effect.Fetch(from, offer.At.Index));
     }
 
-    private void AbandonFetch()
+    private protected override void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
     {
-        if (_fetch is null)
-            return;
-        _fetch = null;
-        _effects.Add(new Effect.Abandon());
-    }
-
-    private void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
-    {
-        bool wanted = _fetch is { } fetch && fetch.From == from && !_view.IsLink(Self) && manifest.Index > _commit && !IsInstalling;
-        _fetch = null;
-        if (!wanted)
-        {
-            _effects.Add(new Effect.Abandon());
-            return;
-        }
-
         // What was acknowledged to a tail is committed up to the checkpoint, or follows it here.
-        EntryBatch[] tail = _log.Matches(manifest.Index, manifest.Term) ? _log.After(manifest.Index) : [];
-        _install = (manifest, tail);
-        _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, _encodeHardState(), _encodeConfiguration(), tail));
+        if (EndPull(from, isWanted: !_view.IsLink(Self) && manifest.Index > _commit))
+            Install(manifest, _view.Encode(), _log.Matches(manifest.Index, manifest.Term) ? _log.After(manifest.Index) : []);
     }
 
-    private void OnInstalled(long index)
+    private protected override void OnInstalled(CheckpointManifest manifest, EntryBatch[] tail)
     {
-        Invariant.That(_install is not null && _install.Value.Manifest.Index == index, "the checkpoint that was asked for is installed");
-        (CheckpointManifest manifest, EntryBatch[] tail) = _install.Value;
-        _install = null;
-        _log.Reset(index, manifest.Term, tail);
-        _durable.Reset(_log.LastIndex);
-        _dirty?.Reset(index, tail);
-        _checkpointIndex = index;
-        _checkpointTerm = manifest.Term;
-        _checkpointing = 0;
-        _appliedBytes = 0;
-        _commit = _applying = _applied = index;
+        _commit = manifest.Index;
         _verified = 0;
         _endsWithTime = true;
-        _commands.PassedOver(index, _rejectPassedOver);
-        Report($"installed a checkpoint at {index}");
-    }
-
-    private void OnTransferFailed(Input.TransferFailed failed)
-    {
-        Report($"the checkpoint at {failed.Index} of {failed.From} was not taken over: {failed.Reason}");
-        _fetch = null;
-        _install = null;
+        _dirty?.Reset(manifest.Index, tail);
     }
 }

@@ -36,15 +36,6 @@ public sealed partial class ChainReplica
         Propose(EntryKind.NoOp, [default]);
     }
 
-    /// <summary>Packs payloads into the next batch of the log. The clock is settled here and does not go back along the log.</summary>
-    private EntryBatch Propose(EntryKind kind, ReadOnlySpan<ReadOnlyMemory<byte>> payloads)
-    {
-        Invariant.That(Orders, "only a head packs entries");
-        EntryBatch batch = EntryBatch.Pack(kind, _log.LastIndex + 1, Epoch, Math.Max(_now.Wall, _log.LastWall), payloads);
-        AppendToLog(batch);
-        return batch;
-    }
-
     // ---- down ----
 
     private void PointDownstream()
@@ -274,12 +265,11 @@ public sealed partial class ChainReplica
 
     // ---- applying ----
 
-    private void OnApplied(long index, bool endsWithTime)
+    private protected override void OnApplied(Input.Applied applied)
     {
-        Invariant.That(index >= _applied && index <= _applying, "entries are applied in order, and only committed ones");
-        _applied = index;
-        _endsWithTime = endsWithTime;
-        _dirty?.Applied(index);
+        base.OnApplied(applied);
+        _endsWithTime = applied.EndsWithTime;
+        _dirty?.Applied(applied.Index);
         ContinueSwitchover();
     }
 
@@ -288,11 +278,6 @@ public sealed partial class ChainReplica
         if (IsInstalling)
             return;
         while (_applying < _commit)
-        {
-            EntryBatch batch = _log.Part(_applying + 1, _commit);
-            _effects.Add(new Effect.Apply(batch, _commands.Take(batch, _rejectLost)));
-            _applying = batch.LastIndex;
-            _appliedBytes += batch.Bytes.Length;
-        }
+            Apply(_log.Part(_applying + 1, _commit));
     }
 }

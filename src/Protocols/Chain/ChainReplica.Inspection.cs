@@ -6,7 +6,6 @@ namespace ActorRepl.Protocols.Chain;
 public sealed partial class ChainReplica
 {
     internal ChainView CurrentView => _view;
-    internal long Epoch => _view.Epoch;
 
     /// <summary>It is a link that takes part in its epoch.</summary>
     internal bool TakesPart => Acts;
@@ -15,25 +14,11 @@ public sealed partial class ChainReplica
 
     /// <summary>It is about to stop, and is to be no link.</summary>
     internal bool IsLeaving => _leaves || _switchover is { Leaves: true };
-    internal bool HasLostPromises => _loss != 0;
-    internal long CommitIndex => _commit;
-    internal long AppliedIndex => _applied;
-    internal long CheckpointIndex => _checkpointIndex;
-
     /// <summary>Up to here its log is known to be that of its epoch's head.</summary>
     internal long VerifiedIndex => Verified;
 
     /// <summary>Up to here it has said that it and all links before it have the log on disk.</summary>
     internal long SettledIndex => _settled;
-
-    /// <summary>What of its log is on its own disk.</summary>
-    internal long DurableIndex => _durable.LastIndex;
-    internal LogPosition LastPosition => new(_log.LastTerm, _log.LastIndex);
-    internal long BaseIndex => _log.BaseIndex;
-
-    /// <summary>The position at an index from the base to the end of the log; null elsewhere.</summary>
-    internal LogPosition? PositionAt(long index) =>
-        index == _log.BaseIndex || _log.Holds(index) ? new LogPosition(_log.TermAt(index), index) : null;
 
     /// <summary>Whether it would serve a strong read on its lease at this moment.</summary>
     internal bool HoldsLeaseAt(long monotonicNow) => HoldsLease(monotonicNow);

@@ -142,7 +142,7 @@ public sealed partial class ChainReplica
         DepartReads();
     }
 
-    private void OnPeerHint(ReplicaId id, bool up, bool onlySilent)
+    private protected override void OnPeerHint(ReplicaId id, bool up, bool onlySilent)
     {
         // A hint is no proof: it only makes the wait shorter.
         if (!up && !onlySilent && FindPeer(id) is { } peer)

@@ -70,6 +70,9 @@ public sealed partial class ChainReplica
     private bool IsTooSlow(Peer peer) => _options.RemoveSlow && peer.IsReportedSlow && IsHead
         && _peers.Count(other => other.IsLink && !other.IsReportedSlow && !IsDead(other)) + 1 >= Math.Max(2, _options.MinLinksToWrite);
 
+    /// <summary>It has been a link, and kept up, for longer than the longest that one which was slow has to wait: that is forgotten with the next view.</summary>
+    private bool HasProvenItself(Peer? peer) => IsHead && peer is { IsLink: true, SlowSince: 0 } && _now.Monotonic - peer.Since >= _options.RejoinAfterMicros << (MostSlow - 1);
+
     private FollowerProgress[] Progress() => !IsHead ? [] : [.. _peers.Select(ProgressOf)];
 
     private FollowerProgress ProgressOf(Peer peer)

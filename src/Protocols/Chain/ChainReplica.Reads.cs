@@ -10,17 +10,19 @@ namespace ActorRepl.Protocols.Chain;
 /// </summary>
 public sealed partial class ChainReplica
 {
-    private readonly PendingReads _reads = new();
     private readonly SessionReads _sessionReads = new();
     private readonly DirtyKeys? _dirty;
 
     /// <summary>Any command that is under way may end any key; so it is taken to be until the machine has applied something and says otherwise.</summary>
     private bool _endsWithTime = true;
-    private long _question;
-    private ReplicaId _asked;
-    private long _askedAt;
-    private long _freshIndex;
-    private long _freshAt = long.MinValue / 2;
+
+    private protected override ReplicaId Answerer => Tail;
+
+    private protected override bool IsAnswerer => IsTail;
+
+    private protected override PeerMessage Question(long token) => new VersionQuery(Epoch, token);
+
+    private protected override PeerMessage AnswerTo(long token, long index) => new VersionReply(Epoch, token, index);
 
     private bool MayServeStrongly => IsTail || (_options.ApportionedReads && _view.IsLink(Self));
 
@@ -38,7 +40,7 @@ public sealed partial class ChainReplica
             : null;
     }
 
-    private bool IsServedAtOnce(in ClientRequest request) => request.Kind switch
+    private protected override bool IsServedAtOnce(in ClientRequest request) => request.Kind switch
     {
         RequestKind.StaleRead => true,
         RequestKind.BoundedRead => IsFresh(request.MaxStaleness),
@@ -56,7 +58,7 @@ public sealed partial class ChainReplica
     private bool IsFresh(long maxStaleness)
     {
         if (!IsTail)
-            return _applied >= _freshIndex && _now.Monotonic - _freshAt <= maxStaleness;
+            return IsFreshByAnswer(maxStaleness);
         return IsInForce && _applied >= _commit && ConfirmedClock is > 0 and var since && (since == long.MaxValue || _now.Monotonic - since <= maxStaleness);
     }
 
@@ -81,83 +83,14 @@ public sealed partial class ChainReplica
             _reads.Depart(_clock, _commit);
     }
 
-    private void ConfirmReads()
-    {
-        if (!_reads.AnyTravelling)
-            return;
-        long confirmed = ConfirmedClock;
-        while (_reads.Confirm(confirmed) is var (index, questions))
-        {
-            foreach (IndexQuestion question in questions)
-                Send(question.From, new VersionReply(Epoch, question.Token, index));
-        }
-    }
-
-    private void OnVersionQuery(ReplicaId from, VersionQuery query)
-    {
-        if (IsTail)
-            _reads.Add(new IndexQuestion(from, query.Index));
-    }
-
     // ---- elsewhere ----
-
-    private void AskTail()
-    {
-        if (Tail.IsNone || Tail == Self)
-            return;
-        if (!_reads.AnyTravelling)
-        {
-            if (!_reads.AnyGathering)
-                return;
-            _question++;
-            _askedAt = _now.Monotonic;
-            _reads.Depart(_question, readIndex: 0);
-            AskAgain();
-        }
-        else if (_asked != Tail || !_timers.IsArmed(QuestionTimer))
-        {
-            AskAgain();
-        }
-    }
-
-    // The same question, however often it is asked: its first time is what its answer holds for.
-    private void AskAgain()
-    {
-        _asked = Tail;
-        Send(_asked, new VersionQuery(Epoch, _question));
-        EnsureArmed(QuestionTimer, _now.Monotonic + _options.HeartbeatMicros);
-    }
-
-    private void OnQuestionTimer()
-    {
-        if (IsTail || !_reads.AnyTravelling)
-            return;
-        if (_reads.TravelsInVain)
-            _reads.Recall();
-        else if (!Tail.IsNone)
-            AskAgain();
-    }
-
-    private void OnVersionReply(VersionReply reply)
-    {
-        if (IsTail || !_reads.Answered(reply.Token, reply.Index))
-            return;
-        _freshIndex = reply.Index;
-        _freshAt = _askedAt;
-    }
 
     /// <summary>The chain is another: what this replica may not answer any more is sent on.</summary>
     private void ReturnReads()
     {
         if (_reads.IsEmpty)
             return;
-        _reads.RemoveUnconfirmed(read =>
-        {
-            if (read.Kind != RequestKind.Read || MayServeStrongly || _view.Tail == Self)
-                return false;
-            Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: Tail, Detail: "the tail answers strong reads"));
-            return true;
-        });
+        RejectReads(read => read.Kind == RequestKind.Read && !MayServeStrongly && _view.Tail != Self, "the tail answers strong reads");
     }
 
     // ---- everywhere ----
@@ -166,12 +99,7 @@ public sealed partial class ChainReplica
     {
         if (IsInstalling)
             return;
-        while (_reads.TakeReady(_applied) is { } reads)
-        {
-            if (reads.Count > 0)
-                _effects.Add(new Effect.Serve(reads));
-        }
-
+        ServeConfirmedReads();
         List<ClientRequest>? ready = null;
         while (_sessionReads.Waiting > 0 && _sessionReads.TakeReady(_applied) is { } read)
             (ready ??= []).Add(read);
@@ -181,13 +109,7 @@ public sealed partial class ChainReplica
 
     private long ExpireReads(long now)
     {
-        long next = _reads.RemoveWhere(read =>
-        {
-            if (read.Deadline > now)
-                return false;
-            Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: Tail, Detail: "the read was not confirmed and applied in time"));
-            return true;
-        });
+        long next = ExpireConfirmedReads(now);
         return Math.Min(next, _sessionReads.RemoveWhere(read =>
         {
             if (read.Deadline > now)

@@ -9,19 +9,8 @@ namespace ActorRepl.Protocols.Chain;
 public sealed partial class ChainReplica
 {
     private IReadOnlyDictionary<ReplicaId, string> _places = new Dictionary<ReplicaId, string>();
-    private MemberChange? _change;
-    private bool _viewMayBeDue;
     private long _dueSince;
     private long _leavesUntil;
-
-    private sealed class MemberChange(long requestId, Membership target, long deadline)
-    {
-        /// <summary>0: nobody waits any more.</summary>
-        public long RequestId { get; set; } = requestId;
-        public Membership Target => target;
-        public long Deadline => deadline;
-        public bool IsProposed { get; set; }
-    }
 
     private bool _leaves => _now.Monotonic < _leavesUntil;
 
@@ -69,7 +58,8 @@ public sealed partial class ChainReplica
     /// <summary>The view that is due; null: the one in force is as it should be.</summary>
     private ChainView? NextView()
     {
-        IEnumerable<ChainMember> wanted = _change is { } change ? MembersOf(change.Target) : _view.Members;
+        // A change that leaves nobody who has all does not hold up the chain of now, whose next view ends it.
+        IEnumerable<ChainMember> wanted = _change is { } change && CarriesOn(change.Target) ? MembersOf(change.Target) : _view.Members;
         ChainMember[] members = [.. wanted.Select(InNext)];
         ReplicaId[] stay = [.. _view.Links.Where(id => Array.Exists(members, member => member.Id == id && !member.ReadOnly))];
         ReplicaId[] links = [.. InOrder([.. stay.Where(id => !IsToGo(id))])];
@@ -77,7 +67,8 @@ public sealed partial class ChainReplica
             links = [.. stay.Where(id => id == Self)];
         if (links.Length == 0 || (Array.IndexOf(links, Self) < 0 && !OthersGoOn))
             return null;
-        bool isSame = links.AsSpan().SequenceEqual(_view.Links) && members.Length == _view.Members.Length && Array.TrueForAll(members, member => _view.Find(member.Id) == member);
+        bool isSame = links.AsSpan().SequenceEqual(_view.Links) && members.Length == _view.Members.Length
+            && Array.TrueForAll(members, member => _view.Find(member.Id) is { } now && (now == member || now with { Slow = 0 } == member));
         // One that was to become a link and is gone: the proposal that binds this tail must be made void.
         bool isStuck = _splice is { IsProposed: true } splice && splice.Ids.Any(id => FindPeer(id) is not { Loss: 0 } peer || IsDead(peer));
         return isSame && !isStuck ? null : ChainView.Create(Epoch + 1, links, members);
@@ -107,7 +98,7 @@ public sealed partial class ChainReplica
         return member with
         {
             Pardon = peer is { Loss: not 0 } ? peer.Loss : member.Pardon,
-            Slow = isSlow ? (byte)Math.Min(member.Slow + 1, MostSlow) : member.Slow,
+            Slow = isSlow ? (byte)Math.Min(member.Slow + 1, MostSlow) : HasProvenItself(peer) ? (byte)0 : member.Slow,
         };
     }
 
@@ -133,6 +124,8 @@ public sealed partial class ChainReplica
             EndChange(null);
         else if (!Orders)
             EndChange(new Rejection(RejectReason.NotLeader, Leader: Head, Detail: "another is the head now, and the members have not changed"));
+        else if (!CarriesOn(change.Target))
+            EndChange(NobodyCarriesOn(change.Target));
         else
             change.IsProposed = false;
     }
@@ -142,46 +135,16 @@ public sealed partial class ChainReplica
     private IEnumerable<ChainMember> MembersOf(Membership target) => target.Members
         .Select(id => (_view.Find(id) ?? new ChainMember(id)) with { ReadOnly = target.Learners.Contains(id) });
 
-    private void TakeChange(in ClientRequest request)
-    {
-        if (WhyNoChange(request, out Membership? target) is { } why)
-        {
-            Reject(request.Id, why);
-            return;
-        }
+    private protected override Rejection? WhyNoMembers(Membership next, long deadline) => CarriesOn(next) ? null : NobodyCarriesOn(next);
 
-        _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
-        _change = new MemberChange(request.Id, target!, request.Deadline);
-        _viewMayBeDue = true;
-        Report($"members are to be {target}");
-    }
+    /// <summary>A chain of these members would begin with a link that has all.</summary>
+    private bool CarriesOn(Membership members) => Array.Exists(_view.Links, id => members.Voters.Contains(id) && !IsToGo(id));
 
-    private Rejection? WhyNoChange(in ClientRequest request, out Membership? target)
-    {
-        target = null;
-        if (WhyNoControl(request) is { } why)
-            return why;
-        if (_change is not null)
-            return new Rejection(RejectReason.Overloaded, Detail: $"another change of members is under way: {_change.Target}");
-        try
-        {
-            target = Membership.Decode(request.Payload);
-        }
-        catch (InvalidDataException problem)
-        {
-            return new Rejection(RejectReason.Invalid, Detail: problem.Message);
-        }
-
-        Membership next = target;
-        if (next.Witnesses.Count > 0)
-            return new Rejection(RejectReason.Invalid, Detail: "a chain has no witnesses: the control group decides in their place");
-        return Array.Exists(_view.Links, id => next.Voters.Contains(id) && !IsToGo(id))
-            ? null
-            : new Rejection(RejectReason.NoQuorum, Detail: $"none of {string.Join(", ", next.Voters)} is a link now: a chain goes on only with one that has all");
-    }
+    private static Rejection NobodyCarriesOn(Membership members) =>
+        new(RejectReason.NoQuorum, Detail: $"none of {string.Join(", ", members.Voters)} is a link now: a chain goes on only with one that has all");
 
     /// <summary>What holds for changes and transfers alike.</summary>
-    private Rejection? WhyNoControl(in ClientRequest request)
+    private protected override Rejection? WhyNoControl(in ClientRequest request)
     {
         if (request.Deadline <= _now.Monotonic)
             return new Rejection(RejectReason.NoQuorum, Detail: "the deadline had passed before the request was taken");
@@ -190,34 +153,9 @@ public sealed partial class ChainReplica
         return _switchover is { } switchover ? new Rejection(RejectReason.NotLeader, Leader: switchover.To, Detail: "the head is being handed over") : null;
     }
 
-    private void EndChangeIfDone()
-    {
-        if (_change is { } change && _view.Membership!.Equals(change.Target))
-            EndChange(null);
-    }
-
-    private void EndChange(Rejection? why)
-    {
-        long request = _change!.RequestId;
-        Report(why is { } reason ? $"members do not become {_change.Target}: {reason.Detail}" : $"members are {_view.Membership}");
-        _change = null;
-        Answer(request, why);
-    }
-
-    private void Answer(long requestId, Rejection? why)
-    {
-        if (requestId == 0)
-            return;
-        if (why is { } reason)
-            Reject(requestId, reason);
-        else
-            _effects.Add(new Effect.Reply(requestId, default));
-    }
-
     private void CancelControl(HashSet<long> ids)
     {
-        if (_change is { } change && ids.Contains(change.RequestId))
-            change.RequestId = 0;
+        CancelChange(ids);
         if (_switchover is { } switchover && ids.Contains(switchover.RequestId))
             switchover.RequestId = 0;
     }
@@ -225,18 +163,6 @@ public sealed partial class ChainReplica
     private long ExpireControl(long now)
     {
         long next = ExpireSwitchover(now);
-        if (_change is not { } change)
-            return next;
-        if (change.Deadline > now)
-            return Math.Min(next, change.Deadline);
-        if (!change.IsProposed)
-        {
-            EndChange(new Rejection(RejectReason.NoQuorum, Leader: Head, Detail: "the control group did not answer in time"));
-            return next;
-        }
-
-        Answer(change.RequestId, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, Head, "the view with these members is proposed and was not installed in time"));
-        change.RequestId = 0;
-        return next;
+        return Math.Min(next, ExpireChange(now, "the control group did not answer in time"));
     }
 }

@@ -9,7 +9,11 @@ namespace ActorRepl.Protocols.Chain;
 /// </summary>
 public sealed partial class ChainReplica
 {
+    private const int MostSpliceFailures = 3;
+
     private Splice? _splice;
+    private int _spliceFailures;
+    private long _spliceFrom;
 
     private sealed class Splice(ReplicaId[] ids, long deadline)
     {
@@ -51,7 +55,7 @@ public sealed partial class ChainReplica
         Splice splice = _splice!;
         if (!splice.IsProposed && (_now.Monotonic >= splice.Deadline || IsAnyLinkDead || !Array.TrueForAll(splice.Ids, MayBeLink)))
         {
-            _splice = null;
+            GiveUpSplice(splice);
             return;
         }
 
@@ -64,9 +68,21 @@ public sealed partial class ChainReplica
         splice.ProposedAt = _now.Monotonic;
     }
 
+    /// <summary>Writes have waited for it in vain: the more often in a row, the longer they are left in peace.</summary>
+    private void GiveUpSplice(Splice splice)
+    {
+        if (_now.Monotonic >= splice.Deadline)
+        {
+            _spliceFrom = _now.Monotonic + (_options.SpliceMicros << _spliceFailures);
+            _spliceFailures = Math.Min(_spliceFailures + 1, MostSpliceFailures);
+        }
+
+        _splice = null;
+    }
+
     private bool BeginSplice()
     {
-        if (_leaves || _change is not null || IsAnyLinkDead)
+        if (_leaves || _change is not null || IsAnyLinkDead || _now.Monotonic < _spliceFrom)
             return false;
         ReplicaId[] ids = [.. _downstreams.Where(HasCaughtUp).Select(downstream => downstream.Id).Where(MayBeLink)];
         if (ids.Length == 0 || !ControlAnswers())

@@ -10,7 +10,6 @@ public sealed partial class ChainReplica
 {
     private const int LeavesFor = 5;
 
-    private readonly List<ClientRequest> _held = [];
     private SwitchoverState? _switchover;
 
     private sealed class SwitchoverState(ReplicaId to, bool leaves, long requestId, long deadline)
@@ -26,7 +25,7 @@ public sealed partial class ChainReplica
         public bool IsProposed { get; set; }
     }
 
-    private void OnHandOver(ReplicaId to)
+    private protected override void OnHandOver(ReplicaId to)
     {
         if (!Acts || _switchover is not null)
             return;
@@ -46,7 +45,7 @@ public sealed partial class ChainReplica
         }
     }
 
-    private void TakeTransfer(in ClientRequest request)
+    private protected override void TakeTransfer(in ClientRequest request)
     {
         bool isOrder = TransferOrder.TryRead(request.Payload.Span, out ReplicaId to, out bool isForced);
         if (to == Self && IsHead)
@@ -106,39 +105,7 @@ public sealed partial class ChainReplica
         Answer(switchover.RequestId, _view.Head == switchover.To
             ? null
             : new Rejection(RejectReason.NoQuorum, Leader: Head, Detail: $"{_view.Head} is the head now instead of {switchover.To}"));
-        ReturnHeld();
-    }
-
-    /// <summary>Commands that waited are packed where this replica goes on, and sent on where it does not.</summary>
-    private void ReturnHeld()
-    {
-        if (_held.Count == 0)
-            return;
-        ClientRequest[] held = [.. _held];
-        _held.Clear();
-        foreach (ClientRequest command in held)
-        {
-            if (Orders)
-                Gather(command);
-            else
-                Reject(command.Id, new Rejection(RejectReason.NotLeader, Leader: Head, Detail: "the head was handed over while the command waited"));
-        }
-
-        Pack();
-    }
-
-    private long ExpireHeld(long now)
-    {
-        long next = NotArmed;
-        _held.RemoveAll(command =>
-        {
-            if (command.Deadline <= now)
-                Reject(command.Id, new Rejection(RejectReason.NoQuorum, Leader: Head, Detail: "the command waited for another head; nothing was done"));
-            else
-                next = Math.Min(next, command.Deadline);
-            return command.Deadline <= now;
-        });
-        return next;
+        ReleaseHeld();
     }
 
     private long ExpireSwitchover(long now)
@@ -151,7 +118,7 @@ public sealed partial class ChainReplica
         Report($"stays the head: {switchover.To} did not take over in time");
         _switchover = null;
         Answer(switchover.RequestId, new Rejection(RejectReason.NoQuorum, switchover.IsProposed, Self, "another head was not agreed on in time"));
-        ReturnHeld();
+        ReleaseHeld();
         return NotArmed;
     }
 }

@@ -1,36 +1,17 @@
-using ActorRepl.Protocols.Kernel;
-
 namespace ActorRepl.Protocols.Chain;
 
-/// <summary>Five timers, each armed for one moment at a time and never later than it is needed.</summary>
+/// <summary>The timers of beats, proposals, and of what a new chain waits for.</summary>
 public sealed partial class ChainReplica
 {
-    private const int BeatTimer = 1;
-    private const int DeadlineTimer = 2;
-    private const int QuestionTimer = 3;
-    private const int ProposalTimer = 4;
+    private const int BeatTimer = 4;
     private const int SettleTimer = 5;
-    private const long NotArmed = TimerTable.NotArmed;
 
-    private readonly TimerTable _timers = new(count: 5);
-
-    private void EnsureArmed(int timer, long at) => _timers.EnsureArmed(timer, at, _now, _effects);
-
-    private void Disarm(int timer) => _timers.Disarm(timer, _effects);
-
-    private void OnTimer(TimerId timer)
+    private protected override void OnTimer(int timer)
     {
-        _timers.Fired(timer);
-        switch (timer.Value)
+        switch (timer)
         {
             case BeatTimer:
                 OnBeatTimer();
-                break;
-            case DeadlineTimer:
-                OnDeadlineTimer();
-                break;
-            case QuestionTimer:
-                OnQuestionTimer();
                 break;
             case ProposalTimer:
                 OnProposalTimer();

@@ -7,58 +7,28 @@ namespace ActorRepl.Protocols.Chain;
 /// One replica of a chain; docs/chain.md has the rules and why they keep what was promised. This file holds what all of it shares: the state, the
 /// step, and the order in which a step's effects leave. The other files are one idea each.
 /// </summary>
-public sealed partial class ChainReplica : IProtocol
+public sealed partial class ChainReplica : ViewedReplica
 {
     private static readonly Dictionary<ReplicaId, long> NoFollowers = [];
 
     private readonly ChainOptions _options;
-    private readonly DeterministicRandom _random;
-    private readonly EntryLog _log = new();
-    private readonly DurableLog _durable = new();
-    private readonly StepRecord _record = new();
-    private readonly List<(ReplicaId To, ChainMessage Message, bool WhenDurable)> _outbox = [];
-    private readonly Func<ReadOnlyMemory<byte>> _encodeHardState;
-    private readonly Func<ReadOnlyMemory<byte>> _encodeConfiguration;
-    private readonly bool _joins;
     private readonly ChainView _firstView;
 
     private ChainView _view = ChainView.Unknown;
-    private long _loss;
 
     /// <summary>It has been up since its epoch began: one that started again may have forgotten what it promised there, and takes no part before the next.</summary>
     private bool _isActive;
-    private long _commit;
-    private long _applying;
-    private long _applied;
-
-    private bool _started;
-    private bool _storageFull;
-    private Instant _now;
-    private Effects _effects = new();
 
     internal ChainReplica(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, ChainOptions options, IKeyFinder? keys = null, bool joins = false)
+        : base(self, seed, options, timers: 5, joins || !replicas.Contains(self))
     {
-        Self = self;
         _options = options;
-        _random = new DeterministicRandom(seed);
-        if (self.Value < 1)
-            throw new ArgumentOutOfRangeException(nameof(self), self.Value, "replicas are numbered from 1");
-        // An answer to an earlier incarnation's question is none to this one's.
-        _question = _random.Next(1L << 48);
         ReplicaId[] links = [.. options.Order(replicas.Distinct())];
         _firstView = ChainView.Create(0, links, [.. links.Select(id => new ChainMember(id))]);
-        _joins = joins || !_firstView.IsMember(self);
         _dirty = options.ApportionedReads ? new DirtyKeys(keys) : null;
-        _encodeHardState = () => new HardState(_loss).Encode();
-        _encodeConfiguration = () => _view.Encode();
-        _rejectLost = RejectLost;
-        _rejectPassedOver = RejectPassedOver;
-        _rejectExpired = RejectExpired;
     }
 
-    public ReplicaId Self { get; }
-
-    public ReplicaStatus Status => new(RoleName, Epoch, Head, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
+    public override ReplicaStatus Status => new(RoleName, Epoch, Head, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
     {
         Followers = IsHead ? _peers.ToDictionary(peer => peer.Id, peer => Math.Min(peer.Durable, _log.LastIndex)) : NoFollowers,
         Members = _view.Membership,
@@ -70,17 +40,7 @@ public sealed partial class ChainReplica : IProtocol
         Progress = Progress(),
     };
 
-    public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => ChainMessage.Decode(bytes);
-
-    public void Step(Input input, in Instant now, Effects effects)
-    {
-        Invariant.That(_started != input is Input.Start, "the start is the first input and comes once");
-        Invariant.That(now.Monotonic >= _now.Monotonic, "the monotonic clock does not go back");
-        _now = now;
-        _effects = effects;
-        Handle(input);
-        Finish();
-    }
+    public override PeerMessage Decode(ReadOnlyMemory<byte> bytes) => ChainMessage.Decode(bytes);
 
     /// <summary>A link that takes part: nothing was lost, and its epoch is on its disk and began with it.</summary>
     private bool Acts => _isActive && _begun && _loss == 0 && _view.IsLink(Self);
@@ -92,6 +52,13 @@ public sealed partial class ChainReplica : IProtocol
 
     /// <summary>Whom to send commands to, as far as this replica knows.</summary>
     private ReplicaId Head => _view.Head == Self && !Orders ? ReplicaId.None : _view.Head;
+
+    private protected override ReplicaId Leader => Head;
+    private protected override string LeaderNoun => "head";
+    private protected override bool MayPropose => Orders;
+    private protected override Membership? Members => _view.Membership;
+    private protected override long ProposalRetryMicros => _options.ProposalRetryMicros;
+    internal override long Epoch => _view.Epoch;
 
     /// <summary>Whom to send reads to.</summary>
     private ReplicaId Tail => _view.Tail == Self && !IsTail ? ReplicaId.None : _view.Tail;
@@ -110,67 +77,22 @@ public sealed partial class ChainReplica : IProtocol
         _ => "middle",
     };
 
-    private void Handle(Input input)
+    private protected override ReadOnlyMemory<byte> EncodeHardState() => new HardState(_loss).Encode();
+
+    private protected override ReadOnlyMemory<byte> EncodeConfiguration() => _view.Encode();
+
+    private protected override void OnOther(Input input)
     {
-        switch (input)
-        {
-            case Input.Received received:
-                Receive(received.From, (ChainMessage)received.Message);
-                break;
-            case Input.Requests requests:
-                Take(requests.Batch);
-                break;
-            case Input.Durable durable:
-                OnDurable(durable.Lsn);
-                break;
-            case Input.Applied applied:
-                OnApplied(applied.Index, applied.EndsWithTime);
-                break;
-            case Input.Timer timer when _timers.IsCurrent(timer):
-                OnTimer(timer.Id);
-                break;
-            case Input.ViewChanged changed:
-                OnViewChanged(changed);
-                break;
-            case Input.Places places:
-                OnPlaces(places.Regions);
-                break;
-            case Input.PeerHint hint:
-                OnPeerHint(hint.Peer, hint.Up, hint.OnlySilent);
-                break;
-            case Input.Cancel cancel:
-                OnCancel(cancel.RequestIds);
-                break;
-            case Input.Storage storage:
-                _storageFull = storage.State == StorageState.Full;
-                break;
-            case Input.CheckpointSaved saved:
-                OnCheckpointSaved(saved.Index);
-                break;
-            case Input.CheckpointFailed failed:
-                OnCheckpointFailed(failed.Index, failed.Reason);
-                break;
-            case Input.TransferReady ready:
-                OnTransferReady(ready.From, ready.Manifest);
-                break;
-            case Input.TransferFailed failed:
-                OnTransferFailed(failed);
-                break;
-            case Input.Installed installed:
-                OnInstalled(installed.Index);
-                break;
-            case Input.HandOver handOver:
-                OnHandOver(handOver.To);
-                break;
-            case Input.Start start:
-                OnStart(start.Recovered);
-                break;
-        }
+        base.OnOther(input);
+        if (input is Input.Places places)
+            OnPlaces(places.Regions);
     }
 
-    private void Receive(ReplicaId from, ChainMessage message)
+    private protected override void Receive(ReplicaId from, PeerMessage message)
     {
-        if (from == Self || !IsOfThisEpoch(from, message))
+        if (message is ViewNotice notice && notice.Epoch > Epoch)
+            Adopt(notice.View);
+        if (!IsOfThisEpoch(from, (ChainMessage)message))
             return;
         switch (message)
         {
@@ -193,16 +115,15 @@ public sealed partial class ChainReplica : IProtocol
                 OnCheckpointOffer(from, offer);
                 break;
             case VersionQuery query:
-                OnVersionQuery(from, query);
+                TakeQuestion(from, query.Index);
                 break;
             case VersionReply reply:
-                OnVersionReply(reply);
+                TakeAnswer(reply.Token, reply.Index);
                 break;
         }
     }
 
-    /// <summary>The end of every step: what it decided leaves in one order, the record before all that refers to it.</summary>
-    private void Finish()
+    private protected override void Finish()
     {
         if (Acts)
         {
@@ -215,11 +136,12 @@ public sealed partial class ChainReplica : IProtocol
         if (IsTail)
         {
             BeginReadRound();
-            ConfirmReads();
+            if (_reads.AnyTravelling)
+                ConfirmReads(ConfirmedClock);
         }
         else
         {
-            AskTail();
+            AskForReadIndex();
         }
 
         foreach (Downstream downstream in _downstreams)
@@ -233,56 +155,21 @@ public sealed partial class ChainReplica : IProtocol
         ArmDeadlineTimer();
     }
 
-    private void Persist()
+    private protected override void AppendToLog(EntryBatch batch)
     {
-        if (_record.IsEmpty)
-            return;
-        bool changesLog = _record.ChangesLog;
-        long lsn = _effects.Append(_record.Seal(_encodeHardState, _encodeConfiguration));
-        if (changesLog)
-            _durable.Appended(lsn, _log.LastIndex);
-        if (_begunLsn == NotWritten)
-            _begunLsn = lsn;
-    }
-
-    private void Post()
-    {
-        foreach ((ReplicaId to, ChainMessage message, bool whenDurable) in _outbox)
-        {
-            if (whenDurable)
-                _effects.SendWhenDurable(to, message);
-            else
-                _effects.Send(to, message);
-        }
-
-        _outbox.Clear();
-    }
-
-    private void Send(ReplicaId to, ChainMessage message) => _outbox.Add((to, message, false));
-
-    private void SendWhenDurable(ReplicaId to, ChainMessage message) => _outbox.Add((to, message, true));
-
-    private void Reject(long requestId, in Rejection why) => _effects.Add(new Effect.Reject(requestId, why));
-
-    private void Report(string what) => _effects.Add(new Effect.Report(what));
-
-    private void AppendToLog(EntryBatch batch)
-    {
-        _log.Append(batch);
-        _record.Append(batch);
+        base.AppendToLog(batch);
         _dirty?.Add(batch);
     }
 
-    private void OnDurable(long lsn)
+    private protected override void OnDurable(long lsn)
     {
-        _durable.Durable(lsn);
+        base.OnDurable(lsn);
         if (!_begun && _begunLsn is not (NotWritten or None) && lsn >= _begunLsn)
             Begin();
     }
 
-    private void OnStart(RecoveredState recovered)
+    private protected override void OnStart(RecoveredState recovered)
     {
-        _started = true;
         bool isNew = recovered.LastLsn == 0 && recovered.Damage is null;
         _checkpointIndex = recovered.Checkpoint?.Index ?? 0;
         _checkpointTerm = recovered.Checkpoint?.Term ?? 0;

@@ -7,6 +7,9 @@ internal sealed class Peer(ReplicaId id, bool isLink, long now)
 {
     public ReplicaId Id => id;
 
+    /// <summary>When this epoch began here, on the monotonic clock.</summary>
+    public long Since { get; } = now;
+
     /// <summary>When it was last heard of, on the monotonic clock.</summary>
     public long HeardAt { get; set; } = now;
 

@@ -27,6 +27,9 @@ public sealed partial class ReplicaDriver
         return true;
     }
 
+    /// <summary>Calls back at once with the machine as it is: for groups without a common log, where no mark says when. Otherwise as <see cref="AwaitMark"/>.</summary>
+    public void Freeze(Action<LogPosition, ICheckpointView> reached) => reached(Applied, _machine.BeginCheckpoint());
+
     public void ForgetMark(ReadOnlyMemory<byte> payload) => _marks.RemoveAll(mark => mark.Payload.Span.SequenceEqual(payload.Span));
 
     private void PassMarks(ReadOnlySpan<byte> payload, LogPosition at)

@@ -30,14 +30,14 @@ public ref struct ByteWriter(Span<byte> target)
         Position += sizeof(long);
     }
 
-    public void Raw(ReadOnlySpan<byte> value)
+    public void Raw(scoped ReadOnlySpan<byte> value)
     {
         value.CopyTo(_target[Position..]);
         Position += value.Length;
     }
 
     /// <summary>A length of four bytes, then the bytes.</summary>
-    public void Bytes(ReadOnlySpan<byte> value)
+    public void Bytes(scoped ReadOnlySpan<byte> value)
     {
         Int32(value.Length);
         Raw(value);
@@ -61,6 +61,9 @@ public struct ByteReader(ReadOnlyMemory<byte> source)
     public int Position { get; private set; }
 
     public readonly int Remaining => _source.Length - Position;
+
+    /// <summary>What is not read yet.</summary>
+    public readonly ReadOnlyMemory<byte> Rest => _source[Position..];
 
     public byte Byte() => Take(1)[0];
 

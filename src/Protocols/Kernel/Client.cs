@@ -25,6 +25,9 @@ public enum RequestKind : byte
 
     /// <summary>Answered by the replica it reaches, once that has applied <see cref="ClientRequest.AtLeast"/>: what the session has seen.</summary>
     SessionRead = 8,
+
+    /// <summary>Compares this replica with all others that hold the same data, and exchanges what differs; answered once that is done.</summary>
+    Repair = 9,
 }
 
 /// <summary>
@@ -41,6 +44,9 @@ public readonly record struct ClientRequest(long Id, RequestKind Kind, ReadOnlyM
 
     /// <summary>When a <see cref="RequestKind.Command"/> counts as done.</summary>
     public WriteConcern Concern { get; init; }
+
+    /// <summary>Of a protocol without a leader: whose answers it waits for; the default leaves that to its payload, or to the group.</summary>
+    public ConsistencyLevel Level { get; init; }
 }
 
 public enum RejectReason : byte
@@ -74,6 +80,9 @@ public enum RejectReason : byte
 
     /// <summary>What the session had seen is no longer in the shard's history: a failover lost it.</summary>
     HistoryLost = 10,
+
+    /// <summary>What the request was to change is not as it requires; nothing was done.</summary>
+    Conflict = 11,
 }
 
 /// <summary>

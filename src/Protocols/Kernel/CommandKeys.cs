@@ -12,6 +12,12 @@ public sealed class CommandKeys
     /// </summary>
     public long MostResultBytes { get; set; }
 
+    /// <summary>
+    /// The most bytes that the command may add to what the machine has a limit of; the bytes of the command itself unless the machine says
+    /// otherwise. Their sum is what <see cref="IKeyedStateMachine.BeginTogether"/> is asked with.
+    /// </summary>
+    public long MostGrowthBytes { get; set; }
+
     internal const long UsualResultBytes = 4096;
 
     /// <summary>Of all commands so far.</summary>
@@ -24,7 +30,7 @@ public sealed class CommandKeys
     /// <summary>A key that is a number.</summary>
     public void Add(long key) => AddHash(_hash.Of(key));
 
-    internal void BeginCommand() => MostResultBytes = UsualResultBytes;
+    internal void BeginCommand(int bytes) => (MostResultBytes, MostGrowthBytes) = (UsualResultBytes, bytes);
 
     /// <summary>Forgets what was added beyond so many.</summary>
     internal void CutTo(int count) => Count = count;

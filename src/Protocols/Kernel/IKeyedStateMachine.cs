@@ -18,8 +18,8 @@ public interface IKeyedStateMachine : IStateMachine
     /// commands that named their keys. False: not these, because they could meet in something that is no key, such as a limit of the whole.
     /// </summary>
     /// <param name="commands">How many.</param>
-    /// <param name="bytes">Of all of them.</param>
-    bool BeginTogether(int commands, long bytes);
+    /// <param name="growthBytes">What all of them may add: the sum of <see cref="CommandKeys.MostGrowthBytes"/>.</param>
+    bool BeginTogether(int commands, long growthBytes);
 
     /// <summary>All of them are applied, and seen by who calls this.</summary>
     void EndTogether();

@@ -45,6 +45,18 @@ public interface IProtocolFactory
     /// </summary>
     bool ReadsAnywhere => false;
 
+    /// <summary>
+    /// Any replica takes any request, and each has a log of its own: requests go to the nearest, their payloads reach the protocol as they were sent, and the
+    /// machine is no part of a session. A replica that cannot take one names in <see cref="RejectReason.NotLeader"/> another that can.
+    /// </summary>
+    bool IsLeaderless => false;
+
+    /// <summary>Every node that holds data is a member of each shard, and the protocol says itself which of them keep what.</summary>
+    bool SpansNodes => false;
+
+    /// <summary>Makes the machine that its replicas need, each one of its own; null: they take whatever machine the group has.</summary>
+    Func<IStateMachine>? OwnMachine => null;
+
     /// <summary>Why the protocol cannot acknowledge a command in this way; null: it can. Asked before anything is sent.</summary>
     string? Refusal(in WriteConcern concern) => concern.IsDefault ? null : $"{Name} acknowledges every command in one way";
 
@@ -99,6 +111,15 @@ public sealed record ReplicaStatus(
 
     /// <summary>Commands that this leader has acknowledged with less than was asked for, because too few answered in time.</summary>
     public long DegradedAcks { get; init; }
+
+    /// <summary>Of a ring: how this replica's part of a change goes. Null: the protocol has none.</summary>
+    public RingProgress? Ring { get; init; }
+
+    /// <summary>Where replicas repair each other.</summary>
+    public RepairProgress? Repair { get; init; }
+
+    /// <summary>Where each member takes changes of its own, and they spread. Null: the protocol has nothing of the kind.</summary>
+    public SpreadProgress? Spread { get; init; }
 
     /// <summary>Entries that are committed as far as this replica knows and not applied here.</summary>
     public long Lag => CommitIndex - AppliedIndex;

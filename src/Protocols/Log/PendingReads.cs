@@ -12,7 +12,10 @@ internal readonly record struct IndexQuestion(ReplicaId From, long Token);
 /// </summary>
 internal sealed class PendingReads
 {
-    private readonly Queue<Party> _travelling = new();
+    // More rounds than this at once: no round is confirmed for a while, and some are in vain.
+    private const int ManyRounds = 16;
+
+    private Queue<Party> _travelling = new();
     private readonly Queue<(long Index, List<ClientRequest> Reads)> _confirmed = new();
     private List<ClientRequest> _gathering = [];
     private List<IndexQuestion> _asking = [];
@@ -25,6 +28,9 @@ internal sealed class PendingReads
 
     /// <summary>Neither reads nor questions in any stage.</summary>
     public bool IsEmpty => Waiting == 0 && !AnyGathering && !AnyTravelling;
+
+    /// <summary>Rounds, or questions, that are out.</summary>
+    public int Rounds => _travelling.Count;
 
     public bool AnyTravelling => _travelling.Count > 0;
 
@@ -49,11 +55,18 @@ internal sealed class PendingReads
         _asking.Add(question);
     }
 
-    /// <summary>All that gathered leaves with this round, or question.</summary>
+    /// <summary>
+    /// All that gathered leaves with this round, or question. What travels stays bounded however long no round is confirmed: of a replica's questions
+    /// the latest, with the first round that it left with, and nothing that nobody waits for.
+    /// </summary>
     public void Depart(long number, long readIndex)
     {
+        if (_asking.Count > 0 && AnyTravelling)
+            ReplaceQuestions();
         if (!AnyGathering)
             return;
+        if (_travelling.Count >= ManyRounds)
+            _travelling = new Queue<Party>(_travelling.Where(party => party.Reads.Count > 0 || party.Questions.Count > 0));
         _travelling.Enqueue(new Party(number, readIndex, _gathering, _asking));
         _lastDeparted = number;
         _gathering = [];
@@ -133,6 +146,14 @@ internal sealed class PendingReads
         foreach ((_, List<ClientRequest> reads) in _confirmed)
             next = Math.Min(next, Remove(reads, condition));
         return next;
+    }
+
+    private void ReplaceQuestions()
+    {
+        foreach (Party party in _travelling)
+            _asking.RemoveAll(party.Questions.Contains);
+        foreach (Party party in _travelling)
+            party.Questions.RemoveAll(earlier => _asking.Exists(question => question.From == earlier.From));
     }
 
     private long Remove(List<ClientRequest> reads, Func<ClientRequest, bool> condition)

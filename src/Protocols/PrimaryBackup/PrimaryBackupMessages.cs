@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 
 namespace ActorRepl.Protocols.PrimaryBackup;
 
@@ -17,42 +18,21 @@ internal enum MessageKind : byte
     ViewRequest = 11,
 }
 
-/// <summary>A message between replicas. Layout: version (1), kind (1), the sender's epoch (8), then the fields of its kind in order.</summary>
-internal abstract class PrimaryBackupMessage(long epoch) : PeerMessage
+/// <summary>A message between replicas of primary–backup; its number is the epoch that the sender is in, −1: in none yet.</summary>
+internal abstract class PrimaryBackupMessage(long epoch) : LogMessage(epoch)
 {
-    public const byte Version = 1;
-    private const int HeaderSize = 10;
-
-    /// <summary>The epoch that the sender is in; −1: in none yet.</summary>
-    public long Epoch { get; } = epoch;
+    public long Epoch => Number;
 
     public abstract MessageKind Kind { get; }
 
-    protected abstract int BodySize { get; }
-
-    protected abstract void EncodeBody(ref ByteWriter writer);
-
-    public sealed override int EncodedSize => HeaderSize + BodySize;
-
-    public sealed override void Encode(ref ByteWriter writer)
-    {
-        writer.Byte(Version);
-        writer.Byte((byte)Kind);
-        writer.Int64(Epoch);
-        EncodeBody(ref writer);
-    }
+    private protected sealed override byte KindCode => (byte)Kind;
 
     /// <exception cref="InvalidDataException">The bytes are no message of primary–backup.</exception>
     public static PrimaryBackupMessage Decode(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes);
-        byte version = reader.Byte();
-        if (version != Version)
-            throw new InvalidDataException($"a primary–backup message has version {version}; this build reads {Version}");
-        var kind = (MessageKind)reader.Byte();
-        long epoch = reader.Int64();
-        if (epoch < View.Unknown.Epoch)
-            throw new InvalidDataException($"a primary–backup message has epoch {epoch}; it is at least {View.Unknown.Epoch}");
+        (byte code, long epoch) = DecodeHeader(ref reader, "a primary–backup message", "epoch", least: View.Unknown.Epoch);
+        var kind = (MessageKind)code;
         PrimaryBackupMessage message = kind switch
         {
             MessageKind.Append => Append.DecodeBody(epoch, ref reader),
@@ -71,26 +51,6 @@ internal abstract class PrimaryBackupMessage(long epoch) : PeerMessage
         reader.End();
         return message;
     }
-
-    protected static byte Flag(bool value) => value ? (byte)1 : (byte)0;
-
-    protected static long NonNegative(ref ByteReader reader)
-    {
-        long value = reader.Int64();
-        if (value < 0)
-            throw new InvalidDataException($"a primary–backup message has {value} at byte {reader.Position - sizeof(long)}; it cannot be negative");
-        return value;
-    }
-
-    protected static LogPosition Position(ref ByteReader reader) => new(NonNegative(ref reader), NonNegative(ref reader));
-
-    protected static void Write(ref ByteWriter writer, LogPosition position)
-    {
-        writer.Int64(position.Term);
-        writer.Int64(position.Index);
-    }
-
-    protected const int PositionSize = 2 * sizeof(long);
 }
 
 /// <summary>What the sender of an append wants to hear, or is.</summary>

@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 using ActorRepl.Protocols.Modes;
 
 namespace ActorRepl.Protocols.PrimaryBackup;
@@ -9,21 +10,15 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 public sealed record MemberPart(int DelayMillis = 0, ReplicaId Upstream = default);
 
 /// <summary>Limits, times and promises of a primary–backup group; the same on all of its replicas. Times are in microseconds.</summary>
-public sealed record PrimaryBackupOptions
+public sealed record PrimaryBackupOptions : LogOptions
 {
     public static readonly PrimaryBackupOptions Default = new();
-
-    /// <summary>A primary's heartbeats are this far apart.</summary>
-    public long HeartbeatMicros { get; init; } = 50 * Instant.Millisecond;
 
     /// <summary>A backup that has answered its primary does not help anyone to take its place for so long.</summary>
     public long LeaseMicros { get; init; } = 300 * Instant.Millisecond;
 
-    /// <summary>How fast or slow a monotonic clock may run against true time, parts per million; leases depend on it.</summary>
-    public long MaxClockDriftPpm { get; init; } = 10_000;
-
     /// <summary>How long after it sent something that was answered a primary counts on the answer's lease.</summary>
-    internal long TrustedLeaseMicros => LeaseMicros - LeaseMicros * 2 * MaxClockDriftPpm / 1_000_000 - Instant.Millisecond;
+    internal long TrustedLeaseMicros => Trusted(LeaseMicros);
 
     /// <summary>Heartbeats in a row without an answer that are worth a warning.</summary>
     public int WarnAfterBeats { get; init; } = 3;
@@ -63,42 +58,6 @@ public sealed record PrimaryBackupOptions
     /// <summary>How long a switchover may keep commands waiting before it is given up.</summary>
     public long SwitchoverMicros { get; init; } = Instant.Second;
 
-    /// <summary>Deadlines are looked at no more often than this.</summary>
-    public long DeadlineResolutionMicros { get; init; } = 20 * Instant.Millisecond;
-
-    /// <summary>Entries are packed and sent in batches of at most this many bytes; a larger command travels alone.</summary>
-    public int MaxBatchBytes { get; init; } = 512 * 1024;
-
-    /// <summary>Append messages on their way to one follower that are not yet acknowledged.</summary>
-    public int MaxInFlightMessages { get; init; } = 32;
-
-    /// <summary>Bytes of entries on their way to one follower that are not yet acknowledged.</summary>
-    public long MaxInFlightBytes { get; init; } = 8 * 1024 * 1024;
-
-    /// <summary>A command above this many bytes is refused as invalid.</summary>
-    public int MaxCommandBytes { get; init; } = 4 * 1024 * 1024;
-
-    /// <summary>Commands and reads that wait at a primary; more are refused as overload.</summary>
-    public int MaxPendingRequests { get; init; } = 32 * 1024;
-
-    /// <summary>Bytes of log in memory; a primary above it refuses commands, a follower above twice of it takes no entries.</summary>
-    public long MaxLogBytes { get; init; } = 128 * 1024 * 1024;
-
-    /// <summary>A checkpoint is taken once this many bytes of log were applied since the last one.</summary>
-    public long CheckpointBytes { get; init; } = 32 * 1024 * 1024;
-
-    /// <summary>A checkpoint is taken once this many entries were applied since the last one.</summary>
-    public long CheckpointEntries { get; init; } = 1_000_000;
-
-    /// <summary>A checkpoint that failed is tried again after this.</summary>
-    public long CheckpointRetryMicros { get; init; } = 5 * Instant.Second;
-
-    /// <summary>Bytes of log kept behind a checkpoint for members that are a little late.</summary>
-    public long KeepBytes { get; init; } = 8 * 1024 * 1024;
-
-    /// <summary>Entries kept behind a checkpoint for members that are a little late.</summary>
-    public long KeepEntries { get; init; } = 100_000;
-
     /// <summary>Bytes of log kept for members of the view that need them, however late (a replication slot each); 0: only <see cref="KeepBytes"/>.</summary>
     public long SlotBytes { get; init; } = 32 * 1024 * 1024;
 
@@ -136,10 +95,8 @@ public sealed record PrimaryBackupOptions
     /// <exception cref="ArgumentException">The group's write concern leaves something open.</exception>
     public PrimaryBackupOptions Validate()
     {
-        Positive(HeartbeatMicros, nameof(HeartbeatMicros));
         Positive(WarnAfterBeats, nameof(WarnAfterBeats));
         AtLeast(WarnAfterBeats + 1, DeadAfterBeats, nameof(DeadAfterBeats), $"one above {nameof(WarnAfterBeats)}");
-        ArgumentOutOfRangeException.ThrowIfNegative(MaxClockDriftPpm);
         if (TrustedLeaseMicros < 2 * HeartbeatMicros)
             throw new ArgumentOutOfRangeException(nameof(LeaseMicros), LeaseMicros,
                 $"with a drift of {MaxClockDriftPpm} ppm leaves {TrustedLeaseMicros} µs to count on, which must be at least two {nameof(HeartbeatMicros)} ({HeartbeatMicros})");
@@ -153,22 +110,9 @@ public sealed record PrimaryBackupOptions
         Positive(ProposalRetryMicros, nameof(ProposalRetryMicros));
         Positive(TakeOverPatienceMicros, nameof(TakeOverPatienceMicros));
         Positive(SwitchoverMicros, nameof(SwitchoverMicros));
-        Positive(DeadlineResolutionMicros, nameof(DeadlineResolutionMicros));
-        Positive(MaxBatchBytes, nameof(MaxBatchBytes));
-        Positive(MaxInFlightMessages, nameof(MaxInFlightMessages));
-        Positive(MaxInFlightBytes, nameof(MaxInFlightBytes));
-        Positive(MaxCommandBytes, nameof(MaxCommandBytes));
-        Positive(MaxPendingRequests, nameof(MaxPendingRequests));
-        Positive(CheckpointBytes, nameof(CheckpointBytes));
-        Positive(CheckpointEntries, nameof(CheckpointEntries));
-        Positive(CheckpointRetryMicros, nameof(CheckpointRetryMicros));
-        ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes);
-        ArgumentOutOfRangeException.ThrowIfNegative(KeepEntries);
         ArgumentOutOfRangeException.ThrowIfNegative(SlotBytes);
         ArgumentOutOfRangeException.ThrowIfNegative(AtRiskBytes);
-        long kept = Math.Max(KeepBytes, SlotBytes);
-        AtLeast(kept + CheckpointBytes + MaxBatchBytes, MaxLogBytes, nameof(MaxLogBytes),
-            $"the larger of {nameof(KeepBytes)} and {nameof(SlotBytes)}, + {nameof(CheckpointBytes)} + {nameof(MaxBatchBytes)}");
+        CheckLog(Math.Max(KeepBytes, SlotBytes), $"the larger of {nameof(KeepBytes)} and {nameof(SlotBytes)}");
         foreach ((ReplicaId id, MemberPart part) in Parts)
         {
             if (part.DelayMillis < 0 || part.Upstream == id)
@@ -177,17 +121,5 @@ public sealed record PrimaryBackupOptions
 
         Modes.Check();
         return this;
-    }
-
-    private static void AtLeast(long least, long value, string name, string what)
-    {
-        if (value < least)
-            throw new ArgumentOutOfRangeException(name, value, $"must be at least {what} ({least})");
-    }
-
-    private static void Positive(long value, string name)
-    {
-        if (value <= 0)
-            throw new ArgumentOutOfRangeException(name, value, "must be above 0");
     }
 }

@@ -10,44 +10,27 @@ public sealed partial class PrimaryBackupReplica
 {
     private const int OverdueFactor = 3;
 
-    private long _checkpointIndex;
-    private long _checkpointTerm;
-    private long _appliedBytes;
-    private long _checkpointNotBefore;
-    private long _checkpointing;
-
     /// <summary>Somebody needs a checkpoint that is later than the last one.</summary>
     private bool _checkpointWanted;
-    private (ReplicaId From, long Index)? _fetch;
-    private (CheckpointManifest Manifest, IReadOnlyList<(long Epoch, long First)> History, EntryBatch[] Tail)? _install;
-
-    private bool IsInstalling => _install is not null;
+    private IReadOnlyList<(long Epoch, long First)> _installedHistory = [];
 
     /// <summary>
     /// A member pulls the last checkpoint: it stays, and the log after it, so that the member arrives while others write. Not at any
     /// price: a log that grows too long goes first.
     /// </summary>
-    private bool IsBeingPulled => _part == Part.Primary && _log.Bytes < _options.MaxLogBytes / 4 * 3
+    private bool IsBeingPulled => _part == Part.Primary && !IsLogLong
         && Array.Exists(_followers, follower => follower.Mode == FollowerMode.Transfer && Answers(follower));
 
     private void TakeCheckpointIfDue()
     {
-        bool due = _appliedBytes >= _options.CheckpointBytes || _applied - _checkpointIndex >= _options.CheckpointEntries;
-        // The machine stands at the applied index only if nothing is on its way to it.
-        if (!(due && !IsBeingPulled) && !_checkpointWanted)
+        if (!(IsCheckpointDue && !IsBeingPulled) && !_checkpointWanted)
             return;
         // What a failover may still lose stays in the log, from where it can be set aside; not at any price either.
-        bool isOverdue = _log.Bytes >= _options.MaxLogBytes / 4 * 3 || _appliedBytes >= OverdueFactor * _options.CheckpointBytes
-            || _applied - _checkpointIndex >= OverdueFactor * _options.CheckpointEntries;
-        if (_part == Part.Primary && _applied > KeptUpTo && !isOverdue)
+        bool isOverdue = IsLogLong || IsApplied(OverdueFactor * _options.CheckpointBytes, OverdueFactor * _options.CheckpointEntries);
+        if ((_part == Part.Primary && _applied > KeptUpTo && !isOverdue) || _divergedFrom > 0 || !MayTakeCheckpoint)
             return;
-        if (_checkpointing != 0 || IsInstalling || _divergedFrom > 0 || _applied != _applying || _applied <= _checkpointIndex || _now.Monotonic < _checkpointNotBefore)
-            return;
-        _checkpointing = _applied;
         _checkpointWanted = false;
-        _appliedBytes = 0;
-        var configuration = new Configuration(_view, _history.UpTo(_applied));
-        _effects.Checkpoint(new CheckpointRequest(_applied, _log.TermAt(_applied), HardState.Encode(), configuration.Encode(), _log.After(_applied)) { AtRisk = AtRisk(_applied) });
+        TakeCheckpoint(new Configuration(_view, _history.UpTo(_applied)).Encode(), AtRisk(_applied));
     }
 
     /// <summary>Of what is applied, the end that a failover may take back; how much of it that is only the primary knows.</summary>
@@ -57,22 +40,10 @@ public sealed partial class PrimaryBackupReplica
         return _part != Part.Primary ? newest : [.. newest.Where(batch => batch.LastIndex > KeptUpTo)];
     }
 
-    private void OnCheckpointSaved(long index)
+    private protected override void DropThrough(long index)
     {
-        Invariant.That(index == _checkpointing, "the checkpoint that was asked for is saved");
-        _checkpointing = 0;
-        _checkpointTerm = _log.TermAt(index);
-        _checkpointIndex = index;
         EntryBatch[] atRisk = AtRisk(index);
         _log.DropThrough(atRisk.Length > 0 ? atRisk[0].FirstIndex - 1 : index, KeptBytes(index), _options.KeepEntries);
-    }
-
-    private void OnCheckpointFailed(long index, string reason)
-    {
-        Report($"checkpoint at {index} failed: {reason}");
-        _checkpointing = 0;
-        _appliedBytes += _options.CheckpointBytes;
-        _checkpointNotBefore = _now.Monotonic + _options.CheckpointRetryMicros;
     }
 
     /// <summary>What a member of the view still needs is kept for it, up to a limit: a replication slot.</summary>
@@ -119,35 +90,19 @@ public sealed partial class PrimaryBackupReplica
             return;
         }
 
-        if (_fetch is { } fetch && fetch.From == from)
+        if (IsPulledFrom(from))
             return;
-        if (_fetch is not null)
-            _effects.Add(new Effect.Abandon());
+        AbandonFetch();
         if (_divergedFrom == 0 && offer.Index <= _applied)
             Diverge(Math.Max(_log.BaseIndex, _log.LastIndexOfTermUpTo(offer.Index, offer.IndexTerm)) + 1, $"{from} has another history");
-        _fetch = (from, offer.Index);
-        Report($"pulls the checkpoint of {from} at {offer.Index}");
+        BeginPull(from, offer.Index, $"pulls the checkpoint of {from} at {offer.Index}");
         _effects.Add(new Effect.Fetch(from, offer.Index));
     }
 
-    private void AbandonFetch()
+    private protected override void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
     {
-        if (_fetch is null)
+        if (!EndPull(from, isWanted: _part == Part.Member && (manifest.Index > _commit || _divergedFrom > 0)))
             return;
-        _fetch = null;
-        _effects.Add(new Effect.Abandon());
-    }
-
-    private void OnTransferReady(ReplicaId from, CheckpointManifest manifest)
-    {
-        bool wanted = _fetch is { } fetch && fetch.From == from && _part == Part.Member && (manifest.Index > _commit || _divergedFrom > 0) && !IsInstalling;
-        _fetch = null;
-        if (!wanted)
-        {
-            _effects.Add(new Effect.Abandon());
-            return;
-        }
-
         EntryBatch[] tail = SharedTail(manifest);
         long kept = tail.Length > 0 ? tail[^1].LastIndex : manifest.Index;
         IReadOnlyList<(long Epoch, long First)> history = Configuration.Decode(manifest.Configuration).History;
@@ -158,8 +113,8 @@ public sealed partial class PrimaryBackupReplica
         // Something shared, which may have been counted, is not here for a while.
         if (_loss == 0 && kept < Math.Min(lostFrom - 1, _log.LastIndex))
             LosePromises($"the checkpoint at {manifest.Index} is older than the log that is shared, up to {lostFrom - 1}");
-        _install = (manifest, history, tail);
-        _effects.Install(new CheckpointRequest(manifest.Index, manifest.Term, HardState.Encode(), new Configuration(_view, history).Encode(), tail));
+        _installedHistory = history;
+        Install(manifest, new Configuration(_view, history).Encode(), tail);
     }
 
     /// <summary>What is lost and no longer in the log is nowhere but in the state that goes: it can only be counted.</summary>
@@ -199,31 +154,18 @@ public sealed partial class PrimaryBackupReplica
         return [.. _log.After(manifest.Index).Where(batch => batch.FirstIndex <= last).Select(batch => batch.Slice(batch.FirstIndex, Math.Min(batch.LastIndex, last)))];
     }
 
-    private void OnInstalled(long index)
+    private protected override void OnInstalled(CheckpointManifest manifest, EntryBatch[] tail)
     {
-        Invariant.That(_install is not null && _install.Value.Manifest.Index == index, "the checkpoint that was asked for is installed");
-        (CheckpointManifest manifest, IReadOnlyList<(long Epoch, long First)> history, EntryBatch[] tail) = _install.Value;
-        _install = null;
+        _commit = manifest.Index;
         _divergedFrom = 0;
-        _log.Reset(index, manifest.Term, tail);
-        _durable.Reset(_log.LastIndex);
-        _history.Reset(history, index, tail);
-        _checkpointIndex = index;
-        _checkpointTerm = manifest.Term;
-        _checkpointing = 0;
-        _appliedBytes = 0;
-        _commit = _applying = _applied = index;
         _verified = 0;
-        _commands.PassedOver(index, _rejectPassedOver);
-        Report($"installed a checkpoint at {index}");
-        if (_part == Part.Member && !Leader.IsNone)
-            SendWhenDurable(Leader, StateOf(echo: 0));
+        _history.Reset(_installedHistory, manifest.Index, tail);
+        _installedHistory = [];
     }
 
-    private void OnTransferFailed(Input.TransferFailed failed)
+    private protected override void OnBroughtUp()
     {
-        Report($"the checkpoint at {failed.Index} of {failed.From} was not taken over: {failed.Reason}");
-        _fetch = null;
-        _install = null;
+        if (_part == Part.Member && !Leader.IsNone)
+            SendWhenDurable(Leader, StateOf(echo: 0));
     }
 }

@@ -205,11 +205,10 @@ public sealed partial class PrimaryBackupReplica
             append.PrevIndex, _applied, new LogPosition(_log.TermAt(nearest), nearest));
     }
 
-    private void OnApplied(long index)
+    private protected override void OnApplied(Input.Applied applied)
     {
-        Invariant.That(index >= _applied && index <= _applying, "entries are applied in order, and only committed ones");
         bool isWanted = _part == Part.Member && _applied < _appliedWantedTo && !_sealed;
-        _applied = index;
+        base.OnApplied(applied);
         if (isWanted)
             Send(_view.Primary, StateOf(echo: 0));
 
@@ -233,9 +232,7 @@ public sealed partial class PrimaryBackupReplica
                 break;
             }
 
-            _effects.Add(new Effect.Apply(batch, _commands.Take(batch, _rejectLost)));
-            _applying = batch.LastIndex;
-            _appliedBytes += batch.Bytes.Length;
+            Apply(batch);
         }
     }
 }

@@ -6,7 +6,6 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 public sealed partial class PrimaryBackupReplica
 {
     internal View CurrentView => _view;
-    internal long Epoch => _view.Epoch;
 
     /// <summary>It leads the epoch it is in: the view names it, and that is on its disk.</summary>
     internal bool IsPrimary => _part == Part.Primary && _begun;
@@ -20,31 +19,11 @@ public sealed partial class PrimaryBackupReplica
     /// <summary>An operator has told it to, whatever is lost.</summary>
     internal bool IsTakingOverByOrder => _claim is { IsForced: true };
 
-    internal long CommitIndex => _commit;
-    internal long AppliedIndex => _applied;
-    internal long CheckpointIndex => _checkpointIndex;
-
-    /// <summary>What of its log is on its own disk.</summary>
-    internal long DurableIndex => _durable.LastIndex;
-
-    /// <summary>Where its log ends.</summary>
-    internal LogPosition LastPosition => new(_log.LastTerm, _log.LastIndex);
-
-    /// <summary>The last entry that is gone from its log.</summary>
-    internal LogPosition BasePosition => new(_log.BaseTerm, _log.BaseIndex);
-
-    /// <summary>The position at an index from the base to the end of the log; null elsewhere.</summary>
-    internal LogPosition? PositionAt(long index) =>
-        index == _log.BaseIndex || _log.Holds(index) ? new LogPosition(_log.TermAt(index), index) : null;
-
     /// <summary>Up to here everything that this replica has answered as a primary was stronger than Async, or lies before something that was; 0: nothing.</summary>
     internal long StrongIndex { get; private set; }
 
     /// <summary>What the primary knows to be on a member's disk.</summary>
     internal long AcknowledgedBy(ReplicaId id) => id == Self ? _durable.LastIndex : Find(id)?.Match ?? 0;
-
-    /// <summary>It lost something it had promised to keep, and no view has taken that into account yet.</summary>
-    internal bool HasLostPromises => _loss != 0;
 
     /// <summary>It has applied what is not in its primary's history, and waits for a checkpoint.</summary>
     internal bool HasDiverged => _divergedFrom > 0;

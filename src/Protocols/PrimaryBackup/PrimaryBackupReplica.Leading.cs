@@ -93,14 +93,6 @@ public sealed partial class PrimaryBackupReplica
     }
 
     /// <summary>Packs payloads into the next batch of the log. The clock is settled here and does not go back along the log.</summary>
-    private EntryBatch Propose(EntryKind kind, ReadOnlySpan<ReadOnlyMemory<byte>> payloads)
-    {
-        Invariant.That(_part == Part.Primary, "only a primary packs entries");
-        EntryBatch batch = EntryBatch.Pack(kind, _log.LastIndex + 1, Epoch, Math.Max(_now.Wall, _log.LastWall), payloads);
-        AppendToLog(batch);
-        return batch;
-    }
-
     /// <summary>Sends a member what it lacks, as far as its window allows.</summary>
     private void Replicate(Follower follower)
     {

@@ -10,13 +10,15 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// </summary>
 public sealed partial class PrimaryBackupReplica
 {
-    private readonly PendingReads _reads = new();
     private readonly List<ClientRequest> _sessionReads = [];
-    private long _question;
-    private ReplicaId _asked;
-    private long _askedAt;
-    private long _freshIndex;
-    private long _freshAt = long.MinValue / 2;
+
+    private protected override ReplicaId Answerer => Leader;
+
+    private protected override bool IsAnswerer => _part == Part.Primary;
+
+    private protected override PeerMessage Question(long token) => new ReadIndexRequest(Epoch, token);
+
+    private protected override PeerMessage AnswerTo(long token, long index) => new ReadIndexReply(Epoch, token, index);
 
     private Rejection? WhyNoRead(in ClientRequest read)
     {
@@ -40,7 +42,7 @@ public sealed partial class PrimaryBackupReplica
     private Rejection HistoryLost(in ClientRequest read) =>
         new(RejectReason.HistoryLost, Leader: Leader, Detail: $"the session has seen {read.AtLeast}, which is not in the shard's history any more");
 
-    private bool IsServedAtOnce(in ClientRequest request) => request.Kind switch
+    private protected override bool IsServedAtOnce(in ClientRequest request) => request.Kind switch
     {
         RequestKind.StaleRead => true,
         RequestKind.BoundedRead => IsFresh(request.MaxStaleness),
@@ -52,7 +54,7 @@ public sealed partial class PrimaryBackupReplica
     private bool IsFresh(long maxStaleness)
     {
         if (_part != Part.Primary)
-            return _applied >= _freshIndex && _now.Monotonic - _freshAt <= maxStaleness;
+            return IsFreshByAnswer(maxStaleness);
         return KnowsCommit && !IsGivingUp && _applied >= _commit && ConfirmedClock is > 0 and long since
             && (since == long.MaxValue || _now.Monotonic - since <= maxStaleness);
     }
@@ -77,20 +79,8 @@ public sealed partial class PrimaryBackupReplica
 
     private void ConfirmReads()
     {
-        if (!_reads.AnyTravelling || IsGivingUp)
-            return;
-        long confirmed = ConfirmedClock;
-        while (_reads.Confirm(confirmed) is var (index, questions))
-        {
-            foreach (IndexQuestion question in questions)
-                Send(question.From, new ReadIndexReply(Epoch, question.Token, index));
-        }
-    }
-
-    private void OnReadIndexRequest(ReplicaId from, ReadIndexRequest request)
-    {
-        if (_part == Part.Primary)
-            _reads.Add(new IndexQuestion(from, request.Token));
+        if (_reads.AnyTravelling && !IsGivingUp)
+            ConfirmReads(ConfirmedClock);
     }
 
     /// <summary>Primacy is lost: what any replica may serve waits for the next primary.</summary>
@@ -101,51 +91,6 @@ public sealed partial class PrimaryBackupReplica
     }
 
     // ---- elsewhere ----
-
-    private void AskForReadIndex()
-    {
-        if (Leader.IsNone)
-            return;
-        if (!_reads.AnyTravelling)
-        {
-            if (!_reads.AnyGathering)
-                return;
-            _question++;
-            _askedAt = _now.Monotonic;
-            _reads.Depart(_question, readIndex: 0);
-            AskPrimary();
-        }
-        else if (_asked != Leader || !_timers.IsArmed(QuestionTimer))
-        {
-            AskPrimary();
-        }
-    }
-
-    // The same question, however often it is asked: its first time is what its answer holds for.
-    private void AskPrimary()
-    {
-        _asked = Leader;
-        Send(_asked, new ReadIndexRequest(Epoch, _question));
-        EnsureArmed(QuestionTimer, _now.Monotonic + _options.HeartbeatMicros);
-    }
-
-    private void OnQuestionTimer()
-    {
-        if (_part == Part.Primary || !_reads.AnyTravelling)
-            return;
-        if (_reads.TravelsInVain)
-            _reads.Recall();
-        else if (!Leader.IsNone)
-            AskPrimary();
-    }
-
-    private void OnReadIndexReply(ReadIndexReply reply)
-    {
-        if (_part == Part.Primary || !_reads.Answered(reply.Token, reply.Index))
-            return;
-        _freshIndex = reply.Index;
-        _freshAt = _askedAt;
-    }
 
     /// <summary>No primary is heard of any more: another replica may know better.</summary>
     private void RejectReadsWithoutPrimary()
@@ -162,12 +107,7 @@ public sealed partial class PrimaryBackupReplica
     {
         if (_divergedFrom > 0 || IsInstalling)
             return;
-        while (_reads.TakeReady(_applied) is { } reads)
-        {
-            if (reads.Count > 0)
-                _effects.Add(new Effect.Serve(reads));
-        }
-
+        ServeConfirmedReads();
         if (_sessionReads.Count > 0)
             ServeSessions();
     }
@@ -190,13 +130,7 @@ public sealed partial class PrimaryBackupReplica
 
     private long ExpireReads(long now)
     {
-        long next = _reads.RemoveWhere(read =>
-        {
-            if (read.Deadline > now)
-                return false;
-            Reject(read.Id, new Rejection(RejectReason.NoQuorum, Leader: Leader, Detail: "the read was not confirmed and applied in time"));
-            return true;
-        });
+        long next = ExpireConfirmedReads(now);
         _sessionReads.RemoveAll(read =>
         {
             if (read.Deadline <= now)
@@ -207,12 +141,4 @@ public sealed partial class PrimaryBackupReplica
         });
         return next;
     }
-
-    private void RejectReads(Func<ClientRequest, bool> which) => _reads.RemoveUnconfirmed(read =>
-    {
-        if (!which(read))
-            return false;
-        Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: Leader));
-        return true;
-    });
 }

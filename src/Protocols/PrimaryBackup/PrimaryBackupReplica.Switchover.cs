@@ -8,7 +8,6 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// </summary>
 public sealed partial class PrimaryBackupReplica
 {
-    private readonly List<ClientRequest> _held = [];
     private SwitchoverState? _switchover;
 
     private sealed class SwitchoverState(ReplicaId to, long requestId, long deadline)
@@ -27,7 +26,7 @@ public sealed partial class PrimaryBackupReplica
     /// <summary>Another may be primary at any moment: nothing is served or answered here until the outcome is known.</summary>
     private bool IsGivingUp => _switchover is { IsProposed: true };
 
-    private void OnHandOver(ReplicaId to)
+    private protected override void OnHandOver(ReplicaId to)
     {
         if (_part != Part.Primary || _switchover is not null)
             return;
@@ -37,7 +36,7 @@ public sealed partial class PrimaryBackupReplica
             Report(to.IsNone ? "nobody to hand over to" : $"cannot hand over to {to}: it is not in sync");
     }
 
-    private void TakeTransfer(in ClientRequest request)
+    private protected override void TakeTransfer(in ClientRequest request)
     {
         bool isOrder = TransferOrder.TryRead(request.Payload.Span, out ReplicaId to, out bool isForced);
         if (to == Self && _part == Part.Primary)
@@ -120,36 +119,6 @@ public sealed partial class PrimaryBackupReplica
         }
 
         ReleaseHeld();
-    }
-
-    /// <summary>Commands that waited are packed where this replica goes on, and sent on where it does not.</summary>
-    private void ReleaseHeld()
-    {
-        ClientRequest[] held = [.. _held];
-        _held.Clear();
-        foreach (ClientRequest command in held)
-        {
-            if (_part == Part.Primary)
-                Gather(command);
-            else
-                Reject(command.Id, new Rejection(RejectReason.NotLeader, Leader: _view.Primary, Detail: "primacy was handed over while the command waited"));
-        }
-
-        Pack();
-    }
-
-    private long ExpireHeld(long now)
-    {
-        long next = NotArmed;
-        _held.RemoveAll(command =>
-        {
-            if (command.Deadline <= now)
-                Reject(command.Id, new Rejection(RejectReason.NoQuorum, Leader: Leader, Detail: "the command waited for a switchover; nothing was done"));
-            else
-                next = Math.Min(next, command.Deadline);
-            return command.Deadline <= now;
-        });
-        return next;
     }
 
     private long ExpireSwitchover(long now)

@@ -8,18 +8,6 @@ namespace ActorRepl.Protocols.PrimaryBackup;
 /// </summary>
 public sealed partial class PrimaryBackupReplica
 {
-    private MemberChange? _change;
-    private bool _viewMayBeDue;
-
-    private sealed class MemberChange(long requestId, Membership target, long deadline)
-    {
-        /// <summary>0: nobody waits any more.</summary>
-        public long RequestId { get; set; } = requestId;
-        public Membership Target => target;
-        public long Deadline => deadline;
-        public bool IsProposed { get; set; }
-    }
-
     private bool Answers(Follower follower) =>
         _now.Monotonic - follower.HeardAt < (IsStarting(follower) ? Math.Max(_options.FirstAnswerMicros, _options.DeadAfterMicros) : _options.DeadAfterMicros);
 
@@ -105,49 +93,17 @@ public sealed partial class PrimaryBackupReplica
     private IEnumerable<ViewMember> MembersOf(Membership target) => target.Members
         .Select(id => (_view.Find(id) ?? new ViewMember(id, InSync: false)) with { ReadOnly = target.Learners.Contains(id) });
 
-    private void TakeChange(in ClientRequest request)
+    private protected override Rejection? WhyNoMembers(Membership next, long deadline)
     {
-        if (WhyNoChange(request, out Membership? target) is { } why)
-        {
-            Reject(request.Id, why);
-            return;
-        }
-
-        _earliestDeadline = Math.Min(_earliestDeadline, request.Deadline);
-        _change = new MemberChange(request.Id, target!, request.Deadline);
-        _viewMayBeDue = true;
-        Report($"members are to be {target}");
-    }
-
-    private Rejection? WhyNoChange(in ClientRequest request, out Membership? target)
-    {
-        target = null;
-        if (WhyNoControl(request) is { } why)
-            return why;
-        if (_change is not null)
-            return new Rejection(RejectReason.Overloaded, Detail: $"another change of members is under way: {_change.Target}");
-        try
-        {
-            target = Membership.Decode(request.Payload);
-        }
-        catch (InvalidDataException problem)
-        {
-            return new Rejection(RejectReason.Invalid, Detail: problem.Message);
-        }
-
-        Membership next = target;
-        if (next.Witnesses.Count > 0)
-            return new Rejection(RejectReason.Invalid, Detail: "primary–backup has no witnesses: the control group decides in their place");
         if (next.Voters.Contains(Self))
             return null;
         if (BestSuccessor(id => next.Voters.Contains(id)) is not { } successor)
             return new Rejection(RejectReason.NoQuorum, Detail: $"none of {string.Join(", ", next.Voters)} can take over from {Self}, which is to leave");
-        BeginSwitchover(successor, requestId: 0, request.Deadline);
+        BeginSwitchover(successor, requestId: 0, deadline);
         return new Rejection(RejectReason.NotLeader, Leader: successor, Detail: $"{Self} is to leave and gives its place to {successor} first");
     }
 
-    /// <summary>What holds for changes and transfers alike.</summary>
-    private Rejection? WhyNoControl(in ClientRequest request)
+    private protected override Rejection? WhyNoControl(in ClientRequest request)
     {
         if (request.Deadline <= _now.Monotonic)
             return new Rejection(RejectReason.NoQuorum, Detail: "the deadline had passed before the request was taken");
@@ -156,34 +112,9 @@ public sealed partial class PrimaryBackupReplica
         return _switchover is { } switchover ? new Rejection(RejectReason.NotLeader, Leader: switchover.To, Detail: "primacy is being handed over") : null;
     }
 
-    private void EndChangeIfDone()
-    {
-        if (_change is { } change && _view.Membership!.Equals(change.Target))
-            EndChange(null);
-    }
-
-    private void EndChange(Rejection? why)
-    {
-        long request = _change!.RequestId;
-        Report(why is { } reason ? $"members do not become {_change.Target}: {reason.Detail}" : $"members are {_view.Membership}");
-        _change = null;
-        Answer(request, why);
-    }
-
-    private void Answer(long requestId, Rejection? why)
-    {
-        if (requestId == 0)
-            return;
-        if (why is { } reason)
-            Reject(requestId, reason);
-        else
-            _effects.Add(new Effect.Reply(requestId, default));
-    }
-
     private void CancelControl(HashSet<long> ids)
     {
-        if (_change is { } change && ids.Contains(change.RequestId))
-            change.RequestId = 0;
+        CancelChange(ids);
         if (_switchover is { } switchover && ids.Contains(switchover.RequestId))
             switchover.RequestId = 0;
         if (_forced is { } forced && ids.Contains(forced.RequestId))
@@ -193,18 +124,6 @@ public sealed partial class PrimaryBackupReplica
     private long ExpireControl(long now)
     {
         long next = Math.Min(ExpireSwitchover(now), ExpireForced(now));
-        if (_change is not { } change)
-            return next;
-        if (change.Deadline > now)
-            return Math.Min(next, change.Deadline);
-        if (!change.IsProposed)
-        {
-            EndChange(new Rejection(RejectReason.NoQuorum, Leader: Self, Detail: "too few of those who stay have everything that was acknowledged"));
-            return next;
-        }
-
-        Answer(change.RequestId, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, Self, "the view with these members is proposed and was not installed in time"));
-        change.RequestId = 0;
-        return next;
+        return Math.Min(next, ExpireChange(now, "too few of those who stay have everything that was acknowledged"));
     }
 }

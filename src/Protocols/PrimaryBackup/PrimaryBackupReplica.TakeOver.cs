@@ -93,7 +93,7 @@ public sealed partial class PrimaryBackupReplica
     }
 
     /// <summary>A hint makes the wait as short as the promise that was given to the primary allows.</summary>
-    private void OnPeerHint(ReplicaId peer, bool up, bool onlySilent)
+    private protected override void OnPeerHint(ReplicaId peer, bool up, bool onlySilent)
     {
         if (up || onlySilent)
             return;

@@ -19,60 +19,29 @@ internal enum Part : byte
 /// One replica of a primary–backup shard; docs/primary-backup.md has the rules and why they keep what was promised. This file holds what all of
 /// it shares: the state, the step, and the order in which a step's effects leave. The other files are one idea each.
 /// </summary>
-public sealed partial class PrimaryBackupReplica : IProtocol
+public sealed partial class PrimaryBackupReplica : ViewedReplica
 {
     private static readonly Dictionary<ReplicaId, long> NoFollowers = [];
 
     private readonly PrimaryBackupOptions _options;
-    private readonly DeterministicRandom _random;
-    private readonly EntryLog _log = new();
-    private readonly DurableLog _durable = new();
     private readonly EpochHistory _history = new();
-    private readonly StepRecord _record = new();
-    private readonly List<(ReplicaId To, PrimaryBackupMessage Message, bool WhenDurable)> _outbox = [];
-    private readonly Func<ReadOnlyMemory<byte>> _encodeHardState;
-    private readonly Func<ReadOnlyMemory<byte>> _encodeConfiguration;
-    private readonly bool _joins;
     private readonly View _firstView;
 
     private View _view = View.Unknown;
     private bool _sealed;
-    private long _loss;
 
     private Part _part;
     private Follower[] _followers = [];
-    private long _commit;
-    private long _applying;
-    private long _applied;
-
-    private bool _started;
-    private bool _storageFull;
-    private Instant _now;
-    private Effects _effects = new();
 
     internal PrimaryBackupReplica(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, PrimaryBackupOptions options, bool joins = false)
+        : base(self, seed, options, timers: 6, joins || !replicas.Contains(self))
     {
-        Self = self;
         _options = options;
-        _random = new DeterministicRandom(seed);
-        if (self.Value < 1)
-            throw new ArgumentOutOfRangeException(nameof(self), self.Value, "replicas are numbered from 1");
-        // An answer to an earlier incarnation's question is none to this one's.
-        _question = _random.Next(1L << 48);
         _firstView = FirstView(replicas);
-        _joins = joins || !_firstView.IsMember(self);
-        _encodeHardState = () => HardState.Encode();
-        // Up to the end of the log: a checkpoint that is being written may be the one that recovery finds it with.
-        _encodeConfiguration = () => new Configuration(_view, _install is { } install ? install.History : _history.UpTo(_log.LastIndex)).Encode();
-        _rejectLost = RejectLost;
-        _rejectPassedOver = RejectPassedOver;
-        _rejectExpired = RejectExpired;
         _runIsLate = OnRunLate;
     }
 
-    public ReplicaId Self { get; }
-
-    public ReplicaStatus Status => new(RoleName, Epoch, Leader, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
+    public override ReplicaStatus Status => new(RoleName, Epoch, Leader, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
     {
         Followers = _part == Part.Primary ? _followers.ToDictionary(follower => follower.Id, follower => follower.Match) : NoFollowers,
         Members = _view.Membership,
@@ -84,17 +53,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         DegradedAcks = _degradedAcks,
     };
 
-    public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => PrimaryBackupMessage.Decode(bytes);
-
-    public void Step(Input input, in Instant now, Effects effects)
-    {
-        Invariant.That(_started != input is Input.Start, "the start is the first input and comes once");
-        Invariant.That(now.Monotonic >= _now.Monotonic, "the monotonic clock does not go back");
-        _now = now;
-        _effects = effects;
-        Handle(input);
-        Finish();
-    }
+    public override PeerMessage Decode(ReadOnlyMemory<byte> bytes) => PrimaryBackupMessage.Decode(bytes);
 
     private HardState HardState => new(Epoch, _sealed, _loss);
 
@@ -102,13 +61,18 @@ public sealed partial class PrimaryBackupReplica : IProtocol
 
     private LogPosition Last => new(_log.LastTerm, _log.LastIndex);
 
-    /// <summary>Whom to send commands to, as far as this replica knows.</summary>
-    private ReplicaId Leader => _part switch
+    private protected override ReplicaId Leader => _part switch
     {
         Part.Primary => Self,
         Part.Claimant => ReplicaId.None,
         _ => _isSilent || _sealed || _view.Primary == Self ? ReplicaId.None : _view.Primary,
     };
+
+    private protected override string LeaderNoun => "primary";
+    private protected override bool MayPropose => _part == Part.Primary;
+    private protected override Membership? Members => _view.Membership;
+    private protected override long ProposalRetryMicros => _options.ProposalRetryMicros;
+    internal override long Epoch => _view.Epoch;
 
     private bool IsVoter => _loss == 0 && _view.Find(Self) is { ReadOnly: false };
 
@@ -127,67 +91,23 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         },
     };
 
-    private void Handle(Input input)
+    private protected override ReadOnlyMemory<byte> EncodeHardState() => HardState.Encode();
+
+    // Up to the end of the log: a checkpoint that is being written may be the one that recovery finds it with.
+    private protected override ReadOnlyMemory<byte> EncodeConfiguration() => new Configuration(_view, IsInstalling ? _installedHistory : _history.UpTo(_log.LastIndex)).Encode();
+
+    private protected override void OnOther(Input input)
     {
-        switch (input)
-        {
-            case Input.Received received:
-                Receive(received.From, (PrimaryBackupMessage)received.Message);
-                break;
-            case Input.Requests requests:
-                Take(requests.Batch);
-                break;
-            case Input.Durable durable:
-                OnDurable(durable.Lsn);
-                break;
-            case Input.Applied applied:
-                OnApplied(applied.Index);
-                break;
-            case Input.Timer timer when _timers.IsCurrent(timer):
-                OnTimer(timer.Id);
-                break;
-            case Input.ViewChanged changed:
-                OnViewChanged(changed);
-                break;
-            case Input.PeerHint hint:
-                OnPeerHint(hint.Peer, hint.Up, hint.OnlySilent);
-                break;
-            case Input.Cancel cancel:
-                OnCancel(cancel.RequestIds);
-                break;
-            case Input.Storage storage:
-                _storageFull = storage.State == StorageState.Full;
-                break;
-            case Input.RangeLoaded range:
-                OnRangeLoaded(range.First, range.Batches);
-                break;
-            case Input.CheckpointSaved saved:
-                OnCheckpointSaved(saved.Index);
-                break;
-            case Input.CheckpointFailed failed:
-                OnCheckpointFailed(failed.Index, failed.Reason);
-                break;
-            case Input.TransferReady ready:
-                OnTransferReady(ready.From, ready.Manifest);
-                break;
-            case Input.TransferFailed failed:
-                OnTransferFailed(failed);
-                break;
-            case Input.Installed installed:
-                OnInstalled(installed.Index);
-                break;
-            case Input.HandOver handOver:
-                OnHandOver(handOver.To);
-                break;
-            case Input.Start start:
-                OnStart(start.Recovered);
-                break;
-        }
+        base.OnOther(input);
+        if (input is Input.RangeLoaded range)
+            OnRangeLoaded(range.First, range.Batches);
     }
 
-    private void Receive(ReplicaId from, PrimaryBackupMessage message)
+    private protected override void Receive(ReplicaId from, PeerMessage message)
     {
-        if (from == Self || !IsOfThisEpoch(from, message))
+        if (message is ViewNotice notice && notice.Epoch > Epoch)
+            Adopt(notice.View);
+        if (!IsOfThisEpoch(from, (PrimaryBackupMessage)message))
             return;
         switch (message)
         {
@@ -207,10 +127,10 @@ public sealed partial class PrimaryBackupReplica : IProtocol
                 OnCheckpointOffer(from, offer);
                 break;
             case ReadIndexRequest request:
-                OnReadIndexRequest(from, request);
+                TakeQuestion(from, request.Token);
                 break;
             case ReadIndexReply reply:
-                OnReadIndexReply(reply);
+                TakeAnswer(reply.Token, reply.Index);
                 break;
             case SealRequest request:
                 OnSealRequest(from, request);
@@ -221,8 +141,7 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         }
     }
 
-    /// <summary>The end of every step: what it decided leaves in one order, the record before all that refers to it.</summary>
-    private void Finish()
+    private protected override void Finish()
     {
         if (_part == Part.Primary)
             Lead();
@@ -240,60 +159,30 @@ public sealed partial class PrimaryBackupReplica : IProtocol
         ArmDeadlineTimer();
     }
 
-    private void Persist()
+    private protected override void OnRecorded(long lsn)
     {
-        if (_record.IsEmpty)
-            return;
-        bool changesLog = _record.ChangesLog;
-        long lsn = _effects.Append(_record.Seal(_encodeHardState, _encodeConfiguration));
-        if (changesLog)
-            _durable.Appended(lsn, _log.LastIndex);
+        base.OnRecorded(lsn);
         if (_sealLsn == NotWritten)
             _sealLsn = lsn;
-        if (_begunLsn == NotWritten)
-            _begunLsn = lsn;
     }
 
-    private void Post()
+    private protected override void AppendToLog(EntryBatch batch)
     {
-        foreach ((ReplicaId to, PrimaryBackupMessage message, bool whenDurable) in _outbox)
-        {
-            if (whenDurable)
-                _effects.SendWhenDurable(to, message);
-            else
-                _effects.Send(to, message);
-        }
-
-        _outbox.Clear();
-    }
-
-    private void Send(ReplicaId to, PrimaryBackupMessage message) => _outbox.Add((to, message, false));
-
-    private void SendWhenDurable(ReplicaId to, PrimaryBackupMessage message) => _outbox.Add((to, message, true));
-
-    private void Reject(long requestId, in Rejection why) => _effects.Add(new Effect.Reject(requestId, why));
-
-    private void Report(string what) => _effects.Add(new Effect.Report(what));
-
-    private void AppendToLog(EntryBatch batch)
-    {
-        _log.Append(batch);
-        _record.Append(batch);
+        base.AppendToLog(batch);
         _history.Append(batch);
     }
 
-    private void OnDurable(long lsn)
+    private protected override void OnDurable(long lsn)
     {
-        _durable.Durable(lsn);
+        base.OnDurable(lsn);
         if (_sealLsn is not (NotWritten or None) && lsn >= _sealLsn)
             _sealIsDurable = _sealed;
         if (_part == Part.Primary && !_begun && _begunLsn != NotWritten && lsn >= _begunLsn)
             Begin();
     }
 
-    private void OnStart(RecoveredState recovered)
+    private protected override void OnStart(RecoveredState recovered)
     {
-        _started = true;
         bool isNew = recovered.LastLsn == 0 && recovered.Damage is null;
         RecoverView(recovered, isNew);
         _durable.Reset(_log.LastIndex);

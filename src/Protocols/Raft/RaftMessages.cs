@@ -1,4 +1,5 @@
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Log;
 
 namespace ActorRepl.Protocols.Raft;
 
@@ -20,42 +21,21 @@ internal enum RaftMessageKind : byte
     ReadIndexReply = 10,
 }
 
-/// <summary>A message between Raft replicas. Layout: version (1), kind (1), term (8), then the fields of its kind in order.</summary>
-internal abstract class RaftMessage(long term) : PeerMessage
+/// <summary>A message between Raft replicas; its number is the sender's term, in a pre-vote the term that it would like to enter.</summary>
+internal abstract class RaftMessage(long term) : LogMessage(term)
 {
-    public const byte Version = 1;
-    private const int HeaderSize = 10;
-
-    /// <summary>The sender's term; in a pre-vote, the term that it would like to enter.</summary>
-    public long Term { get; } = term;
+    public long Term => Number;
 
     public abstract RaftMessageKind Kind { get; }
 
-    protected abstract int BodySize { get; }
-
-    protected abstract void EncodeBody(ref ByteWriter writer);
-
-    public sealed override int EncodedSize => HeaderSize + BodySize;
-
-    public sealed override void Encode(ref ByteWriter writer)
-    {
-        writer.Byte(Version);
-        writer.Byte((byte)Kind);
-        writer.Int64(Term);
-        EncodeBody(ref writer);
-    }
+    private protected sealed override byte KindCode => (byte)Kind;
 
     /// <exception cref="InvalidDataException">The bytes are no message of Raft.</exception>
     public static RaftMessage Decode(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes);
-        byte version = reader.Byte();
-        if (version != Version)
-            throw new InvalidDataException($"a Raft message has version {version}; this build reads {Version}");
-        var kind = (RaftMessageKind)reader.Byte();
-        long term = reader.Int64();
-        if (term < 0)
-            throw new InvalidDataException($"a Raft message has term {term}; it cannot be negative");
+        (byte code, long term) = DecodeHeader(ref reader, "a Raft message", "term", least: 0);
+        var kind = (RaftMessageKind)code;
         RaftMessage message = kind switch
         {
             RaftMessageKind.VoteRequest => VoteRequest.DecodeBody(term, ref reader),
@@ -76,16 +56,6 @@ internal abstract class RaftMessage(long term) : PeerMessage
         };
         reader.End();
         return message;
-    }
-
-    protected static byte Flag(bool value) => value ? (byte)1 : (byte)0;
-
-    protected static long NonNegative(ref ByteReader reader)
-    {
-        long index = reader.Int64();
-        if (index < 0)
-            throw new InvalidDataException($"a Raft message has {index} at byte {reader.Position - sizeof(long)}; it cannot be negative");
-        return index;
     }
 }
 

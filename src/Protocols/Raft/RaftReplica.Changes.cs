@@ -15,7 +15,7 @@ public sealed partial class RaftReplica
     private bool IsChanging => _change is not null || _configuration.IsJoint || !_preferred.IsNone || !_configuration.IsVoter(Self)
         || Array.Exists(_peers, peer => peer.Part == PeerPart.Leaving);
 
-    private void TakeChange(in ClientRequest request)
+    private protected override void TakeChange(in ClientRequest request)
     {
         if (WhyNoChange(request, out Membership? target) is { } why)
         {

@@ -9,7 +9,6 @@ namespace ActorRepl.Protocols.Raft;
 public sealed partial class RaftReplica
 {
     private const long Never = long.MinValue / 2;
-    private const long NotWritten = -1;
 
     private readonly Func<ReplicaId, bool> _grantedBy;
     private readonly Func<ReplicaId, bool> _mayGrant;
@@ -214,7 +213,7 @@ public sealed partial class RaftReplica
             HastenElection(); // Votes were split: there is nothing to wait for.
     }
 
-    private void OnPeerHint(ReplicaId peer, bool up, bool onlySilent)
+    private protected override void OnPeerHint(ReplicaId peer, bool up, bool onlySilent)
     {
         bool wasDown = up ? _believedDown.Remove(peer) : !_believedDown.Add(peer);
         if (_quiet)

@@ -125,16 +125,13 @@ public sealed partial class RaftReplica
             EntryBatch batch = _log.Part(_applying + 1, _commit);
             if (batch.Kind == EntryKind.Placeholder)
                 _commands.PassedOver(batch.LastIndex, _rejectPassedOver);
-            _effects.Add(new Effect.Apply(batch, _commands.Take(batch, _rejectLost)));
-            _applying = batch.LastIndex;
-            _appliedBytes += batch.Bytes.Length;
+            Apply(batch);
         }
     }
 
-    private void OnApplied(long index)
+    private protected override void OnApplied(Input.Applied applied)
     {
-        Invariant.That(index >= _applied && index <= _applying, "entries are applied in order, and only committed ones");
-        _applied = index;
+        base.OnApplied(applied);
         ContinueHandOver();
     }
 }

@@ -14,8 +14,10 @@ public sealed partial class RaftReplica
     private HandOverState? _handOver;
     private TransferState? _transfer;
 
-    private void OnHandOver(ReplicaId to)
+    private protected override void OnHandOver(ReplicaId to)
     {
+        if (_quiet)
+            WakeForHandOver();
         if (_role != RaftRole.Leader)
             return;
         Peer? target = to.IsNone ? BestSuccessor() : FindPeer(to);
@@ -28,7 +30,7 @@ public sealed partial class RaftReplica
         BeginHandOver(target);
     }
 
-    private void TakeTransfer(in ClientRequest request)
+    private protected override void TakeTransfer(in ClientRequest request)
     {
         ReplicaId to = request.Payload.Length == sizeof(int) ? new ReplicaId(BinaryPrimitives.ReadInt32LittleEndian(request.Payload.Span)) : default;
         if (to == Self && _role == RaftRole.Leader)

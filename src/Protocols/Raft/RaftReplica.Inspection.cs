@@ -4,8 +4,6 @@ namespace ActorRepl.Protocols.Raft;
 public sealed partial class RaftReplica
 {
     internal bool IsLeader => _role == RaftRole.Leader;
-    internal long CurrentTerm => _term;
-    internal long CommitIndex => _commit;
 
     /// <summary>Whether a read that came at this moment would be served on the lease.</summary>
     internal bool WouldReadOnLease(long monotonicNow) => IsLeader && HoldsLease(monotonicNow);

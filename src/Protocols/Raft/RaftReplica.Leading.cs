@@ -41,15 +41,6 @@ public sealed partial class RaftReplica
         Report($"no longer leader, in term {_term}");
     }
 
-    /// <summary>Packs payloads into the next batch of the log. The clock is settled here and does not go back along the log.</summary>
-    private EntryBatch Propose(EntryKind kind, ReadOnlySpan<ReadOnlyMemory<byte>> payloads)
-    {
-        Invariant.That(_role == RaftRole.Leader, "only a leader packs entries");
-        EntryBatch batch = EntryBatch.Pack(kind, _log.LastIndex + 1, _term, Math.Max(_now.Wall, _log.LastWall), payloads);
-        AppendToLog(batch);
-        return batch;
-    }
-
     /// <summary>Sends a follower what it lacks, as far as its window allows.</summary>
     private void Replicate(Peer peer)
     {

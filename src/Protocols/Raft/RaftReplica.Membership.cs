@@ -62,10 +62,9 @@ public sealed partial class RaftReplica
         Adopt();
     }
 
-    private void AppendToLog(EntryBatch batch)
+    private protected override void AppendToLog(EntryBatch batch)
     {
-        _log.Append(batch);
-        _record.Append(batch);
+        base.AppendToLog(batch);
         if (batch.Kind == EntryKind.Placeholder)
             BecomeHollow();
         else if (_configurations.Append(batch))

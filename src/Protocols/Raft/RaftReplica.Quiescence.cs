@@ -68,7 +68,7 @@ public sealed partial class RaftReplica
         bool hasAll = !IsInstalling && quiesce.Index == _log.LastIndex && quiesce.Index <= _verified;
         if (hasAll && quiesce.Index > _commit)
             CommitTo(quiesce.Index);
-        if (hasAll && _fetch is null && _reads.IsEmpty && MayGoQuiet && !IsBelievedDown(from))
+        if (hasAll && !IsPulling && _reads.IsEmpty && MayGoQuiet && !IsBelievedDown(from))
         {
             Disarm(ElectionTimer);
             _quiet = true;

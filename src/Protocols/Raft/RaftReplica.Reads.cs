@@ -10,7 +10,6 @@ namespace ActorRepl.Protocols.Raft;
 /// </summary>
 public sealed partial class RaftReplica
 {
-    private readonly PendingReads _reads = new();
     private readonly Func<ReplicaId, long> _roundOf;
 
     /// <summary>The last round of heartbeats, named by the time it left, µs: what a quorum has answered says since when it is sure.</summary>
@@ -60,26 +59,15 @@ public sealed partial class RaftReplica
 
     private void ConfirmReads()
     {
-        if (!_reads.AnyTravelling)
-            return;
-        long confirmed = ConfirmedRound;
-        while (_reads.Confirm(confirmed) is var (index, questions))
-        {
-            foreach (IndexQuestion question in questions)
-                Send(question.From, new ReadIndexReply(_term, question.Token, index));
-        }
+        if (_reads.AnyTravelling)
+            ConfirmReads(ConfirmedRound);
     }
 
     private void ServeReads()
     {
         if (_hollow && _reads.Waiting + _sessionReads.Waiting > 0)
             RejectWithoutState();
-        while (_reads.TakeReady(_applied) is { } reads)
-        {
-            if (WithoutLost(reads) is { Count: > 0 } served)
-                _effects.Add(new Effect.Serve(served));
-        }
-
+        ServeConfirmedReads();
         ServeSessionReads();
     }
 
@@ -89,14 +77,6 @@ public sealed partial class RaftReplica
         _reads.Recall();
         RejectReads(read => read.Kind == RequestKind.Read);
     }
-
-    private void RejectReads(Func<ClientRequest, bool> which) => _reads.RemoveUnconfirmed(read =>
-    {
-        if (!which(read))
-            return false;
-        Reject(read.Id, new Rejection(RejectReason.NotLeader, Leader: _leader));
-        return true;
-    });
 
     // It has become a witness meanwhile.
     private void RejectWithoutState()

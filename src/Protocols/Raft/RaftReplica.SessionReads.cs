@@ -52,7 +52,7 @@ public sealed partial class RaftReplica
     }
 
     /// <summary>Of reads that were confirmed by the leader: refuses those of sessions that have seen what is not in this history.</summary>
-    private IReadOnlyList<ClientRequest> WithoutLost(IReadOnlyList<ClientRequest> reads)
+    private protected override IReadOnlyList<ClientRequest> WithoutLost(IReadOnlyList<ClientRequest> reads)
     {
         if (!reads.Any(IsLost))
             return reads;

@@ -15,18 +15,11 @@ internal enum RaftRole : byte
 /// One replica of a Raft group. This file holds what all of it shares: the state of figure 2, the step, and the order in
 /// which a step's effects leave. The other files are one idea each.
 /// </summary>
-public sealed partial class RaftReplica : IProtocol
+public sealed partial class RaftReplica : LogReplica
 {
     private static readonly Dictionary<ReplicaId, long> NoFollowers = [];
 
     private readonly RaftOptions _options;
-    private readonly DeterministicRandom _random;
-    private readonly EntryLog _log = new();
-    private readonly DurableLog _durable = new();
-    private readonly StepRecord _record = new();
-    private readonly Func<ReadOnlyMemory<byte>> _encodeHardState;
-    private readonly Func<ReadOnlyMemory<byte>> _encodeFirstConfiguration;
-    private readonly List<(ReplicaId To, RaftMessage Message, bool WhenDurable)> _outbox = [];
     private readonly bool _joins;
     private RaftConfiguration _configuration;
     private Peer[] _peers = [];
@@ -39,24 +32,11 @@ public sealed partial class RaftReplica : IProtocol
 
     private RaftRole _role;
     private ReplicaId _leader;
-    private long _commit;
-    private long _applying;
-    private long _applied;
-
-    private bool _started;
-    private bool _storageFull;
-    private Instant _now;
-    private Effects _effects = new();
 
     internal RaftReplica(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, RaftOptions options, bool joins = false)
+        : base(self, seed, options, timers: 4)
     {
-        Self = self;
         _options = options;
-        _random = new DeterministicRandom(seed);
-        if (self.Value < 1)
-            throw new ArgumentOutOfRangeException(nameof(self), self.Value, "replicas are numbered from 1");
-        // An answer to an earlier incarnation's question is none to this one's.
-        _question = _random.Next(1L << 48);
         _configuration = new RaftConfiguration(replicas);
         _leadsFirst = replicas[0] == self;
         _joins = joins || !_configuration.IsMember(self);
@@ -67,17 +47,9 @@ public sealed partial class RaftReplica : IProtocol
         _mayGrant = id => id == Self || (FindPeer(id) is { Denied: false } && !IsBelievedDown(id));
         _heardFrom = id => id == Self || FindPeer(id) is { NonVoter: false } peer && _now.Monotonic - peer.HeardAt < _options.ElectionMaxMicros;
         _isInStep = IsInStep;
-        _rejectLost = RejectLost;
-        _rejectPassedOver = RejectPassedOver;
-        _rejectExpired = RejectExpired;
-        _encodeHardState = () => HardState.Encode();
-        // Later ones are entries of the log.
-        _encodeFirstConfiguration = () => _configurations.At(_checkpointIndex).Encode();
     }
 
-    public ReplicaId Self { get; }
-
-    public ReplicaStatus Status => new(RoleName, _term, _leader, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
+    public override ReplicaStatus Status => new(RoleName, _term, _leader, _log.LastIndex, _commit, _applied, _checkpointIndex, IsVoter)
     {
         Followers = _role == RaftRole.Leader ? _peers.ToDictionary(peer => peer.Id, peer => peer.Match) : NoFollowers,
         Members = _configuration.Membership,
@@ -85,84 +57,25 @@ public sealed partial class RaftReplica : IProtocol
         Progress = Progress(),
     };
 
-    public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => RaftMessage.Decode(bytes);
+    public override PeerMessage Decode(ReadOnlyMemory<byte> bytes) => RaftMessage.Decode(bytes);
 
-    public void Step(Input input, in Instant now, Effects effects)
-    {
-        Invariant.That(_started != input is Input.Start, "the start is the first input and comes once");
-        Invariant.That(now.Monotonic >= _now.Monotonic, "the monotonic clock does not go back");
-        _now = now;
-        _effects = effects;
-        Handle(input);
-        Finish();
-    }
+    private protected override ReplicaId Leader => _leader;
+    private protected override string LeaderNoun => "leader";
+    private protected override bool MayPropose => _role == RaftRole.Leader;
+    internal override long CurrentTerm => _term;
 
     private HardState HardState => new(_term, _vote, _nonVoter, _loss, _hollow);
 
-    private void Handle(Input input)
-    {
-        switch (input)
-        {
-            case Input.Received received:
-                Receive(received.From, (RaftMessage)received.Message);
-                break;
-            case Input.Requests requests:
-                _usedAt = _now.Monotonic;
-                if (_quiet)
-                    WakeForRequests(requests.Batch);
-                Take(requests.Batch);
-                break;
-            case Input.Durable durable:
-                OnDurable(durable.Lsn);
-                break;
-            case Input.Applied applied:
-                OnApplied(applied.Index);
-                break;
-            case Input.Timer timer when _timers.IsCurrent(timer):
-                OnTimer(timer.Id);
-                break;
-            case Input.PeerHint hint:
-                OnPeerHint(hint.Peer, hint.Up, hint.OnlySilent);
-                break;
-            case Input.Cancel cancel:
-                OnCancel(cancel.RequestIds);
-                break;
-            case Input.Storage storage:
-                _storageFull = storage.State == StorageState.Full;
-                break;
-            case Input.CheckpointSaved saved:
-                OnCheckpointSaved(saved.Index);
-                break;
-            case Input.CheckpointFailed failed:
-                OnCheckpointFailed(failed.Index, failed.Reason);
-                break;
-            case Input.TransferReady ready:
-                OnTransferReady(ready.From, ready.Manifest);
-                break;
-            case Input.TransferFailed failed:
-                OnTransferFailed(failed);
-                break;
-            case Input.Installed installed:
-                OnInstalled(installed.Index);
-                break;
-            case Input.HandOver handOver:
-                if (_quiet)
-                    WakeForHandOver();
-                OnHandOver(handOver.To);
-                break;
-            case Input.Start start:
-                OnStart(start.Recovered);
-                break;
-        }
-    }
+    private protected override ReadOnlyMemory<byte> EncodeHardState() => HardState.Encode();
 
-    private void Receive(ReplicaId from, RaftMessage message)
+    // Later ones are entries of the log.
+    private protected override ReadOnlyMemory<byte> EncodeConfiguration() => _configurations.At(_checkpointIndex).Encode();
+
+    // Requests are taken from anyone (thesis 4.1): the log of the sender may know members that this one does not.
+    private protected override void Receive(ReplicaId from, PeerMessage message)
     {
-        // Requests are taken from anyone (thesis 4.1): the log of the sender may know members that this one does not.
-        if (from == Self)
-            return;
         if (_quiet)
-            WakeForMessage(from, message);
+            WakeForMessage(from, (RaftMessage)message);
         switch (message)
         {
             case AppendRequest append:
@@ -196,16 +109,15 @@ public sealed partial class RaftReplica : IProtocol
                 OnRemoved(removed);
                 break;
             case ReadIndexRequest request:
-                OnReadIndexRequest(from, request);
+                TakeQuestion(from, request.Token);
                 break;
             case ReadIndexReply reply:
-                OnReadIndexReply(reply);
+                TakeAnswer(reply.Token, reply.Index);
                 break;
         }
     }
 
-    /// <summary>The end of every step: what it decided leaves in one order, the record before all that refers to it.</summary>
-    private void Finish()
+    private protected override void Finish()
     {
         if (_role == RaftRole.Leader)
         {
@@ -235,42 +147,15 @@ public sealed partial class RaftReplica : IProtocol
         ArmDeadlineTimer();
     }
 
-    private void Persist()
+    private protected override void OnRecorded(long lsn)
     {
-        if (_record.IsEmpty)
-            return;
-        bool changesLog = _record.ChangesLog;
-        long lsn = _effects.Append(_record.Seal(_encodeHardState, _encodeFirstConfiguration));
-        if (changesLog)
-            _durable.Appended(lsn, _log.LastIndex);
         if (_ownVoteLsn == NotWritten)
             _ownVoteLsn = lsn;
     }
 
-    private void Post()
+    private protected override void OnDurable(long lsn)
     {
-        foreach ((ReplicaId to, RaftMessage message, bool whenDurable) in _outbox)
-        {
-            if (whenDurable)
-                _effects.SendWhenDurable(to, message);
-            else
-                _effects.Send(to, message);
-        }
-
-        _outbox.Clear();
-    }
-
-    private void Send(ReplicaId to, RaftMessage message) => _outbox.Add((to, message, false));
-
-    private void SendWhenDurable(ReplicaId to, RaftMessage message) => _outbox.Add((to, message, true));
-
-    private void Reject(long requestId, in Rejection why) => _effects.Add(new Effect.Reject(requestId, why));
-
-    private void Report(string what) => _effects.Add(new Effect.Report(what));
-
-    private void OnDurable(long lsn)
-    {
-        _durable.Durable(lsn);
+        base.OnDurable(lsn);
         if (_role == RaftRole.Candidate && _ownVoteLsn != NotWritten && lsn >= _ownVoteLsn && !_ownVoteCounts)
         {
             _ownVoteCounts = true;
@@ -278,9 +163,8 @@ public sealed partial class RaftReplica : IProtocol
         }
     }
 
-    private void OnStart(RecoveredState recovered)
+    private protected override void OnStart(RecoveredState recovered)
     {
-        _started = true;
         HardState found = HardState.Decode(recovered.HardState);
         (_term, _vote, _nonVoter, _loss, _hollow) = found;
         _checkpointIndex = recovered.Checkpoint?.Index ?? 0;

@@ -254,6 +254,49 @@ public class PaperTests
     }
 
     [Fact]
+    public void A_change_to_links_that_are_dead_does_not_keep_the_dead_ones_in_the_chain()
+    {
+        var cluster = new ChainCluster(2);
+        cluster.Ready();
+        cluster.Join(3);
+        cluster.ControlWorks = false;
+        cluster[1].Change(new Membership([new ReplicaId(2), new ReplicaId(3)]));
+        cluster.Kill(2);
+        cluster.Run(2 * Instant.Second);
+        cluster.ControlWorks = true;
+        cluster.Until(() => cluster.Head is { Replica.CurrentView.Links.Length: 1 }, what: "the chain goes on without the dead link");
+        Assert.Equal("a1", cluster.Write("a1"));
+        cluster.Restart(2);
+        cluster.Until(() => cluster.Ready().Replica.CurrentView.IsLink(cluster[2].Id), what: "it is a link again");
+        Assert.Equal("b1", cluster.Write("b1"));
+        cluster.Kill(3);
+        AssertSame(cluster, "a1,b1");
+    }
+
+    [Fact]
+    public void Writes_wait_ever_less_often_for_a_member_whose_disk_takes_nothing()
+    {
+        var cluster = new ChainCluster(3);
+        cluster.Ready();
+        cluster.Kill(3);
+        cluster.Until(() => cluster.Ready().Replica.CurrentView.Links.Length == 2);
+        cluster.Restart(3);
+        cluster[3].DiskWorks = false;
+        int atOnce = 0;
+        for (int i = 1; i <= 200; i++)
+        {
+            long write = cluster[1].Command($"a{i}");
+            cluster.Run(100 * Ms);
+            atOnce += cluster[1].Replies.ContainsKey(write) ? 1 : 0;
+        }
+
+        Assert.InRange(atOnce, 120, 190);
+        cluster[3].MakeDurable();
+        cluster[3].DiskWorks = true;
+        cluster.Until(() => cluster.Ready().Replica.CurrentView.Links.Length == 3, 20 * Instant.Second);
+    }
+
+    [Fact]
     public void Links_of_one_region_stand_next_to_each_other()
     {
         var regions = new Dictionary<ReplicaId, string> { [new(1)] = "east", [new(2)] = "west", [new(3)] = "east", [new(4)] = "west" };

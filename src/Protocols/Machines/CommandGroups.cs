@@ -33,13 +33,16 @@ internal sealed class CommandGroups
     public ReadOnlySpan<int> this[int group] => _members.AsSpan(group == 0 ? 0 : _ends[group - 1], SizeOf(group));
 
     /// <summary>Adds a command; false: its keys are not known, and it was not added.</summary>
+    /// <param name="machine">Names them.</param>
+    /// <param name="command">The command.</param>
     /// <param name="mostResultBytes">What its result takes at most.</param>
-    public bool TryAdd(IKeyedStateMachine machine, ReadOnlyMemory<byte> command, out long mostResultBytes)
+    /// <param name="mostGrowthBytes">What it adds at most.</param>
+    public bool TryAdd(IKeyedStateMachine machine, ReadOnlyMemory<byte> command, out long mostResultBytes, out long mostGrowthBytes)
     {
         int before = _keys.Count;
-        _keys.BeginCommand();
+        _keys.BeginCommand(command.Length);
         bool known = machine.TryFindKeys(command, _keys);
-        mostResultBytes = _keys.MostResultBytes;
+        (mostResultBytes, mostGrowthBytes) = (_keys.MostResultBytes, _keys.MostGrowthBytes);
         if (known)
             _keysEnd.Add(_keys.Count);
         else

@@ -19,7 +19,7 @@ internal sealed class KeyPartition(KeyHash hashing)
     private readonly List<View> _views = [];
 
     private int _epoch;
-    private SortedKeys? _order;
+    private readonly KeyOrder _order = new();
 
     /// <summary>Held by whoever uses the partition while several threads may.</summary>
     public Lock Gate { get; } = new();
@@ -59,7 +59,7 @@ internal sealed class KeyPartition(KeyHash hashing)
             Count++;
             ContentBytes += key.Length + value.Length;
             Insert(ref part, RecordHeap.Slot(hash, _heap.Add(key, value, stamp)));
-            _order?.Add(key);
+            _order.Add(key);
             return;
         }
 
@@ -87,7 +87,7 @@ internal sealed class KeyPartition(KeyHash hashing)
         _heap.Free(slot, mayReuse: !IsViewed);
         RemoveAt(Writable(ref part), at);
         part.Count--;
-        _order?.Remove(key);
+        _order.Remove(key);
         return true;
     }
 
@@ -96,16 +96,19 @@ internal sealed class KeyPartition(KeyHash hashing)
         Array.Clear(_parts);
         _views.Clear();
         _heap.Clear();
-        _order = null;
+        _order.Clear();
         Count = 0;
         ContentBytes = 0;
     }
 
-    /// <summary>The keys in order. It is made when it is first asked for, from all keys, and kept up from then on: who never asks pays nothing.</summary>
-    public SortedKeys Order => _order ??= SortedKeys.Of(AllKeys(), Count);
+    /// <summary>The keys in order; null: the order is being made (<see cref="KeyOrder"/>).</summary>
+    public SortedKeys? TryOrder() => _order.TryGet(Count, Freeze);
+
+    /// <summary>The order is being made, and will be there soon.</summary>
+    public bool IsBeingOrdered => TryOrder() is null && !_order.WasGivenUp;
 
     /// <summary>Bytes that the order of the keys takes.</summary>
-    public long OrderBytes => _order?.ApproximateBytes ?? 0;
+    public long OrderBytes => _order.ApproximateBytes;
 
     /// <summary>Freezes what is there now.</summary>
     public View Freeze()
@@ -116,16 +119,27 @@ internal sealed class KeyPartition(KeyHash hashing)
         return view;
     }
 
-    private IEnumerable<byte[]> AllKeys()
+    /// <summary>Offers every key that is not below one. Reads what is stored as it lies, which is much faster than by the index, and looks up only what is wanted.</summary>
+    /// <param name="from">The least key that is wanted.</param>
+    /// <param name="wanted">The least keys so far.</param>
+    public void Pick(ReadOnlySpan<byte> from, LeastKeys wanted)
     {
-        foreach (Part part in _parts)
+        foreach (int chunk in _heap.Chunks)
         {
-            foreach (ulong slot in part.Slots ?? [])
+            for (int offset = 0; _heap.TryRead(chunk, ref offset, out ulong place, out ReadOnlySpan<byte> key, out _, out _);)
             {
-                if (slot != 0)
-                    yield return _heap.KeyAt(slot).ToArray();
+                if (key.SequenceCompareTo(from) >= 0 && wanted.Wants(key) && IsAt(key, place))
+                    wanted.Add(key);
             }
         }
+    }
+
+    /// <summary>Otherwise it is garbage: the key is gone, or lies elsewhere by now.</summary>
+    private bool IsAt(ReadOnlySpan<byte> key, ulong place)
+    {
+        ulong hash = hashing.Of(key);
+        ref Part part = ref _parts[PartOf(hash)];
+        return Find(part.Slots, hash, key, out int at) && RecordHeap.PlaceOf(part.Slots[at]) == place;
     }
 
     private bool IsViewed

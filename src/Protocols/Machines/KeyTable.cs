@@ -72,17 +72,48 @@ internal sealed class KeyTable
         _contentBytes = 0;
     }
 
+    /// <summary>Every partition's keys are in order.</summary>
+    internal bool IsOrdered => _partitions.All(partition => partition.TryOrder() is not null);
+
+    /// <summary>Keys of which the order is being made: they would have to be picked out of all. The first call has all keys put in order.</summary>
+    public long BeingOrdered
+    {
+        get
+        {
+            long keys = 0;
+            foreach (KeyPartition partition in _partitions)
+                keys += partition.IsBeingOrdered ? partition.Count : 0;
+            return keys;
+        }
+    }
+
     /// <summary>
-    /// Keys from <paramref name="from"/> on, in order, until the table changes. The first call puts all keys in order; from then on the
-    /// order is kept up.
+    /// At least so many keys from <paramref name="from"/> on (all, unless told), if there are so many, in order, until the table changes. The first call has all keys put in order;
+    /// from then on the order is kept up. In partitions where that is being done, the keys are picked out of all.
     /// </summary>
-    public IEnumerable<byte[]> KeysFrom(byte[] from)
+    public IEnumerable<byte[]> KeysFrom(byte[] from, int count = int.MaxValue)
     {
         Invariant.That(!_shared, "keys are listed between two batches");
-        var next = new PriorityQueue<IEnumerator<byte[]>, byte[]>(SortedKeys.Comparer);
+        var lists = new List<IEnumerable<byte[]>>(_partitions.Length + 1);
+        var least = new LeastKeys(count);
         foreach (KeyPartition partition in _partitions)
         {
-            IEnumerator<byte[]> keys = partition.Order.From(from).GetEnumerator();
+            if (partition.TryOrder() is { } order)
+                lists.Add(order.From(from));
+            else
+                partition.Pick(from, least);
+        }
+
+        lists.Add(least.InOrder());
+        return Merged(lists);
+    }
+
+    private static IEnumerable<byte[]> Merged(IEnumerable<IEnumerable<byte[]>> lists)
+    {
+        var next = new PriorityQueue<IEnumerator<byte[]>, byte[]>(SortedKeys.Comparer);
+        foreach (IEnumerable<byte[]> list in lists)
+        {
+            IEnumerator<byte[]> keys = list.GetEnumerator();
             if (keys.MoveNext())
                 next.Enqueue(keys, keys.Current);
         }

@@ -13,10 +13,18 @@ namespace ActorRepl.Protocols.Machines;
 /// </summary>
 public static class KeyValueCodec
 {
-    /// <summary>From version 2 on what is written has versions, and the log's time goes on.</summary>
-    internal const byte Version = 2;
+    internal const byte Version = SteadyVersion;
 
     internal const byte OldestVersion = 1;
+
+    /// <summary>From this version on what is written has versions, and the log's time goes on.</summary>
+    internal const byte VersionedVersion = 2;
+
+    /// <summary>
+    /// From this version on a command removes a bounded number of keys that have ended, the others being gone for whoever looks; a batch
+    /// that has not room for all of it is not begun; and a decimal sum that cannot be told is not stored.
+    /// </summary>
+    internal const byte SteadyVersion = 3;
 
     /// <summary>Walks the operations of a payload.</summary>
     /// <exception cref="InvalidDataException">The payload has another version; nothing of it can be read.</exception>

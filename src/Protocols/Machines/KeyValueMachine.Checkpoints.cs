@@ -36,12 +36,25 @@ public sealed partial class KeyValueMachine
                 ReadOnlySpan<byte> value = KeyValueCodec.ReadBytes(ref reader).Span;
                 KeyStamp stamp = version == SegmentVersion ? ReadStamp(ref reader) : default;
                 _table.Set(key, value, stamp);
-                if (stamp.ExpiresAt != 0)
-                    _expiries.Add(key, stamp.ExpiresAt, _table);
+                _expiries.Move(key, from: 0, stamp.ExpiresAt);
+                _longestValue = Math.Max(_longestValue, value.Length);
             }
         }
 
         _history.Restart(_lastVersion);
+    }
+
+    /// <summary>A checkpoint of a machine that has one key.</summary>
+    internal static byte[] SegmentOf(ReadOnlySpan<byte> key, KeyValueEntry entry)
+    {
+        var segment = new ArrayBufferWriter<byte>(SegmentHeader + MostBesideKey + key.Length + entry.Value.Length);
+        KeyValueCodec.WriteByte(segment, SegmentVersion);
+        KeyValueCodec.WriteInt64(segment, 0);
+        KeyValueCodec.WriteInt64(segment, 0);
+        KeyValueCodec.WriteBytes(segment, key);
+        KeyValueCodec.WriteBytes(segment, entry.Value.Span);
+        WriteStamp(segment, new KeyStamp(entry.Version, entry.ExpiresAt));
+        return segment.WrittenSpan.ToArray();
     }
 
     private static KeyStamp ReadStamp(ref ByteReader reader)
@@ -62,8 +75,11 @@ public sealed partial class KeyValueMachine
             KeyValueCodec.WriteInt64(segment, stamp.ExpiresAt);
     }
 
-    private sealed class CheckpointView(KeyTable.View view, long clock, long lastVersion) : ICheckpointView
+    private sealed class CheckpointView(KeyTable.View view, long clock, long lastVersion) : ICheckpointView, IKeyValueView
     {
+        public IEnumerable<KeyValueExported> Keys() =>
+            view.Pairs().Where(pair => !HasEnded(pair.Stamp, clock)).Select(pair => new KeyValueExported(pair.Key, pair.Value, pair.Stamp.Version, pair.Stamp.ExpiresAt));
+
         public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes)
         {
             var segment = new ArrayBufferWriter<byte>();

@@ -4,41 +4,12 @@ using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Machines;
 
-/// <summary>Operations with conditions and expiry. The log's time alone says which keys have ended: they are removed before the command that brings it.</summary>
+/// <summary>Operations with conditions and expiry.</summary>
 public sealed partial class KeyValueMachine
 {
-    private const int MostDecimalBytes = 64;
-
-    // The latest time that a command has brought, ms since 1970, and the last version that one could have given.
-    private long _clock;
-    private long _lastVersion;
-
-    private void Advance(long millis, long version)
-    {
-        Raise(ref _clock, millis);
-        Raise(ref _lastVersion, version | KeyValueVersion.MostOperations);
-        while (!_expiries.IsEmpty && _expiries.TryTake(_clock, out byte[] key, out long at))
-        {
-            if (_table.TryGet(key, out _, out KeyStamp stamp) && stamp.ExpiresAt == at)
-                TryRemove(key, version, KeyChangeKind.Expired);
-        }
-    }
-
-    private void Raise(ref long highest, long value)
-    {
-        if (!_sharing)
-        {
-            highest = Math.Max(highest, value);
-            return;
-        }
-
-        for (long seen = Volatile.Read(ref highest); seen < value;)
-            seen = Interlocked.CompareExchange(ref highest, value, seen) is var now && now == seen ? value : now;
-    }
-
     private void ExecuteOnTerms(in KeyValueOperation operation, ReadOnlySpan<byte> key, in Step step, KeyValueReplyWriter replies)
     {
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> value, out KeyStamp stamp);
+        bool present = TryGet(key, out ReadOnlySpan<byte> value, out KeyStamp stamp);
         switch (operation.Kind)
         {
             case KeyValueOperationKind.Put:
@@ -93,7 +64,7 @@ public sealed partial class KeyValueMachine
 
     private void Put(KeyValueReplyWriter replies, in KeyValueOperation operation, ReadOnlySpan<byte> key, in Step step)
     {
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
+        bool present = TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
         bool holds = Holds(operation.Terms, present, stamp);
         if (!holds && operation.Terms.Return != KeyReturn.Old)
         {
@@ -193,7 +164,7 @@ public sealed partial class KeyValueMachine
     private void SetRange(KeyValueReplyWriter replies, in KeyValueOperation operation, ReadOnlySpan<byte> key, in Step step)
     {
         ReadOnlySpan<byte> part = operation.Value.Span;
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
+        bool present = TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
         if (part.IsEmpty)
         {
             replies.Integer(old.Length);
@@ -223,16 +194,17 @@ public sealed partial class KeyValueMachine
     {
         bool guarded = operation.Kind == KeyValueOperationKind.RenameIfMissing;
         ReadOnlySpan<byte> to = operation.Value.Span;
+        RemoveIfEnded(to, step.Version);
         if (to.IsEmpty || to.Length > _options.MaxKeyBytes)
             replies.Error($"ERR a key takes 1 to {_options.MaxKeyBytes} bytes; this one has {to.Length}");
-        else if (!_table.TryGet(key, out ReadOnlySpan<byte> value, out KeyStamp stamp))
+        else if (!TryGet(key, out ReadOnlySpan<byte> value, out KeyStamp stamp))
             replies.Error("ERR no such key");
-        else if (guarded && _table.TryGet(to, out _))
+        else if (guarded && TryGet(to, out _, out _))
             replies.Integer(0);
         else
         {
             byte[] moved = value.ToArray();
-            _table.TryGet(to, out _, out KeyStamp replaced);
+            TryGet(to, out _, out KeyStamp replaced);
             if (!key.SequenceEqual(to))
             {
                 TryRemove(key, step.Version);
@@ -249,7 +221,7 @@ public sealed partial class KeyValueMachine
     // Decimal arithmetic gives the same on every machine, which binary floating point need not.
     private void IncrementByDecimal(KeyValueReplyWriter replies, in KeyValueOperation operation, ReadOnlySpan<byte> key, in Step step)
     {
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
+        bool present = TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
         decimal value = 0;
         if ((present && !TryDecimal(old, out value)) || !TryDecimal(operation.Value.Span, out decimal amount))
         {
@@ -268,8 +240,11 @@ public sealed partial class KeyValueMachine
         }
 
         byte[] sum = System.Text.Encoding.ASCII.GetBytes(value.ToString("0.#############################", CultureInfo.InvariantCulture));
-        if (TryStore(replies, key, sum, step.Version, stamp.ExpiresAt))
-            replies.Bytes(sum);
+        if (!Fits(replies, key, sum.Length, present ? old.Length : null))
+            return;
+        bool told = replies.Bytes(sum);
+        if (told || step.Rules < KeyValueCodec.SteadyVersion)
+            Store(key, sum, new KeyStamp(step.Version, stamp.ExpiresAt), stamp.ExpiresAt);
     }
 
     private static bool TryDecimal(ReadOnlySpan<byte> text, out decimal number) =>

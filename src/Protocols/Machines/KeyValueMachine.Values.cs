@@ -9,7 +9,7 @@ public sealed partial class KeyValueMachine
 {
     private void Get(KeyValueReplyWriter replies, ReadOnlySpan<byte> key)
     {
-        if (_table.TryGet(key, out ReadOnlySpan<byte> value))
+        if (TryGet(key, out ReadOnlySpan<byte> value, out _))
             replies.Bytes(value);
         else
             replies.Nil();
@@ -20,7 +20,7 @@ public sealed partial class KeyValueMachine
     {
         Span<byte> text = stackalloc byte[20];
         long value = 0;
-        if (_table.TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp))
+        if (TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp))
         {
             bool isNumber = Utf8Parser.TryParse(old, out value, out int used) && used == old.Length
                 && Utf8Formatter.TryFormat(value, text, out int length) && text[..length].SequenceEqual(old);
@@ -45,7 +45,7 @@ public sealed partial class KeyValueMachine
 
     private void Append(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, ReadOnlySpan<byte> suffix, long version)
     {
-        if (!_table.TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp))
+        if (!TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp))
         {
             if (TryStore(replies, key, suffix, version))
                 replies.Integer(suffix.Length);
@@ -65,7 +65,7 @@ public sealed partial class KeyValueMachine
 
     private void CompareAndSet(KeyValueReplyWriter replies, in KeyValueOperation operation, ReadOnlySpan<byte> key, long version)
     {
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> value);
+        bool present = TryGet(key, out ReadOnlySpan<byte> value, out _);
         bool matches = operation.Expected is { } expected ? present && expected.Span.SequenceEqual(value) : !present;
         if (!matches)
             replies.Integer(0);
@@ -75,7 +75,7 @@ public sealed partial class KeyValueMachine
 
     private bool TryStore(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long version, long expiresAt = 0)
     {
-        bool present = _table.TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
+        bool present = TryGet(key, out ReadOnlySpan<byte> old, out KeyStamp stamp);
         if (!Fits(replies, key, value.Length, present ? old.Length : null))
             return false;
         Store(key, value, new KeyStamp(version, expiresAt), stamp.ExpiresAt);
@@ -89,13 +89,14 @@ public sealed partial class KeyValueMachine
     private void Store(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in KeyStamp stamp, long oldEnd)
     {
         _table.Set(key, value, stamp);
-        if (stamp.ExpiresAt != 0 && stamp.ExpiresAt != oldEnd)
-            _expiries.Add(key, stamp.ExpiresAt, _table);
+        _expiries.Move(key, oldEnd, stamp.ExpiresAt);
         Note(stamp.Version, KeyChangeKind.Set, key, value);
     }
 
     private bool TryRemove(ReadOnlySpan<byte> key, long version, KeyChangeKind why = KeyChangeKind.Deleted)
     {
+        if (!_expiries.IsEmpty && _table.TryGet(key, out _, out KeyStamp stamp))
+            _expiries.Move(key, stamp.ExpiresAt, to: 0);
         if (!_table.Remove(key))
             return false;
         Note(version, why, key, default);
@@ -117,6 +118,8 @@ public sealed partial class KeyValueMachine
             _history.Add(version, kind, key, value);
     }
 
+    private string NoRoom => $"OOM command not allowed: the shard holds its {_options.MaxContentBytes} bytes";
+
     private bool Fits(KeyValueReplyWriter replies, ReadOnlySpan<byte> key, long length, int? oldLength)
     {
         if (length > _options.MaxValueBytes)
@@ -128,7 +131,7 @@ public sealed partial class KeyValueMachine
         long added = length - oldLength ?? key.Length + length;
         if (added <= 0 || _table.ContentBytes + added <= _options.MaxContentBytes)
             return true;
-        replies.Error($"OOM command not allowed: the shard holds its {_options.MaxContentBytes} bytes");
+        replies.Error(NoRoom);
         return false;
     }
 }

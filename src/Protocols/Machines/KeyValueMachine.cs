@@ -36,18 +36,21 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
 
     private readonly KeyValueOptions _options = options ?? new KeyValueOptions();
     private readonly KeyTable _table = new(hashSeed);
-    private readonly ExpiryQueue _expiries = new();
+    private readonly ExpiryIndex _expiries = new();
     private readonly ChangeHistory _history = new((options ?? new KeyValueOptions()).MaxHistoryBytes);
     private readonly Lock _noting = new();
     private bool _sharing;
 
+    // Of the values that are there: more than may be set, where the limit was higher once.
+    private int _longestValue = (options ?? new KeyValueOptions()).MaxValueBytes;
+
     /// <summary>Keys have an end.</summary>
     public bool EndsWithTime => !_expiries.IsEmpty;
 
-    public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead + _table.OrderBytes;
+    public long ApproximateBytes => _table.ContentBytes + (long)_table.Count * EntryOverhead + _table.OrderBytes + _expiries.ApproximateBytes;
 
     /// <summary>Keys that are there.</summary>
-    public int Count => _table.Count;
+    public int Count => _table.Count - _expiries.CountUntil(_clock);
 
     public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => Execute(command.Payload, command);
 
@@ -55,7 +58,7 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
 
     public bool TryFindKeys(ReadOnlyMemory<byte> command, CommandKeys keys)
     {
-        long most = 0;
+        long result = 0, growth = 0;
         try
         {
             KeyValueOperationReader operations = KeyValueCodec.Operations(command);
@@ -65,7 +68,8 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
                     return false;
                 if (operation.HasKey)
                     keys.Add(operation.Key.Span);
-                most += KeyValueReplyWriter.MostBytesWithoutValue + (operation.RepliesValue ? _options.MaxValueBytes : 0);
+                result += KeyValueReplyWriter.MostBytesWithoutValue + (operation.RepliesValue ? _longestValue : 0);
+                growth += operation.MostGrowth(_options.MaxValueBytes);
             }
         }
         catch (InvalidDataException)
@@ -73,17 +77,17 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
             return false;
         }
 
-        keys.MostResultBytes = most;
+        (keys.MostResultBytes, keys.MostGrowthBytes) = (result, growth);
         return true;
     }
 
     /// <summary>
-    /// Far enough from the limit of the content, no command meets it, in whichever order they come. A number takes up to twice the bytes it
-    /// was given in, one with decimals more. Where keys have an end, which of them are there follows from the order.
+    /// Where there is room for all that they may add, no command meets the limit of the content, in whichever order they come. Where keys
+    /// have an end, which of them are there follows from the order.
     /// </summary>
-    public bool BeginTogether(int commands, long bytes)
+    public bool BeginTogether(int commands, long growthBytes)
     {
-        if (!_expiries.IsEmpty || _table.ContentBytes + 2 * bytes + (long)commands * MostDecimalBytes > _options.MaxContentBytes)
+        if (!_expiries.IsEmpty || _table.ContentBytes + growthBytes > _options.MaxContentBytes)
             return false;
         _sharing = true;
         _table.BeginSharing();
@@ -115,22 +119,22 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
     private void Execute(ref KeyValueOperationReader operations, in AppliedCommand? command, KeyValueReplyWriter replies)
     {
         // What builds without versions have written changes nothing that they did not know: every replica comes to the same.
-        bool versioned = command is not null && operations.Version > KeyValueCodec.OldestVersion;
+        bool versioned = command is not null && operations.Version >= KeyValueCodec.VersionedVersion;
         long before = versioned ? KeyValueVersion.Of(command!.Value.Index) : 0;
         if (versioned)
-            Advance(command!.Value.Wall / 1000, before);
+            Advance(command!.Value.Wall / 1000, before, operations.Version);
         long number = 0, skip = 0;
         while (operations.Next(out KeyValueOperation operation))
         {
             if (operation.Kind == KeyValueOperationKind.AsOf)
             {
-                if (command is not null || _expiries.Next > operation.Amount)
+                if (command is not null || !IsDue(operation.Amount))
                     continue;
                 replies.DueAlone();
                 return;
             }
 
-            var step = new Step(versioned ? before + ++number : 0, command is not null);
+            var step = new Step(versioned ? before + ++number : 0, command is not null, operations.Version);
             if (number > KeyValueVersion.MostOperations)
             {
                 replies.Error($"ERR a payload has at most {KeyValueVersion.MostOperations} operations");
@@ -144,7 +148,7 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
             }
             else if (operation.Kind == KeyValueOperationKind.Atomic && step.MayWrite)
             {
-                skip = Atomic(operation, replies);
+                skip = Atomic(operation, step, operations, replies);
             }
             else
             {
@@ -169,6 +173,8 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
     private void ExecuteKeyed(in KeyValueOperation operation, ReadOnlySpan<byte> key, in Step step, KeyValueReplyWriter replies)
     {
         using KeyTable.Held held = _table.Hold(key);
+        if (step.MayWrite)
+            RemoveIfEnded(key, step.Version);
         switch (operation.Kind)
         {
             case KeyValueOperationKind.Get:
@@ -182,7 +188,7 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
                 replies.Integer(TryRemove(key, step.Version) ? 1 : 0);
                 break;
             case KeyValueOperationKind.Exists:
-                replies.ReadInteger(_table.TryGet(key, out _) ? 1 : 0);
+                replies.ReadInteger(TryGet(key, out _, out _) ? 1 : 0);
                 break;
             case KeyValueOperationKind.IncrementBy:
                 IncrementBy(replies, key, operation.Amount, step.Version);
@@ -191,7 +197,7 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
                 Append(replies, key, operation.Value.Span, step.Version);
                 break;
             case KeyValueOperationKind.StringLength:
-                replies.ReadInteger(_table.TryGet(key, out ReadOnlySpan<byte> measured) ? measured.Length : 0);
+                replies.ReadInteger(TryGet(key, out ReadOnlySpan<byte> measured, out _) ? measured.Length : 0);
                 break;
             case KeyValueOperationKind.CompareAndSet:
                 CompareAndSet(replies, operation, key, step.Version);
@@ -207,10 +213,10 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
         switch (operation.Kind)
         {
             case KeyValueOperationKind.Count:
-                replies.ReadInteger(_table.Count);
+                replies.ReadInteger(Count);
                 break;
             case KeyValueOperationKind.Scan or KeyValueOperationKind.ScanEntries:
-                Scan(replies, operation);
+                Scan(replies, operation, step);
                 break;
             case KeyValueOperationKind.Changes:
                 Changes(replies, operation, step);
@@ -220,6 +226,6 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
         }
     }
 
-    /// <summary>One operation's moment: the version that it gives, and whether it may.</summary>
-    private readonly record struct Step(long Version, bool MayWrite);
+    /// <summary>One operation's moment: the version that it gives, whether it may, and the version of the payload, by whose rules it is carried out.</summary>
+    private readonly record struct Step(long Version, bool MayWrite, byte Rules);
 }

@@ -66,7 +66,10 @@ public enum KeyValueOperationKind : byte
     /// <summary>Adds a decimal number to the value, in decimal arithmetic: Bytes, the sum. The expiry stays.</summary>
     IncrementByDecimal = 21,
 
-    /// <summary>Keys in order from Key on, up to and without Expected, at most Amount: <see cref="KeyValueReplyKind.Page"/>.</summary>
+    /// <summary>
+    /// Keys in order from Key on, up to and without Expected, at most Amount: <see cref="KeyValueReplyKind.Page"/>. Negative: at most −Amount,
+    /// and a query of very many keys whose order is still being made gets a page of none, with more to come.
+    /// </summary>
     Scan = 22,
 
     /// <summary>Likewise, with values, versions and expiries.</summary>
@@ -76,8 +79,8 @@ public enum KeyValueOperationKind : byte
     Changes = 24,
 
     /// <summary>
-    /// The Amount operations after it are carried out if every key that it names has the version it names: Ok, and what they reply; else
-    /// Nil, and Skipped for each.
+    /// The Amount operations after it are carried out if every key that it names has the version it names, and there is room for all that
+    /// they may add: Ok, and what they reply; else Nil, or the error, and Skipped for each.
     /// </summary>
     Atomic = 25,
 
@@ -104,6 +107,9 @@ public readonly record struct KeyValueOperation(
     long Last = 0,
     KeyValueTerms Terms = default)
 {
+    // A decimal has up to 29 digits, a sign, and a zero with a point before them.
+    private const int MostNumberBytes = 32;
+
     public bool IsReadOnly => IsRead(Kind);
 
     internal static bool IsRead(KeyValueOperationKind kind) => kind is KeyValueOperationKind.Get or KeyValueOperationKind.Exists
@@ -119,9 +125,33 @@ public readonly record struct KeyValueOperation(
     internal bool RepliesValue => Kind is KeyValueOperationKind.Get or KeyValueOperationKind.GetEntry or KeyValueOperationKind.GetDelete
         or KeyValueOperationKind.GetExpire or KeyValueOperationKind.GetRange || (Kind == KeyValueOperationKind.Put && Terms.Return == KeyReturn.Old);
 
+    /// <summary>A value goes over to another key, Value.</summary>
+    internal bool IsRename => Kind is KeyValueOperationKind.Rename or KeyValueOperationKind.RenameIfMissing;
+
+    /// <summary>It may give its key a value.</summary>
+    internal bool Stores => Kind is KeyValueOperationKind.Set or KeyValueOperationKind.Put or KeyValueOperationKind.CompareAndSet or KeyValueOperationKind.Append
+        or KeyValueOperationKind.IncrementBy or KeyValueOperationKind.IncrementByDecimal or KeyValueOperationKind.SetRange;
+
+    /// <summary>Bytes of keys and values that the machine has more of after it, at most.</summary>
+    /// <param name="maxValueBytes">A value's limit.</param>
+    /// <param name="oldLength">Of its key's value, bytes; null: the key is not there, or nobody knows.</param>
+    internal long MostGrowth(int maxValueBytes, int? oldLength = null)
+    {
+        if (!Stores)
+            return IsRename ? Value.Length : 0;
+        long length = Kind switch
+        {
+            KeyValueOperationKind.IncrementBy or KeyValueOperationKind.IncrementByDecimal => MostNumberBytes,
+            KeyValueOperationKind.SetRange => Math.Min(maxValueBytes, Math.Clamp(Amount, 0, maxValueBytes) + Value.Length),
+            _ => Value.Length,
+        };
+        if (oldLength is not { } old)
+            return Key.Length + length;
+        return Kind == KeyValueOperationKind.Append ? length : Math.Max(0, length - old);
+    }
+
     /// <summary>It is about more than the keys it names, or gives a key an end: it is applied by itself.</summary>
-    internal bool IsAlone => (!HasKey && Kind != KeyValueOperationKind.Atomic) || Kind is KeyValueOperationKind.Rename or KeyValueOperationKind.RenameIfMissing
-        || Terms.Expiry is KeyExpiry.At or KeyExpiry.In;
+    internal bool IsAlone => (!HasKey && Kind != KeyValueOperationKind.Atomic) || IsRename || Terms.Expiry is KeyExpiry.At or KeyExpiry.In;
 }
 
 public enum KeyValueReplyKind : byte

@@ -17,6 +17,9 @@ public struct KeyValueOperationReader
 
     internal byte Version { get; }
 
+    /// <summary>Where in the payload the next operation begins.</summary>
+    internal readonly int Position => _reader.Position;
+
     /// <summary>Reads the next operation; false at the end.</summary>
     /// <exception cref="InvalidDataException">What follows is no operation.</exception>
     public bool Next(out KeyValueOperation operation)

@@ -23,6 +23,9 @@ public static class KeyValuePage
         }
     }
 
+    /// <summary>The shard's keys are still being put in order: the same is to be asked again, a little later.</summary>
+    public static bool IsToCome(KeyValueReply page) => page is { Kind: KeyValueReplyKind.Page, Integer: 1, Bytes.IsEmpty: true };
+
     /// <summary>The least key that is above every key with a prefix; null: there is none.</summary>
     public static byte[]? EndOf(ReadOnlySpan<byte> prefix)
     {

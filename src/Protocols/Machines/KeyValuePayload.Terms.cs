@@ -49,13 +49,14 @@ public sealed partial class KeyValuePayload
     /// <param name="until">The key before which it ends; null: at the last.</param>
     /// <param name="limit">Keys at most. The page has fewer where they would be too many bytes.</param>
     /// <param name="entries">With values, versions and expiries.</param>
-    public KeyValuePayload Scan(ReadOnlySpan<byte> from, byte[]? until, int limit, bool entries = false)
+    /// <param name="mayWait">Rather than that a large shard stands still, the page may be to come: see <see cref="KeyValuePage.IsToCome"/>.</param>
+    public KeyValuePayload Scan(ReadOnlySpan<byte> from, byte[]? until, int limit, bool entries = false, bool mayWait = false)
     {
         Keyed(entries ? KeyValueOperationKind.ScanEntries : KeyValueOperationKind.Scan, from);
         KeyValueCodec.WriteByte(_bytes, (byte)(until is null ? 0 : 1));
         if (until is not null)
             KeyValueCodec.WriteBytes(_bytes, until);
-        KeyValueCodec.WriteInt64(_bytes, limit);
+        KeyValueCodec.WriteInt64(_bytes, mayWait ? -limit : limit);
         return this;
     }
 

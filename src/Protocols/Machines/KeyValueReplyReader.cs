@@ -15,6 +15,15 @@ public struct KeyValueReplyReader
         _reader = new ByteReader(result);
     }
 
+    /// <summary>Where in the result the next reply begins.</summary>
+    internal readonly int Position => _reader.Position;
+
+    /// <summary>Bytes of all the replies, those that were read too.</summary>
+    public readonly int Length => _result.Length;
+
+    /// <summary>A reader of what is left, in bytes of its own.</summary>
+    public readonly KeyValueReplyReader Copy() => new(_result[_reader.Position..].ToArray());
+
     /// <summary>Passes over this many replies, or as many as there are, and returns a reader of those alone.</summary>
     /// <exception cref="InvalidDataException">What follows is no reply.</exception>
     public KeyValueReplyReader Take(int replies)

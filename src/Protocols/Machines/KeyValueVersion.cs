@@ -2,7 +2,8 @@ namespace ActorRepl.Protocols.Machines;
 
 /// <summary>
 /// Versions of keys: the place in the log of the command that wrote the key, and the number of the operation within it. A later write of
-/// the shard has a higher version; no two writes have the same.
+/// the shard has a higher version; no two writes of a log have the same. Where a failover loses the end of a log, what is written in its place
+/// has the versions of what was lost.
 /// </summary>
 public static class KeyValueVersion
 {

@@ -20,7 +20,7 @@ public abstract class KeyedStateMachine<TCommand, TQuery, TResult> : StateMachin
         }
     }
 
-    public virtual bool BeginTogether(int commands, long bytes) => true;
+    public virtual bool BeginTogether(int commands, long growthBytes) => true;
 
     public virtual void EndTogether()
     {

@@ -131,6 +131,9 @@ internal sealed class RecordHeap
         return true;
     }
 
+    /// <summary>The numbers of the chunks, those in use.</summary>
+    public IEnumerable<int> Chunks => Enumerable.Range(0, _chunks.Count).Where(number => _chunks[number] is not null);
+
     /// <summary>Nothing in the chunk is needed any more.</summary>
     public void Drop(int number, bool mayReuse)
     {

@@ -15,7 +15,7 @@ public sealed partial class SessionMachine
     private readonly List<Waiting> _waiting = [];
     private readonly Dictionary<Guid, (long Lowest, long Highest)> _waitingSequences = [];
     private ReadOnlyMemory<byte>[] _waitingResults = [];
-    private long _waitingBytes;
+    private long _waitingGrowth;
     private int _resultsToCome;
     private long _resultBytesToCome;
     private Action<int>? _applyGroup;
@@ -64,7 +64,7 @@ public sealed partial class SessionMachine
 
         if (_groups.Keys >= MostKeysTogether || (stamp is { } next && DependsOnWaiting(next, command.Wall)))
             ApplyWaiting(results);
-        if (!_groups.TryAdd(keyed, payload, out long mostResultBytes))
+        if (!_groups.TryAdd(keyed, payload, out long mostResultBytes, out long mostGrowthBytes))
             return false;
         if (stamp is { } begun && !Begins(begun, command, out results[place]))
         {
@@ -74,7 +74,7 @@ public sealed partial class SessionMachine
 
         var waiting = new Waiting(place, command with { Payload = payload }, stamp, mostResultBytes);
         _waiting.Add(waiting);
-        _waitingBytes += payload.Length;
+        _waitingGrowth += mostGrowthBytes;
         if (stamp is { } noted)
             Note(noted, mostResultBytes);
         return true;
@@ -131,7 +131,7 @@ public sealed partial class SessionMachine
         _waiting.Clear();
         _waitingSequences.Clear();
         _groups.Clear();
-        (_waitingBytes, _resultsToCome, _resultBytesToCome) = (0, 0, 0);
+        (_waitingGrowth, _resultsToCome, _resultBytesToCome) = (0, 0, 0);
     }
 
     private bool TryApplyTogether()
@@ -139,7 +139,7 @@ public sealed partial class SessionMachine
         if (_waiting.Count < LeastBatch)
             return false;
         _groups.Divide();
-        if (_groups.Count == 1 || !_keyed!.BeginTogether(_waiting.Count, _waitingBytes))
+        if (_groups.Count == 1 || !_keyed!.BeginTogether(_waiting.Count, _waitingGrowth))
             return false;
         if (apply!.OnOneThread)
             ApplyBackwards();

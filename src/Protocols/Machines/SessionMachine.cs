@@ -101,8 +101,10 @@ public sealed partial class SessionMachine(IStateMachine inner, SessionOptions? 
             yield return all.Current;
     }
 
-    private sealed class View(SessionTable.Frozen sessions, ICheckpointView machine) : ICheckpointView
+    private sealed class View(SessionTable.Frozen sessions, ICheckpointView machine) : ICheckpointView, IWrappedView
     {
+        public ICheckpointView Inner => machine;
+
         public IEnumerable<ReadOnlyMemory<byte>> Segments(int maxBytes) => sessions.Segments(maxBytes).Concat(machine.Segments(maxBytes));
 
         public StateChecksum Checksum() => StateChecksum.OfSegments(sessions.Segments(64 * 1024)) + machine.Checksum();

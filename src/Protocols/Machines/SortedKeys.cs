@@ -22,6 +22,9 @@ internal sealed class SortedKeys
 
     public long ApproximateBytes => _keyBytes + (long)Count * Overhead;
 
+    /// <summary>The least; null: there is none.</summary>
+    public byte[]? First => _blocks.Count == 0 ? null : _blocks[0][0];
+
     /// <summary>Puts keys in order, each of which comes once.</summary>
     public static SortedKeys Of(IEnumerable<byte[]> keys, int count)
     {
@@ -64,6 +67,17 @@ internal sealed class SortedKeys
         block.RemoveAt(at);
         if (block.Count == 0)
             _blocks.RemoveAt(number);
+    }
+
+    /// <summary>How many keys are below one, which need not be there.</summary>
+    public int CountBelow(ReadOnlySpan<byte> key)
+    {
+        if (_blocks.Count == 0)
+            return 0;
+        int number = BlockOf(key), below = PlaceIn(_blocks[number], key);
+        for (int i = 0; i < number; i++)
+            below += _blocks[i].Count;
+        return below;
     }
 
     /// <summary>The keys from one on, which need not be there.</summary>

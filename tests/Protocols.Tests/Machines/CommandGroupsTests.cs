@@ -68,7 +68,7 @@ public sealed class CommandGroupsTests
     }
 
     private static bool Add(CommandGroups groups, string letters) =>
-        groups.TryAdd(LetterMachine.Instance, System.Text.Encoding.Latin1.GetBytes(letters), out _);
+        groups.TryAdd(LetterMachine.Instance, System.Text.Encoding.Latin1.GetBytes(letters), out _, out _);
 
     private static bool IsConnected(List<string> commands)
     {
@@ -102,7 +102,7 @@ public sealed class CommandGroupsTests
             return true;
         }
 
-        public bool BeginTogether(int commands, long bytes) => true;
+        public bool BeginTogether(int commands, long growthBytes) => true;
 
         public void EndTogether()
         {

@@ -5,6 +5,50 @@ namespace ActorRepl.Protocols.Tests.Machines;
 /// <summary>The table beside a dictionary, through growth, garbage, compaction and views that are out meanwhile.</summary>
 public sealed class KeyTableTests
 {
+    /// <summary>So many keys that each partition's are put in order by another thread; lists are right before, meanwhile and after.</summary>
+    [Fact]
+    public void Keys_are_listed_in_order_while_they_are_being_put_in_order_and_change()
+    {
+        var random = new Random(7);
+        var table = new KeyTable();
+        var expected = new SortedSet<int>();
+        for (int key = 0; key < 16 * 2 * KeyOrder.OnTheSpot; key++)
+        {
+            table.Set(Bytes(3 * key), Bytes(key));
+            expected.Add(3 * key);
+        }
+
+        // Known keys in the order of their bytes, which is not that of the numbers.
+        int rounds = 0;
+        for (bool isOrdered = false; !isOrdered || rounds < 50; rounds++)
+        {
+            Assert.True(rounds < 20_000, "the keys come to be in order");
+            for (int change = 0; change < 40; change++)
+            {
+                int key = random.Next(100_000);
+                if (random.Next(2) == 0)
+                {
+                    table.Set(Bytes(key), Bytes(change));
+                    expected.Add(key);
+                }
+                else
+                {
+                    Assert.Equal(expected.Remove(key), table.Remove(Bytes(key)));
+                }
+            }
+
+            isOrdered = rounds % 10 == 9 && table.IsOrdered;
+            byte[] from = Bytes(random.Next(100_000));
+            byte[][] found = [.. table.KeysFrom(from, 20).Take(20)];
+            if (rounds % 10 == 0)
+                Assert.Equal(expected.Select(Bytes).Where(key => key.AsSpan().SequenceCompareTo(from) >= 0).Order(SortedKeys.Comparer).Take(20), found);
+            else
+                Assert.All(found.Zip(found.Skip(1)), pair => Assert.True(pair.First.AsSpan().SequenceCompareTo(pair.Second) < 0));
+        }
+
+        Assert.Equal(expected.Select(Bytes).Order(SortedKeys.Comparer), table.KeysFrom([], int.MaxValue));
+    }
+
     [Theory]
     [InlineData(1, 50, 20_000, 100)]
     [InlineData(2, 20_000, 60_000, 300)]

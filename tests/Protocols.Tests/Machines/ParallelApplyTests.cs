@@ -41,6 +41,39 @@ public sealed class ParallelApplyTests
             }
         }).QuickCheckThrowOnFailure();
 
+    // Few bytes of a command make many of content: what is refused at the limit does not depend on how many come at once.
+    [Theory]
+    [InlineData(false, 1 << 20, 10)]
+    [InlineData(true, 3_000, 88)]
+    public void The_limit_of_the_content_refuses_the_same_commands(bool numbers, long maxContent, int expected)
+    {
+        var content = new KeyValueOptions { MaxContentBytes = maxContent };
+        var one = new SessionMachine(new KeyValueMachine(content));
+        var many = new SessionMachine(new KeyValueMachine(content), apply: FourLanes);
+        AppliedCommand[] commands = [.. Enumerable.Range(0, 300).Select(i => new AppliedCommand(1 + i, 0, CommandEnvelope.Encode(Growing(i, numbers))))];
+        var results = new ReadOnlyMemory<byte>[commands.Length];
+        many.ApplyAll(commands, results);
+        Assert.Equal(commands.Select(command => Convert.ToHexString(one.Apply(command).Span)), results.Select(result => Convert.ToHexString(result.Span)));
+        Assert.Equal(expected, results.Count(result => result.Span[0] != (byte)KeyValueReplyKind.Error));
+        AssertSame(one, many);
+    }
+
+    [Fact]
+    public void A_value_that_was_set_when_more_was_allowed_is_read_by_a_command_among_others()
+    {
+        var before = new SessionMachine(new KeyValueMachine());
+        before.Apply(new AppliedCommand(1, 0, CommandEnvelope.Encode(new KeyValuePayload().Set("long"u8, new byte[5_000]).ToArray())));
+        var many = Restored(before, new SessionMachine(new KeyValueMachine(new KeyValueOptions { MaxValueBytes = 100 }), apply: FourLanes));
+        var results = new ReadOnlyMemory<byte>[2];
+        many.ApplyAll(
+            [
+                new AppliedCommand(2, 0, CommandEnvelope.Encode(new KeyValuePayload().Get("long"u8).ToArray())),
+                new AppliedCommand(3, 0, CommandEnvelope.Encode(new KeyValuePayload().Set("b"u8, "x"u8).ToArray())),
+            ], results);
+        Assert.True(KeyValueCodec.Replies(results[0]) is var replies && replies.Next(out KeyValueReply reply) && reply.Bytes.Length == 5_000);
+        Assert.Equal(2, many.AppliedTogether);
+    }
+
     [Fact]
     public async Task A_busy_shard_is_applied_by_several_threads_while_a_checkpoint_is_read()
     {
@@ -119,6 +152,12 @@ public sealed class ParallelApplyTests
         Assert.Throws<InvariantViolationException>(() => machine.ApplyAll(commands, new ReadOnlyMemory<byte>[commands.Length]));
     }
 
+    private static byte[] Growing(int number, bool decimals)
+    {
+        byte[] key = BitConverter.GetBytes(number);
+        return (decimals ? new KeyValuePayload().IncrementByDecimal(key, "1e-28"u8) : new KeyValuePayload().SetRange(key, 99_999, "x"u8)).ToArray();
+    }
+
     private static AppliedCommand Slow(int index, int key) => new(index, 0, CommandEnvelope.Encode(BitConverter.GetBytes(key)));
 
     private static byte[] Command(DeterministicRandom random, long index)
@@ -157,12 +196,13 @@ public sealed class ParallelApplyTests
             {
                 9 => payload.Put(key, value, new KeyValueTerms(random.Chance(1, 2) ? KeyCondition.Missing : KeyCondition.Present, Return: (KeyReturn)random.Next(3))),
                 10 => payload.Atomic([(Key(random, keys), KeyValueVersion.Missing)], new KeyValuePayload().Set(key, value).VersionOf(key)),
-                11 => payload.SetRange(key, random.Next(9), value.AsSpan(0, value.Length / 4)).GetRange(key, random.Next(9), -1),
+                11 => payload.SetRange(key, random.Next(random.Chance(1, 2) ? 9 : 64), value.AsSpan(0, value.Length / 4)).GetRange(key, random.Next(9), -1),
                 12 when keys < byte.MaxValue && random.Chance(1, 12) => payload.Put(key, value, new KeyValueTerms(Expiry: KeyExpiry.In, Millis: random.Next(3))).Rename(key, [1]),
                 12 => payload.DeleteIf(key, new KeyValueTerms(KeyCondition.Present)).GetDelete([(byte)random.Next(keys)]),
                 0 => payload.Get(key),
                 1 => payload.Delete(key),
                 2 => payload.Append(key, value.AsSpan(0, value.Length / 4)),
+                3 when random.Chance(1, 3) => payload.IncrementByDecimal(key, "1e-28"u8),
                 3 => payload.IncrementBy(key, random.Next(1_000)),
                 4 => payload.SetIfMissing(key, value),
                 5 => payload.Set(key, "41"u8),

@@ -39,7 +39,7 @@ internal sealed class SlowMachine(int expected) : IKeyedStateMachine
         return key != Unknown;
     }
 
-    public bool BeginTogether(int commands, long bytes) => true;
+    public bool BeginTogether(int commands, long growthBytes) => true;
 
     public void EndTogether()
     {

@@ -33,9 +33,10 @@ public abstract record MerkleStep
 /// </summary>
 /// <param name="depth">Of both trees.</param>
 /// <param name="token">Tells this comparison's answers from those of others.</param>
-public sealed class MerkleComparison(int depth, long token)
+/// <param name="root">The node below which is compared; that of the tree, if it is not given. Several parts of a tree can be compared at the same time.</param>
+public sealed class MerkleComparison(int depth, long token, MerkleNode root = default)
 {
-    private readonly Stack<MerkleNode> _open = new([new MerkleNode(0, 0)]);
+    private readonly Stack<MerkleNode> _open = new([root]);
     private readonly HashSet<UInt128> _different = [];
     private (int Leaf, UInt128 Next)? _leaf;
     private MerkleMessage? _asked;

@@ -4,7 +4,7 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Protocols.Merkle;
 
 /// <summary>
-/// One question or answer of a comparison. All questions of a comparison carry their asker's token; a message has at most
+/// One question or answer of a comparison, which begins with its version and kind (4 bits each). All questions of a comparison carry their asker's token; a message has at most
 /// <see cref="MaxBytes"/> bytes.
 /// </summary>
 public abstract class MerkleMessage(long token) : PeerMessage
@@ -12,6 +12,8 @@ public abstract class MerkleMessage(long token) : PeerMessage
     public const int MaxBytes = 16 * 1024;
 
     private const int Header = sizeof(byte) + sizeof(long);
+    // Of how digests are made: those of other versions differ from these wherever there is anything.
+    private const int Version = 1;
 
     public long Token { get; } = token;
 
@@ -22,7 +24,7 @@ public abstract class MerkleMessage(long token) : PeerMessage
 
     public override void Encode(ref ByteWriter writer)
     {
-        writer.Byte(Tag);
+        writer.Byte((byte)(Version << 4 | Tag));
         writer.Int64(Token);
         EncodeBody(ref writer);
     }
@@ -31,7 +33,10 @@ public abstract class MerkleMessage(long token) : PeerMessage
     public static MerkleMessage Decode(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes);
-        byte tag = reader.Byte();
+        byte first = reader.Byte();
+        int version = first >> 4, tag = first & 15;
+        if (version != Version)
+            throw new InvalidDataException($"a message of a comparison of trees has version {version}; this build compares with version {Version} alone");
         long token = reader.Int64();
         MerkleMessage message = tag switch
         {

@@ -4,7 +4,7 @@ using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Protocols.Merkle;
 
-/// <summary>A key of a tree, and what it stands at: fingerprints of both, 128 bits of SHA-256.</summary>
+/// <summary>A key of a tree, and what it stands at: fingerprints of both.</summary>
 public readonly record struct MerkleItem(UInt128 Key, UInt128 Value) : IComparable<MerkleItem>
 {
     internal const int EncodedSize = 32;
@@ -16,7 +16,7 @@ public readonly record struct MerkleItem(UInt128 Key, UInt128 Value) : IComparab
     public static bool operator <=(MerkleItem left, MerkleItem right) => left.CompareTo(right) <= 0;
     public static bool operator >=(MerkleItem left, MerkleItem right) => left.CompareTo(right) >= 0;
 
-    /// <param name="bytes">A key, or a key's versions in the one encoding that equal versions have.</param>
+    /// <summary>128 bits of SHA-256: what clients choose, such as keys, must not meet by their design.</summary>
     public static UInt128 Fingerprint(ReadOnlySpan<byte> bytes)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
@@ -29,10 +29,9 @@ public readonly record struct MerkleItem(UInt128 Key, UInt128 Value) : IComparab
     {
         get
         {
-            Span<byte> both = stackalloc byte[EncodedSize];
-            BinaryPrimitives.WriteUInt128BigEndian(both, Key);
-            BinaryPrimitives.WriteUInt128BigEndian(both[16..], Value);
-            return Fingerprint(both);
+            Span<byte> value = stackalloc byte[EncodedSize / 2];
+            BinaryPrimitives.WriteUInt128LittleEndian(value, Value);
+            return MixingHash.Of(value, Key);
         }
     }
 }
@@ -75,33 +74,43 @@ public sealed class MerkleTree
     /// <summary>The leaf that a key belongs to: the highest bits of its fingerprint, which are spread evenly whatever range the tree is of.</summary>
     public int LeafOf(UInt128 key) => (int)(key >> (128 - FanoutBits * Depth));
 
-    public void Add(in MerkleItem item)
-    {
-        Change(item.Key, item.Digest);
-        Count++;
-    }
+    public void Add(in MerkleItem item) => Add(item.Key, item.Digest);
 
-    public void Remove(in MerkleItem item)
-    {
-        Invariant.That(Count > 0, "only an item that is there is removed");
-        Change(item.Key, UInt128.Zero - item.Digest);
-        Count--;
-    }
+    public void Remove(in MerkleItem item) => Remove(item.Key, item.Digest);
 
     public void Replace(in MerkleItem before, in MerkleItem after)
     {
         Invariant.That(before.Key == after.Key, "an item is replaced by one of its own key");
-        Change(after.Key, after.Digest - before.Digest);
+        Replace(after.Key, before.Digest, after.Digest);
     }
 
-    /// <summary>The tree of these items, counted anew; leaves where this one differs from it have been damaged, or what they stand for has.</summary>
+    // For whoever keeps digests of items.
+    internal void Add(UInt128 key, UInt128 digest)
+    {
+        Change(key, digest);
+        Count++;
+    }
+
+    internal void Remove(UInt128 key, UInt128 digest)
+    {
+        Invariant.That(Count > 0, "only an item that is there is removed");
+        Change(key, UInt128.Zero - digest);
+        Count--;
+    }
+
+    internal void Replace(UInt128 key, UInt128 before, UInt128 after) => Change(key, after - before);
+
+    /// <summary>Leaves at which this tree differs from one of these items, counted anew: they have been damaged, or what they stand for has.</summary>
     public IReadOnlyList<int> LeavesThatDifferFrom(IEnumerable<MerkleItem> items)
     {
         var anew = new MerkleTree(Depth);
         foreach (MerkleItem item in items)
             anew.Add(item);
-        return [.. Enumerable.Range(0, Leaves).Where(leaf => _digests[Depth][leaf] != anew._digests[Depth][leaf])];
+        return LeavesThatDifferFrom(anew);
     }
+
+    /// <inheritdoc cref="LeavesThatDifferFrom(IEnumerable{MerkleItem})"/>
+    public IReadOnlyList<int> LeavesThatDifferFrom(MerkleTree anew) => [.. Enumerable.Range(0, Leaves).Where(leaf => _digests[Depth][leaf] != anew._digests[Depth][leaf])];
 
     internal bool Has(MerkleNode node) => node.Level >= 0 && node.Level <= Depth && node.Number >= 0 && node.Number < _digests[node.Level].Length;
 

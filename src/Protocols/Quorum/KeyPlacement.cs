@@ -3,29 +3,42 @@ using ActorRepl.Protocols.Ring;
 
 namespace ActorRepl.Protocols.Quorum;
 
-/// <summary>Which members of a group own a key: the ring that all of them make, each for itself, of the members' numbers.</summary>
+/// <summary>Who owns which key in one epoch, as one member sees it.</summary>
 internal sealed class KeyPlacement
 {
-    private readonly TokenRing _ring;
-    private readonly RingReplication _replication;
-    // Owners are the same for all tokens between two of the ring.
-    private readonly PreferenceList?[] _lists;
+    private readonly ReplicaId _self;
+    // Owners are the same for all tokens between two of either ring.
+    private readonly KeyOwners?[] _owners;
     private readonly ulong[] _tokens;
 
-    public KeyPlacement(IReadOnlyList<ReplicaId> members, QuorumOptions options)
+    public KeyPlacement(RingView view, ReplicaId self = default)
     {
-        _ring = members.Order().Aggregate(TokenRing.Empty, (ring, id) => TokenAllocator.Join(ring, id, options.RegionOf(id), options.RackOf(id), options.Tokens));
-        _replication = new RingReplication(_ring.Nodes.Select(node => node.Region).Distinct().Order(StringComparer.Ordinal)
-            .ToDictionary(region => region, region => options.Copies.GetValueOrDefault(region, options.Replicas)));
-        _tokens = [.. _ring.Tokens];
-        _lists = new PreferenceList?[_tokens.Length];
+        View = view;
+        _self = self;
+        _tokens = view.IsChanging ? [.. view.Before.Tokens.Concat(view.After.Tokens).Distinct().Order()] : [.. view.After.Tokens];
+        _owners = new KeyOwners?[_tokens.Length];
     }
 
-    public PreferenceList Of(ReadOnlyMemory<byte> key)
+    public RingView View { get; }
+
+    public KeyOwners Of(ReadOnlyMemory<byte> key) => Of(key.Span);
+
+    public KeyOwners Of(ReadOnlySpan<byte> key)
     {
-        ulong token = KeyToken.Of(key.Span);
-        int at = Array.BinarySearch(_tokens, token);
-        at = (at < 0 ? ~at : at) % _tokens.Length;
-        return _lists[at] ??= _ring.PreferencesOf(_tokens[at], _replication);
+        int at = Array.BinarySearch(_tokens, KeyToken.Of(key));
+        at = at < 0 ? ~at : at;
+        return At(at == _tokens.Length ? 0 : at);
+    }
+
+    /// <summary>Every list of owners that some key has.</summary>
+    public IEnumerable<KeyOwners> All => Enumerable.Range(0, _tokens.Length).Select(At);
+
+    private KeyOwners At(int place)
+    {
+        if (_owners[place] is { } known)
+            return known;
+        PreferenceList after = View.After.PreferencesOf(_tokens[place], View.Replication);
+        PreferenceList before = View.IsChanging ? View.Before.PreferencesOf(_tokens[place], View.Replication) : after;
+        return _owners[place] = new KeyOwners(before.Owners, after.Owners, after.StandIns, View.Phase, View.RegionOf, View.RegionOf(_self));
     }
 }

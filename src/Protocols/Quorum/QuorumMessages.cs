@@ -8,10 +8,16 @@ internal readonly record struct Parcel(long Token, ReplicaId Owner, ReadOnlyMemo
     public int EncodedSize => sizeof(long) + 2 * sizeof(int) + Key.Length + Versions.EncodedSize;
 }
 
-/// <summary>A message between replicas of a quorum group. Layout: tag (1), then the fields in order.</summary>
+/// <summary>A message between replicas of a quorum group. Layout: tag (1), epoch (8), then the fields in order.</summary>
 internal abstract class QuorumMessage : PeerMessage
 {
-    public override int EncodedSize => 1 + BodySize;
+    /// <summary>Of the ring that the sender knew: whoever knows a later one does not do what is asked, and says so.</summary>
+    public long Epoch { get; set; }
+
+    /// <summary>It tells what was done, and is true whatever the ring is by now.</summary>
+    public virtual bool IsAnswer => false;
+
+    public override int EncodedSize => 1 + sizeof(long) + BodySize;
 
     protected abstract byte Tag { get; }
     protected abstract int BodySize { get; }
@@ -19,6 +25,7 @@ internal abstract class QuorumMessage : PeerMessage
     public override void Encode(ref ByteWriter writer)
     {
         writer.Byte(Tag);
+        writer.Int64(Epoch);
         EncodeBody(ref writer);
     }
 
@@ -27,6 +34,7 @@ internal abstract class QuorumMessage : PeerMessage
     {
         var reader = new ByteReader(bytes);
         byte tag = reader.Byte();
+        long epoch = reader.Int64();
         QuorumMessage message = tag switch
         {
             1 => new Put(Parcels(ref reader)),
@@ -34,18 +42,40 @@ internal abstract class QuorumMessage : PeerMessage
             3 => new Get(Parcels(ref reader)),
             4 => new GetAnswer(Parcels(ref reader)),
             5 => new Compare(reader.Bytes()),
-            6 => new Compared(reader.Bytes()),
+            6 => new Compared(reader.Bytes(), reader.Bool()),
             7 => new Exchange(reader.Int64(), Prints(ref reader), reader.Bytes()),
-            8 => new Exchanged(reader.Int64(), reader.Int32(), reader.Bool(), reader.Bytes()),
+            8 => new Exchanged(reader.Int64(), reader.Int32(), reader.Bool(), reader.Bytes(), reader.Bool()),
+            9 => new ViewNotice(RingView.Decode(reader.Bytes())),
+            10 => new ViewAsk(),
+            11 => new Prepare(reader.Int64(), reader.Bytes(), Ballot.DecodeWithFlag(ref reader)),
+            12 => new Promise(reader.Int64(), reader.Bool(), reader.Int64(), PaxosState.Decode(ref reader), KeyVersions.Decode(ref reader)),
+            13 => new Propose(reader.Int64(), PaxosState.Decode(ref reader)),
+            14 => new Accepted(reader.Int64(), reader.Bool(), reader.Int64()),
+            15 => new StreamAsk(reader.Int64(), new ReplicaId(reader.Int32()), (StreamPart)reader.Byte(), Print(ref reader), reader.Int64()),
+            16 => new Streamed(reader.Int64(), (StreamPart)reader.Byte(), Print(ref reader), reader.Int64(), reader.Int64(), reader.Int64(), reader.Bytes()),
+            17 => new RingBeat(reader.Bool()),
+            18 => Ask.Decode(ref reader),
+            19 => Told.Decode(ref reader),
+            20 => new Cover(Parcels(ref reader)),
+            21 => new CoverAck(Tokens(ref reader), Tokens(ref reader)),
             _ => throw new InvalidDataException($"unknown quorum message {tag}"),
         };
         reader.End();
+        message.Epoch = epoch;
         return message;
     }
 
     protected abstract void EncodeBody(ref ByteWriter writer);
 
-    private protected static int SizeOf(IReadOnlyList<Parcel> parcels) => sizeof(int) + parcels.Sum(parcel => parcel.EncodedSize);
+    private protected static int SizeOf(IReadOnlyList<Parcel> parcels) => sizeof(int) + SumOf(parcels);
+
+    private static int SumOf(IReadOnlyList<Parcel> parcels)
+    {
+        int size = 0;
+        for (int i = 0; i < parcels.Count; i++)
+            size += parcels[i].EncodedSize;
+        return size;
+    }
 
     private protected static void Write(ref ByteWriter writer, IReadOnlyList<Parcel> parcels)
     {
@@ -57,6 +87,13 @@ internal abstract class QuorumMessage : PeerMessage
             writer.Bytes(parcel.Key.Span);
             parcel.Versions.Encode(ref writer);
         }
+    }
+
+    private protected static void Write(ref ByteWriter writer, IReadOnlyList<long> tokens)
+    {
+        writer.Int32(tokens.Count);
+        for (int i = 0; i < tokens.Count; i++)
+            writer.Int64(tokens[i]);
     }
 
     private static Parcel[] Parcels(ref ByteReader reader)
@@ -79,12 +116,20 @@ internal abstract class QuorumMessage : PeerMessage
     {
         var prints = new UInt128[reader.Count(16)];
         for (int i = 0; i < prints.Length; i++)
-        {
-            ulong low = (ulong)reader.Int64();
-            prints[i] = new UInt128((ulong)reader.Int64(), low);
-        }
-
+            prints[i] = Print(ref reader);
         return prints;
+    }
+
+    private static UInt128 Print(ref ByteReader reader)
+    {
+        ulong low = (ulong)reader.Int64();
+        return new UInt128((ulong)reader.Int64(), low);
+    }
+
+    private protected static void Write(ref ByteWriter writer, UInt128 print)
+    {
+        writer.Int64((long)(ulong)print);
+        writer.Int64((long)(ulong)(print >> 64));
     }
 }
 
@@ -101,17 +146,14 @@ internal sealed class Put(IReadOnlyList<Parcel> parcels) : QuorumMessage
 /// <summary>These are durable here.</summary>
 internal sealed class PutAck(IReadOnlyList<long> tokens) : QuorumMessage
 {
+    public override bool IsAnswer => true;
+
     public IReadOnlyList<long> Tokens { get; } = tokens;
 
     protected override byte Tag => 2;
     protected override int BodySize => sizeof(int) + Tokens.Count * sizeof(long);
 
-    protected override void EncodeBody(ref ByteWriter writer)
-    {
-        writer.Int32(Tokens.Count);
-        foreach (long token in Tokens)
-            writer.Int64(token);
-    }
+    protected override void EncodeBody(ref ByteWriter writer) => Write(ref writer, Tokens);
 }
 
 /// <summary>What do you have of these keys? The versions are empty. Answered by <see cref="GetAnswer"/>, or not at all by one that is being rebuilt.</summary>
@@ -127,6 +169,8 @@ internal sealed class Get(IReadOnlyList<Parcel> keys) : QuorumMessage
 /// <summary>What is durable here of these keys.</summary>
 internal sealed class GetAnswer(IReadOnlyList<Parcel> parcels) : QuorumMessage
 {
+    public override bool IsAnswer => true;
+
     public IReadOnlyList<Parcel> Parcels { get; } = parcels;
 
     protected override byte Tag => 4;
@@ -145,13 +189,21 @@ internal sealed class Compare(ReadOnlyMemory<byte> question) : QuorumMessage
 }
 
 /// <summary>Its answer.</summary>
-internal sealed class Compared(ReadOnlyMemory<byte> answer) : QuorumMessage
+internal sealed class Compared(ReadOnlyMemory<byte> answer, bool lacks) : QuorumMessage
 {
     public ReadOnlyMemory<byte> Answer { get; } = answer;
 
+    /// <summary>The sender has lost something itself, and is not whole again.</summary>
+    public bool Lacks { get; } = lacks;
+
     protected override byte Tag => 6;
-    protected override int BodySize => sizeof(int) + Answer.Length;
-    protected override void EncodeBody(ref ByteWriter writer) => writer.Bytes(Answer.Span);
+    protected override int BodySize => sizeof(int) + Answer.Length + 1;
+
+    protected override void EncodeBody(ref ByteWriter writer)
+    {
+        writer.Bytes(Answer.Span);
+        writer.Byte(Lacks ? (byte)1 : (byte)0);
+    }
 }
 
 /// <summary>Keys that differ: what the sender has of them. Answered, once that is durable, by what the receiver has.</summary>
@@ -171,17 +223,14 @@ internal sealed class Exchange(long token, IReadOnlyList<UInt128> prints, ReadOn
         writer.Int64(Token);
         writer.Int32(Prints.Count);
         foreach (UInt128 print in Prints)
-        {
-            writer.Int64((long)(ulong)print);
-            writer.Int64((long)(ulong)(print >> 64));
-        }
+            Write(ref writer, print);
 
         writer.Bytes(Keys.Span);
     }
 }
 
 /// <summary>What the receiver of an exchange had of its keys.</summary>
-internal sealed class Exchanged(long token, int covered, bool tookAll, ReadOnlyMemory<byte> keys) : QuorumMessage
+internal sealed class Exchanged(long token, int covered, bool tookAll, ReadOnlyMemory<byte> keys, bool lacks) : QuorumMessage
 {
     public long Token { get; } = token;
 
@@ -194,8 +243,11 @@ internal sealed class Exchanged(long token, int covered, bool tookAll, ReadOnlyM
     /// <summary>A <see cref="KeyList"/>.</summary>
     public ReadOnlyMemory<byte> Keys { get; } = keys;
 
+    /// <inheritdoc cref="Compared.Lacks"/>
+    public bool Lacks { get; } = lacks;
+
     protected override byte Tag => 8;
-    protected override int BodySize => sizeof(long) + 2 * sizeof(int) + 1 + Keys.Length;
+    protected override int BodySize => sizeof(long) + 2 * sizeof(int) + 2 + Keys.Length;
 
     protected override void EncodeBody(ref ByteWriter writer)
     {
@@ -203,5 +255,6 @@ internal sealed class Exchanged(long token, int covered, bool tookAll, ReadOnlyM
         writer.Int32(Covered);
         writer.Byte(TookAll ? (byte)1 : (byte)0);
         writer.Bytes(Keys.Span);
+        writer.Byte(Lacks ? (byte)1 : (byte)0);
     }
 }

@@ -35,10 +35,10 @@ public sealed record QuorumOptions
     public IReadOnlyDictionary<string, int> Copies { get; init; } = new Dictionary<string, int>();
 
     /// <summary>R, unless a request says otherwise.</summary>
-    public Consistency Read { get; init; } = Consistency.Quorum;
+    public ConsistencyLevel Read { get; init; } = ConsistencyLevel.Quorum;
 
     /// <summary>W, unless a request says otherwise.</summary>
-    public Consistency Write { get; init; } = Consistency.Quorum;
+    public ConsistencyLevel Write { get; init; } = ConsistencyLevel.Quorum;
 
     public Resolution Resolution { get; init; } = Resolution.Siblings;
 
@@ -79,6 +79,15 @@ public sealed record QuorumOptions
     /// <summary>Writes that go to one replica together are split above this; a larger one goes alone.</summary>
     public int MaxMessageBytes { get; init; } = 512 * 1024;
 
+    /// <summary>
+    /// All that a key has at once, its concurrent values and what is remembered of them, bytes; a write that would make it more is refused. Twice as much goes into one
+    /// message of a conditional write.
+    /// </summary>
+    public int MaxVersionsBytes { get; init; } = 1_900_000;
+
+    /// <summary>What is larger is not sent, and said: the host has no room for it in a frame.</summary>
+    public int MaxSendBytes { get; init; } = (4 << 20) - 4_096;
+
     /// <summary>Bytes of keys in one message of a repair.</summary>
     public int RepairBytes { get; init; } = 256 * 1024;
 
@@ -87,6 +96,32 @@ public sealed record QuorumOptions
 
     /// <summary>Deadlines and answers that do not come are looked at this far apart.</summary>
     public long TickMicros { get; init; } = 20 * Instant.Millisecond;
+
+    /// <summary>The trees are built anew from the data this far apart, so that silent damage is found: a week.</summary>
+    public long RecountMicros { get; init; } = 7L * 24 * 3600 * Instant.Second;
+
+    /// <summary>An owner that has not answered after this percentile of all answers is asked again, if more answers are needed; 0: only after <see cref="HintAfterMicros"/>.</summary>
+    public int SpeculatePercentile { get; init; } = 99;
+
+    /// <summary>Keys of which an acceptor remembers conditional writes that are under way; it promises no more.</summary>
+    public int MaxPaxosKeys { get; init; } = 100_000;
+
+    /// <summary>An attempt at a conditional write that is older is finished by whoever has accepted it.</summary>
+    public long PaxosFinishMicros { get; init; } = 5 * Instant.Second;
+
+    /// <summary>A promise that is older is forgotten; attempts of its time are refused from then on.</summary>
+    public long PaxosKeepMicros { get; init; } = 30 * Instant.Second;
+
+    /// <summary>How long an attempt at a conditional write that met another waits at most before the next, the first time; doubled up to 16 times.</summary>
+    public long PaxosBackoffMicros { get; init; } = 4 * Instant.Millisecond;
+
+    /// <summary>What moves in a change of the ring is pulled this many bytes at a time, no sooner after each other than <see cref="StreamMicros"/>.</summary>
+    public int StreamBytes { get; init; } = 256 * 1024;
+
+    public long StreamMicros { get; init; } = 20 * Instant.Millisecond;
+
+    /// <summary>While the ring changes, members tell each other how far they are this far apart.</summary>
+    public long RingBeatMicros { get; init; } = 250 * Instant.Millisecond;
 
     public int MaxKeyBytes { get; init; } = 64 * 1024;
     public int MaxValueBytes { get; init; } = 4 * 1024 * 1024;
@@ -108,11 +143,16 @@ public sealed record QuorumOptions
         Within(Replicas, 1, 63, nameof(Replicas));
         Within(Tokens, 1, Ring.TokenRing.MaxTokensPerNode, nameof(Tokens));
         Within(MerkleDepth, 1, 4, nameof(MerkleDepth));
+        Within(SpeculatePercentile, 0, 99, nameof(SpeculatePercentile));
+        if (PaxosKeepMicros < PaxosFinishMicros)
+            throw new ArgumentOutOfRangeException(nameof(PaxosKeepMicros), PaxosKeepMicros, $"must be at least {nameof(PaxosFinishMicros)} ({PaxosFinishMicros})");
         foreach ((long value, string name) in ((long, string)[])
             [
                 (MaxSkewMicros, nameof(MaxSkewMicros)), (HintAfterMicros, nameof(HintAfterMicros)), (HintReplayMicros, nameof(HintReplayMicros)), (HintReplayBytes, nameof(HintReplayBytes)),
                 (MaxHintAgeMicros, nameof(MaxHintAgeMicros)), (RepairMicros, nameof(RepairMicros)), (RepairBytes, nameof(RepairBytes)), (MaxMessageBytes, nameof(MaxMessageBytes)), (TickMicros, nameof(TickMicros)),
-                (MaxKeyBytes, nameof(MaxKeyBytes)), (MaxValueBytes, nameof(MaxValueBytes)), (MaxPendingRequests, nameof(MaxPendingRequests)),
+                (MaxVersionsBytes, nameof(MaxVersionsBytes)), (MaxSendBytes, nameof(MaxSendBytes)), (MaxKeyBytes, nameof(MaxKeyBytes)), (MaxValueBytes, nameof(MaxValueBytes)), (MaxPendingRequests, nameof(MaxPendingRequests)),
+                (RecountMicros, nameof(RecountMicros)), (MaxPaxosKeys, nameof(MaxPaxosKeys)), (PaxosFinishMicros, nameof(PaxosFinishMicros)), (PaxosKeepMicros, nameof(PaxosKeepMicros)),
+                (PaxosBackoffMicros, nameof(PaxosBackoffMicros)), (StreamBytes, nameof(StreamBytes)), (StreamMicros, nameof(StreamMicros)), (RingBeatMicros, nameof(RingBeatMicros)),
                 (CheckpointEntries, nameof(CheckpointEntries)), (CheckpointBytes, nameof(CheckpointBytes)),
             ])
             Within(value, 1, long.MaxValue, name);
@@ -120,7 +160,7 @@ public sealed record QuorumOptions
         long least = MaxHintAgeMicros + 4 * MaxSkewMicros;
         if (GraceMicros < least)
             throw new ArgumentOutOfRangeException(nameof(GraceMicros), GraceMicros, $"must be at least {nameof(MaxHintAgeMicros)} + 4 {nameof(MaxSkewMicros)} ({least}), or hints bring back what was deleted");
-        if (Read.Kind is ConsistencyKind.Default or ConsistencyKind.Any || Write.Kind == ConsistencyKind.Default)
+        if (Read.Kind is ConsistencyKind.Default or ConsistencyKind.Any || Write.Kind is ConsistencyKind.Default or ConsistencyKind.Serial)
             throw new ArgumentException($"the group must say what reads and writes wait for; it says {Read} and {Write}");
         if (Resolution == Resolution.Merge && Merge is null)
             throw new ArgumentException($"with {nameof(Resolution)} {Resolution}, {nameof(Merge)} must say how");

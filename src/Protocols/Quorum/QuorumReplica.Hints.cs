@@ -13,9 +13,11 @@ public sealed partial class QuorumReplica
     private void SendHints(WriteOperation write, in Instant now)
     {
         write.HintsSent = true;
-        var standIns = new Queue<ReplicaId>(write.StandIns.Where(id => !_down.Contains(id)));
-        foreach (ReplicaId owner in write.Missing.Where(owner => owner != Self))
+        var standIns = new Queue<ReplicaId>(write.Owners.StandIns.Where(id => !_down.Contains(id)));
+        foreach (ReplicaId owner in write.Owners.Those(write.Missing))
         {
+            if (owner == Self)
+                continue;
             if (!standIns.TryDequeue(out ReplicaId keeper))
             {
                 KeepHint(owner, write.Key, write.Versions, now);
@@ -29,12 +31,12 @@ public sealed partial class QuorumReplica
     }
 
     // A hint is no copy at an owner: it counts for Any, and for nothing else.
-    private void Hinted(long token, ReplicaId owner, Effects effects)
+    private void Hinted(long token, ReplicaId owner, in Instant now, Effects effects)
     {
         if (!_operations.TryGetValue(token, out Operation? operation) || operation is not WriteOperation write)
             return;
-        write.Hinted.Add(owner);
-        AnswerWrite(write, effects);
+        write.Hinted |= write.Owners.BitOf(owner);
+        AnswerWrite(write, now, effects);
     }
 
     private bool KeepHint(ReplicaId owner, ReadOnlyMemory<byte> key, KeyVersions versions, in Instant now)
@@ -51,11 +53,14 @@ public sealed partial class QuorumReplica
     private void ReplayHints(in Instant now, Effects effects)
     {
         long time = now.Monotonic;
+        // A stand-in that has no room does not answer, and its write is over by now.
+        foreach (long over in _hintTokens.Where(each => !_operations.ContainsKey(each.Value.Write)).Select(each => each.Key).ToArray())
+            _hintTokens.Remove(over);
         foreach (long late in _deliveries.Where(each => each.Value.GiveUpAt <= time).Select(each => each.Key).ToArray())
             _deliveries.Remove(late);
         foreach (ReplicaId owner in _standing.Owners)
         {
-            if (!_down.Contains(owner) && !_deliveries.Values.Any(each => each.Owner == owner))
+            if (!_down.Contains(owner) && _view.IsMember(owner) && !_deliveries.Values.Any(each => each.Owner == owner))
                 Lookup(new StoreQuery.Hints(owner, _options.HintReplayBytes), new Awaited.Hints(owner), effects);
         }
     }
@@ -65,13 +70,16 @@ public sealed partial class QuorumReplica
         int old = 0;
         foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in hints)
         {
-            if (versions.Latest.Micros < now.Wall - _options.MaxHintAgeMicros)
+            if (versions.SinceMicros < now.Wall - _options.MaxHintAgeMicros)
             {
                 old++;
                 Update(new StoreUpdate.DropHint(owner, key, versions.Set.Clock));
                 continue;
             }
 
+            // The ring has changed, and the store has not heard of it yet: it will be for somebody else.
+            if (!_placement.Of(key).Contains(owner))
+                continue;
             long token = NextToken();
             _deliveries[token] = new HintDelivery(owner, key, versions, now.Monotonic + 3 * _options.HintReplayMicros);
             AddTo(_puts, owner, new Parcel(token, default, key, versions));

@@ -8,32 +8,51 @@ public sealed partial class QuorumReplica
 {
     private void AskOwners(ReadOperation read)
     {
-        foreach (ReplicaId owner in read.Owners.Where(owner => owner != Self && !read.Answers.ContainsKey(owner)))
-            AddTo(_gets, owner, new Parcel(read.Token, default, read.Key, KeyVersions.Empty));
+        KeyOwners owners = read.Owners;
+        for (int i = 0; i < owners.All.Length; i++)
+        {
+            if (owners.All[i] != Self && ((read.Answered >> i) & 1) == 0 && ((owners.Readers.Mask >> i) & 1) != 0)
+                AddTo(_gets, owners.All[i], new Parcel(read.Token, default, read.Key, KeyVersions.Empty));
+        }
     }
 
     /// <summary>As an owner: says what is durable here. One that may lack something says nothing.</summary>
     private void TakeGet(ReplicaId from, Get get, Effects effects)
     {
-        if (!IsRebuilding)
-            Lookup(new StoreQuery.Keys([.. get.Keys.Select(parcel => parcel.Key)]), new Awaited.PeerReads(from, get.Keys), effects);
+        if (IsRebuilding)
+            return;
+        foreach (Parcel[] some in get.Keys.Chunk(MostLookedUp))
+            Lookup(new StoreQuery.Keys([.. some.Select(parcel => parcel.Key)]), new Awaited.PeerReads(from, some), effects);
     }
 
-    private void TakeAnswer(ReplicaId from, GetAnswer answer, Effects effects)
+    private void TakeAnswer(ReplicaId from, GetAnswer answer, in Instant now, Effects effects)
     {
         foreach (Parcel parcel in answer.Parcels)
         {
-            if (_operations.TryGetValue(parcel.Token, out Operation? operation) && operation is ReadOperation read)
+            if (!_operations.TryGetValue(parcel.Token, out Operation? operation) || operation is SerialOperation)
+                continue;
+            if (IsRefusedAsAhead(from, parcel.Versions, now, effects))
+            {
+                if (operation is WriteOperation { Inquiry: { Fetches: true, IsOver: false }, IsAnswered: false } behind)
+                    FetchedAhead(behind, from, parcel.Versions, now, effects);
+            }
+            else if (operation is ReadOperation read)
+            {
+                Hear(read, from, now);
                 Answered(read, from, parcel.Versions, effects);
+            }
+            else if (operation is WriteOperation { Inquiry: { Fetches: true, IsOver: false } } write)
+            {
+                Fetched(write, from, parcel.Versions);
+            }
         }
     }
 
     private void Answered(ReadOperation read, ReplicaId from, KeyVersions versions, Effects effects)
     {
-        if (!read.Owners.Contains(from) || !read.Answers.TryAdd(from, versions))
+        if (!read.TryAdd(from, versions))
             return;
-        read.Merged = read.Merged.Merge(versions);
-        if (!read.IsDecided && read.Level.IsMet(read.Owners, read.Answers.Keys.ToHashSet(), _options.RegionOf, _options.RegionOf(Self)))
+        if (!read.IsDecided && read.Owners.IsRead(read.Level, read.Answered))
         {
             read.IsDecided = true;
             read.Result = read.Merged;
@@ -47,22 +66,28 @@ public sealed partial class QuorumReplica
     // Who answered less than all that is known gets that, once: what is found later is left to the next read, or to anti-entropy.
     private void RepairStale(ReadOperation read)
     {
-        foreach ((ReplicaId owner, KeyVersions versions) in read.Answers)
+        KeyOwners owners = read.Owners;
+        for (int i = 0; i < owners.All.Length; i++)
         {
-            if (versions.Merge(read.Result).IsSame(versions))
-                read.Has.Add(owner);
-            if (versions.IsSame(read.Merged) || !read.Repaired.Add(owner))
+            ulong bit = 1UL << i;
+            if (read.AnswerOf(i) is not { } versions)
                 continue;
-            if (owner == Self)
+            bool isSame = versions.IsSame(read.Merged);
+            if (isSame || ReferenceEquals(versions.Merge(read.Result), versions))
+                read.Has |= bit;
+            if (isSame || (read.Repaired & bit) != 0)
+                continue;
+            read.Repaired |= bit;
+            if (owners.All[i] == Self)
                 Store(read, read.Merged);
             else
-                AddTo(_puts, owner, new Parcel(read.Token, default, read.Key, read.Merged));
+                AddTo(_puts, owners.All[i], new Parcel(read.Token, default, read.Key, read.Merged));
         }
     }
 
     private void RepairAcked(ReadOperation read, ReplicaId from, Effects effects)
     {
-        read.Has.Add(from);
+        read.Has |= read.Owners.BitOf(from);
         AnswerRead(read, effects);
     }
 
@@ -72,14 +97,15 @@ public sealed partial class QuorumReplica
     /// </summary>
     private void AnswerRead(ReadOperation read, Effects effects)
     {
-        bool isKept = read.Level is { Kind: ConsistencyKind.Count, Owners: 1 } || read.Level.IsMet(read.Owners, read.Has, _options.RegionOf, _options.RegionOf(Self));
+        bool isKept = read.Level is { Kind: ConsistencyKind.Count, Owners: 1 } || read.Owners.IsRead(read.Level, read.Has);
         if (read.IsDecided && isKept && !read.IsAnswered)
         {
-            read.IsAnswered = true;
-            effects.Add(new Effect.Reply(read.RequestId, new QuorumReply(read.Result.Context.ToToken(read.Key.Span), Resolve(read.Result)).ToBytes()));
+            Close(read);
+            Watch(read, EndOf(read));
+            Answer(read, new QuorumReply(read.Result.Context.ToToken(read.Key.Span), Resolve(read.Result)), effects);
         }
 
-        if (read.IsAnswered && read.Answers.Count == read.Owners.Count)
+        if (read.IsOver)
             _operations.Remove(read.Token);
     }
 
@@ -96,7 +122,7 @@ public sealed partial class QuorumReplica
 
     private int RankOf(in Dot dot)
     {
-        string region = _options.RegionOf(dot.Source.Replica);
+        string region = _view.RegionOf(dot.Source.Replica);
         for (int rank = 0; rank < _options.RegionOrder.Count; rank++)
         {
             if (_options.RegionOrder[rank] == region)

@@ -10,14 +10,38 @@ public sealed partial class QuorumReplica
     private const int PurgesInOne = 256;
 
     private StoreStanding _standing;
-    private bool _standingIsStale;
+    // What the standing that is known tells of, and the last update that changes it.
+    private long _standingIndex;
+    private long _staleIndex;
     private Repair? _repair;
     private int _nextPeer;
+    private long _purgeFrom;
+    private long _refusedAsAhead;
+    private long _lastWall;
+    private long _comparisons;
+    private long _keysCompared;
+    private long _keysExchanged;
+    // Whoever ordered a repair, and the peers that are still to be compared with.
+    private readonly List<(long RequestId, long Deadline)> _orderedBy = [];
+    private readonly SortedSet<ReplicaId> _ordered = [];
+
+    private RepairProgress RepairStatus => new(_repair?.Peer ?? ReplicaId.None, _ordered.Count, _comparisons, _keysCompared, _keysExchanged, _standing.HintBytes, _standing.Damaged)
+    {
+        Hints = _standing.Hints,
+        OldestHintMicros = _standing.OldestHint == 0 ? null : Math.Max(0, _lastWall - _standing.OldestHint),
+        RefusedAsAhead = _refusedAsAhead,
+    };
 
     /// <summary>One comparison with one peer, to its end.</summary>
     private sealed class Repair(ReplicaId peer, int depth, long token, long index, long giveUpAt)
     {
         public ReplicaId Peer { get; } = peer;
+
+        /// <summary>This replica has lost something: before keys it asks for conditional writes that are under way.</summary>
+        public bool IsRebuild { get; init; }
+        public bool HasPaxos { get; set; }
+        public long PaxosToken { get; set; }
+        public UInt128 PaxosAfter { get; set; }
 
         /// <summary>What was applied when it began: so much of the own log is compared.</summary>
         public long Index { get; } = index;
@@ -35,35 +59,93 @@ public sealed partial class QuorumReplica
         /// <summary>Neither side has refused anything: what was different is not any more.</summary>
         public bool TookAll { get; set; } = true;
 
+        /// <summary>The peer has lost something itself.</summary>
+        public bool PeerLacks { get; set; }
+
+        /// <summary>Nothing was left out.</summary>
+        public bool IsWhole { get; set; }
+
         /// <summary>All is exchanged; done when this update is applied.</summary>
         public long DoneAt { get; set; }
     }
 
     private void Receive(ReplicaId from, QuorumMessage message, in Instant now, Effects effects)
     {
+        if (!IsOfThisEpoch(from, message, now, effects))
+            return;
+        try
+        {
+            Do(from, message, now, effects);
+        }
+        catch (InvalidDataException problem)
+        {
+            // What is packed inside a message is read when it is wanted, and before anything is changed by it.
+            effects.Add(new Effect.Report($"a {message.GetType().Name} from {from} is passed over: {problem.Message}"));
+        }
+    }
+
+    private void Do(ReplicaId from, QuorumMessage message, in Instant now, Effects effects)
+    {
         switch (message)
         {
+            case Prepare prepare:
+                TakePrepare(from, prepare, effects);
+                break;
+            case Promise promise:
+                TakePromise(from, promise, now, effects);
+                break;
+            case Propose propose:
+                TakePropose(from, propose, now, effects);
+                break;
+            case Accepted accepted:
+                TakeAccepted(from, accepted, now, effects);
+                break;
+            case StreamAsk ask:
+                TakeStreamAsk(from, ask, effects);
+                break;
+            case Streamed streamed:
+                TakeStreamed(from, streamed, now, effects);
+                break;
+            case RingBeat beat:
+                TakeBeat(from, beat);
+                break;
             case Put put:
                 TakePut(from, put, now, effects);
                 break;
             case PutAck ack:
-                TakeAck(from, ack, effects);
+                TakeAck(from, ack, now, effects);
+                break;
+            case Cover cover:
+                TakeCover(from, cover, now, effects);
+                break;
+            case CoverAck ack:
+                TakeCoverAck(from, ack, now, effects);
+                break;
+            case Ask ask:
+                TakeAsk(from, ask, effects);
+                break;
+            case Told told:
+                TakeTold(from, told);
                 break;
             case Get get:
                 TakeGet(from, get, effects);
                 break;
             case GetAnswer answer:
-                TakeAnswer(from, answer, effects);
+                TakeAnswer(from, answer, now, effects);
                 break;
             case Compare compare:
-                Lookup(new StoreQuery.Compare(from, compare.Question), new Awaited.PeerCompares(from), effects);
+                MerkleMessage.Decode(compare.Question);
+                // The store's trees are of the ring it was last told; until that is this one, the peer asks again.
+                if (_appliedIndex >= _viewIndex)
+                    Lookup(new StoreQuery.Compare(from, compare.Question), new Awaited.PeerCompares(from), effects);
                 break;
             case Compared compared when _repair?.Peer == from:
+                _repair.PeerLacks |= compared.Lacks;
                 if (_repair.Left is null && _repair.Comparison.Take(MerkleMessage.Decode(compared.Answer)))
                     Continue(_repair, now, effects);
                 break;
             case Exchange exchange:
-                bool tookAll = TakeKeys(exchange.Keys, now);
+                bool tookAll = TakeKeys(KeyList.Decode(exchange.Keys), now);
                 Lookup(new StoreQuery.Prints(exchange.Prints, _options.RepairBytes), new Awaited.PeerExchanges(from, exchange.Token, tookAll), effects);
                 break;
             case Exchanged exchanged when _repair?.Peer == from && _repair.Exchanging == exchanged.Token:
@@ -77,7 +159,7 @@ public sealed partial class QuorumReplica
         switch (awaited)
         {
             case Awaited.PeerCompares peer:
-                effects.Send(peer.From, new Compared(result));
+                Tell(peer.From, new Compared(result, HasLost), effects);
                 break;
             case Awaited.Judged judged when judged.Repair == _repair:
                 judged.Repair.Comparison.Judged(Nodes(result));
@@ -96,26 +178,107 @@ public sealed partial class QuorumReplica
                 break;
             case Awaited.PeerExchanges peer:
                 // What came with it is on its way to the disk; the answer follows it there.
-                _whenDurable.Add((peer.From, new Exchanged(peer.Token, BitConverter.ToInt32(result.Span), peer.TookAll, result[sizeof(int)..])));
+                _whenDurable.Add((peer.From, new Exchanged(peer.Token, BitConverter.ToInt32(result.Span), peer.TookAll, result[sizeof(int)..], HasLost)));
                 break;
         }
     }
 
+    // ---- which peer is next ----
+
+    private void TakeRepair(in ClientRequest request, in Instant now, Effects effects)
+    {
+        _orderedBy.Add((request.Id, request.Deadline));
+        _ordered.UnionWith(_view.Members.Where(id => id != Self));
+        EndOrdered(now, effects);
+        ArmTick(now, effects);
+        ArmRepairs(effects);
+    }
+
+    private void EndOrdered(in Instant now, Effects effects)
+    {
+        _ordered.IntersectWith(_view.Members);
+        for (int i = _orderedBy.Count - 1; i >= 0; i--)
+        {
+            (long id, long deadline) = _orderedBy[i];
+            if (_ordered.Count > 0 && now.Monotonic < deadline)
+                continue;
+            _orderedBy.RemoveAt(i);
+            effects.Add(_ordered.Count == 0 ? new Effect.Reply(id, default)
+                : new Effect.Reject(id, new Rejection(RejectReason.NoQuorum, Detail: $"not compared with {string.Join(", ", _ordered)} in time; it goes on")));
+        }
+    }
+
+    private void RepairFired(in Instant now, Effects effects)
+    {
+        if (_hard.Lost)
+            return;
+        EndOrdered(now, effects);
+        BeginRepair(now, effects);
+        if (_standing.AliveAt > 0 && now.Wall - _standing.AliveAt > _options.GraceMicros / 4)
+            Update(new StoreUpdate.Alive());
+        // Nothing is known of by all others until this replica was compared with them.
+        if (!IsRebuilding)
+            Lookup(new StoreQuery.Deleted(now.Wall - _options.GraceMicros, _purgeFrom, PurgesInOne), new Awaited.Deleted(), effects);
+        if (now.Monotonic < _recountAt)
+            return;
+        _recountAt = now.Monotonic + _options.RecountMicros;
+        Update(new StoreUpdate.Recount());
+    }
+
     private void BeginRepair(in Instant now, Effects effects)
     {
-        ReplicaId[] peers = [.. Peers];
-        if (_repair is not null || peers.Length == 0 || _appliedIndex < _rebuildIndex)
+        if (_repair is not null || _standingIndex < _rebuildIndex || _appliedIndex < _viewIndex)
             return;
-        // Those it was not compared with since it may lack something come first.
-        if (_standing.Compared is { } compared && peers.Any(id => !compared.Contains(id)))
-            peers = [.. peers.Except(compared)];
+        bool isRebuild = HasLost;
+        // One that is on its way in has its part copied first.
+        ReplicaId joins = _view.Phase == RingPhase.Copying ? _view.Joins : default;
+        if (!IsRebuilding && !joins.IsNone && joins == Self)
+            return;
+        ReplicaId[] peers = [.. _view.Members.Where(id => id != Self && id != joins)];
+        // Those it was not compared with since it may lack something come first, then those it was told to.
+        if (_standing.Compared is { } compared)
+            peers = [.. Sharers.Except(compared)];
+        else if (_ordered.Count > 0)
+            peers = [.. _ordered.Where(peers.Contains)];
+        if (peers.Length == 0)
+            return;
         ReplicaId peer = peers[_nextPeer++ % peers.Length];
-        _repair = new Repair(peer, _options.MerkleDepth, NextToken(), _appliedIndex, now.Monotonic + 10 * Math.Max(_options.RepairMicros, _options.HintAfterMicros));
+        _repair = new Repair(peer, _options.MerkleDepth, NextToken(), _appliedIndex, now.Monotonic + 10 * Math.Max(Math.Min(_options.RepairMicros, 60 * Instant.Second), _options.HintAfterMicros))
+        {
+            IsRebuild = isRebuild, HasPaxos = !isRebuild,
+        };
         Continue(_repair, now, effects);
+    }
+
+    private void LookAtRepair(in Instant now, Effects effects)
+    {
+        if (_orderedBy.Count > 0)
+            EndOrdered(now, effects);
+        if (_repair is { DoneAt: 0 } late && now.Monotonic >= late.GiveUpAt)
+            _repair = null;
+        else if (_repair is { DoneAt: 0 } waiting && now.Monotonic >= waiting.AskAgainAt)
+            AskAgain(waiting, now, effects);
+    }
+
+    // Attempts at conditional writes that were under way when it lost something must not come to their end with its help of then: all others refuse the
+    // rounds of that time, and what they have accepted is learned from them.
+    private const long RoundsAhead = 600 * Instant.Second;
+
+    private void TakeRebuilt(Repair rebuild, Streamed streamed, in Instant now, Effects effects)
+    {
+        Learn(streamed);
+        (rebuild.HasPaxos, rebuild.PaxosAfter) = (streamed.Next == StreamPart.End, streamed.After);
+        Continue(rebuild, now, effects);
     }
 
     private void Continue(Repair repair, in Instant now, Effects effects)
     {
+        if (!repair.HasPaxos)
+        {
+            AskAgain(repair, now, effects);
+            return;
+        }
+
         switch (repair.Comparison.Next())
         {
             case MerkleStep.Judge judge:
@@ -137,11 +300,13 @@ public sealed partial class QuorumReplica
     private void AskAgain(Repair repair, in Instant now, Effects effects)
     {
         repair.AskAgainAt = now.Monotonic + _options.HintAfterMicros;
-        ArmTick(effects);
-        if (repair.Exchanging != 0)
-            effects.Send(repair.Peer, repair.Offer!);
+        ArmTick(now, effects);
+        if (!repair.HasPaxos)
+            Tell(repair.Peer, new StreamAsk(repair.PaxosToken = NextToken(), Self, StreamPart.Paxos, repair.PaxosAfter, now.Wall + RoundsAhead), effects);
+        else if (repair.Exchanging != 0)
+            Tell(repair.Peer, repair.Offer!, effects);
         else if (repair.Left is null && repair.Comparison.Next() is MerkleStep.Ask ask)
-            effects.Send(repair.Peer, new Compare(ask.Question.ToBytes()));
+            Tell(repair.Peer, new Compare(ask.Question.ToBytes()), effects);
     }
 
     private void Offer(Repair repair, Effects effects)
@@ -155,46 +320,66 @@ public sealed partial class QuorumReplica
 
         // In the log after all that it brought: once this is applied, so is that.
         if (!repair.Comparison.IsPartial && repair.TookAll)
-            Update(new StoreUpdate.Synced(repair.Peer, repair.Index));
-        repair.DoneAt = NextIndex - 1;
+        {
+            Update(new StoreUpdate.Synced(repair.Peer, repair.Index, repair.PeerLacks));
+            repair.IsWhole = true;
+        }
+
+        repair.DoneAt = Math.Max(1, NextIndex - 1);
         if (repair.DoneAt <= _appliedIndex)
             _repair = null;
     }
 
     private void TakeExchanged(Repair repair, Exchanged exchanged, in Instant now, Effects effects)
     {
-        repair.TookAll &= TakeKeys(exchanged.Keys, now) && exchanged.TookAll;
+        repair.PeerLacks |= exchanged.Lacks;
+        repair.TookAll &= TakeKeys(KeyList.Decode(exchanged.Keys), now) && exchanged.TookAll;
         int covered = Math.Min(exchanged.Covered, repair.Offer!.Prints.Count);
-        Invariant.That(covered > 0, "an exchange goes forward");
+        if (covered < 1)
+            throw new InvalidDataException($"an exchange covers {exchanged.Covered} keys; it goes forward");
         repair.Left!.RemoveRange(0, covered);
+        _keysExchanged += covered;
         (repair.Exchanging, repair.Offer) = (0, null);
         Offer(repair, effects);
     }
 
     /// <summary>False: some are ahead of this replica's clock, and are left to a later comparison.</summary>
-    private bool TakeKeys(ReadOnlyMemory<byte> keys, in Instant now)
+    private bool TakeKeys((ReadOnlyMemory<byte> Key, KeyVersions Versions)[] keys, in Instant now)
     {
         bool all = true;
-        foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in KeyList.Decode(keys))
+        // Whoever is being filled takes old deletions too: they may be all that keeps a value from coming back.
+        bool isFilled = IsRebuilding || _view.Phase == RingPhase.Copying;
+        foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in keys)
         {
             if (IsAhead(versions, now, out _))
+            {
+                _refusedAsAhead++;
                 all = false;
-            else
-                Update(new StoreUpdate.Merge(key, versions, PeersFor(key), IsOld(versions, now)));
+            }
+            else if (_placement.Of(key).Contains(Self))
+                Update(new StoreUpdate.Merge(key, versions, !isFilled && IsOld(versions, now)));
         }
 
         return all;
     }
 
-    private void FinishRepair()
+    private void FinishRepair(in Instant now, Effects effects)
     {
-        if (_repair is { DoneAt: > 0 } repair && repair.DoneAt <= _appliedIndex)
-            _repair = null;
+        if (_repair is not { DoneAt: > 0 } repair || repair.DoneAt > _appliedIndex)
+            return;
+        _repair = null;
+        if (!repair.IsWhole)
+            return;
+        _comparisons++;
+        _keysCompared += _standing.Keys;
+        if (_ordered.Remove(repair.Peer))
+            EndOrdered(now, effects);
     }
 
-    private void Purge(IReadOnlyList<(ReadOnlyMemory<byte> Key, KeyVersions Versions)> deleted)
+    private void Purge(DeletedKeys deleted)
     {
-        foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in deleted)
+        _purgeFrom = deleted.Next;
+        foreach ((ReadOnlyMemory<byte> key, KeyVersions versions) in deleted.List)
             Update(new StoreUpdate.Purge(key, versions.Set.Clock));
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Versions;
 
@@ -16,14 +17,19 @@ public sealed partial class QuorumReplica : IProtocol
 {
     // A write's number: how often the replica has started, then which one it is since.
     private const int StartShift = 36;
+    // So long nothing is heard of a peer before its being gone is a reason to refuse requests.
+    private const long GoneAfterMicros = 2 * Instant.Second;
 
-    private readonly IReadOnlyList<ReplicaId> _members;
+    // Of a message that has parcels: tag, epoch, count.
+    private const int SmallestHeader = 16;
+
     private readonly QuorumOptions _options;
     private readonly DeterministicRandom _random;
-    private readonly KeyPlacement _placement;
     private readonly HybridClock _clock;
     private readonly bool _joins;
     private readonly HashSet<ReplicaId> _down = [];
+    // Of these something was seen to end: they are not just slow. Since when, on the monotonic clock.
+    private readonly Dictionary<ReplicaId, long> _gone = [];
 
     private HardState _hard;
     private VersionSource _source;
@@ -36,11 +42,14 @@ public sealed partial class QuorumReplica : IProtocol
     private long _lastIndex;
     private long _appliedIndex;
     private long _checkpointIndex;
-    // Until it is applied the store does not know that it may lack something.
+    // Until it is applied, and the store was asked since, nobody knows what this replica lacks.
     private long _rebuildIndex;
     private readonly Queue<(long Lsn, EntryBatch Batch)> _unapplied = new();
     // Of keys whose last own update is not applied yet: what they will be.
     private readonly Dictionary<UInt128, (KeyVersions Versions, long Index)> _coming = [];
+    private readonly Queue<(UInt128 Print, long Index)> _comingOrder = new();
+    // Asked of the store once it has applied so much.
+    private readonly Queue<(long Index, StoreQuery Query, Awaited For)> _onceApplied = new();
 
     // What this step does, gathered so that it is one record and one message a peer.
     private readonly List<ReadOnlyMemory<byte>> _updates = [];
@@ -48,41 +57,42 @@ public sealed partial class QuorumReplica : IProtocol
     private readonly SortedDictionary<ReplicaId, List<Parcel>> _gets = [];
     private readonly SortedDictionary<ReplicaId, List<long>> _acks = [];
     private readonly List<(ReplicaId To, QuorumMessage Message)> _whenDurable = [];
+    private bool _writesHardState;
 
     internal QuorumReplica(ReplicaId self, IReadOnlyList<ReplicaId> replicas, ulong seed, QuorumOptions options, bool joins)
     {
         Self = self;
-        _members = [.. replicas.Append(self).Distinct().Order()];
         _options = options;
         _random = new DeterministicRandom(seed);
-        _placement = new KeyPlacement(_members, options);
+        _view = RingView.Found(replicas, options);
+        _placement = new KeyPlacement(_view, self);
         _clock = new HybridClock(options.MaxSkewMicros);
-        _joins = joins;
+        _joins = joins || !replicas.Contains(self);
         // An answer to an earlier incarnation must not be taken for one to this.
         _tokens = (long)(_random.NextUInt64() >> 2);
-        _standing = new StoreStanding(0, new Dictionary<ReplicaId, long>(), [], null);
+        _standing = StoreStanding.Empty;
+        _latency = new LatencyPercentile(options.SpeculatePercentile);
     }
 
     public ReplicaId Self { get; }
 
-    public ReplicaStatus Status => new("replica", 1, Self, _lastIndex, _lastIndex, _appliedIndex, _checkpointIndex, !IsRebuilding)
+    public ReplicaStatus Status => new("replica", Epoch, Self, _lastIndex, _lastIndex, _appliedIndex, _checkpointIndex, !IsRebuilding && _view.IsMember(Self))
     {
-        Members = new Membership(_members),
+        Members = _view.Membership,
+        LeavingVoters = _view.IsChanging ? [.. _view.Before.Nodes.Select(node => node.Id)] : [],
+        Ring = RingStatus,
+        Repair = RepairStatus,
     };
-
-    /// <summary>It may lack what it had acknowledged, and answers no reads until it was compared with every peer.</summary>
-    public bool IsRebuilding => _appliedIndex < _rebuildIndex || (_standing.Compared is { } compared && Peers.Any(peer => !compared.Contains(peer)));
-
-    private IEnumerable<ReplicaId> Peers => _members.Where(id => id != Self);
 
     public PeerMessage Decode(ReadOnlyMemory<byte> bytes) => QuorumMessage.Decode(bytes);
 
     public void Step(Input input, in Instant now, Effects effects)
     {
+        _lastWall = now.Wall;
         switch (input)
         {
             case Input.Start start:
-                Start(start.Recovered, effects);
+                Start(start.Recovered, now, effects);
                 break;
             case Input.Requests requests:
                 Take(requests.Batch, now, effects);
@@ -94,7 +104,7 @@ public sealed partial class QuorumReplica : IProtocol
                 LookedUp(found.Token, found.Result, now, effects);
                 break;
             case Input.Durable durable:
-                Durable(durable.Lsn, effects);
+                Durable(durable.Lsn, now, effects);
                 break;
             case Input.Timer timer:
                 Fired(timer, now, effects);
@@ -107,9 +117,15 @@ public sealed partial class QuorumReplica : IProtocol
                 break;
             case Input.PeerHint { Up: true } hint:
                 _down.Remove(hint.Peer);
+                _gone.Remove(hint.Peer);
                 break;
             case Input.PeerHint hint:
                 _down.Add(hint.Peer);
+                if (!hint.OnlySilent)
+                    _gone.TryAdd(hint.Peer, now.Monotonic);
+                break;
+            case Input.ViewChanged changed:
+                OnViewChanged(changed, now, effects);
                 break;
             case Input.CheckpointSaved saved:
                 (_checkpointIndex, _checkpointing) = (saved.Index, false);
@@ -122,7 +138,7 @@ public sealed partial class QuorumReplica : IProtocol
         Flush(now, effects);
     }
 
-    private void Start(RecoveredState recovered, Effects effects)
+    private void Start(RecoveredState recovered, in Instant now, Effects effects)
     {
         _lastIndex = _appliedIndex = _checkpointIndex = recovered.Checkpoint?.Index ?? 0;
         foreach (EntryBatch batch in recovered.Log)
@@ -133,24 +149,32 @@ public sealed partial class QuorumReplica : IProtocol
 
         bool isFirst = recovered.HardState.IsEmpty;
         _hard = isFirst ? default : HardState.Decode(recovered.HardState);
+        if (!recovered.Configuration.IsEmpty)
+            Point(RingView.Decode(recovered.Configuration));
         // The numbers it has given may be among what is lost: it goes on under another name.
         bool hasLost = recovered.Damage is not null || (isFirst && _joins);
-        _hard = new HardState(hasLost ? (uint)_random.NextUInt64() | 1 : _hard.Generation, _hard.Starts + 1);
+        _hard = new HardState(hasLost ? NewGeneration() : _hard.Generation, _hard.Starts + 1, hasLost || _hard.Lost, !hasLost && _hard.HasGivenAway);
         _source = new VersionSource(Self, _hard.Generation);
         _counter = _hard.Starts << StartShift;
-        if (hasLost)
+        _startLsn = -1;
+        _writesHardState = true;
+        if (isFirst)
+            Update(new StoreUpdate.Ring(Self, _view));
+        if (_hard.Lost)
         {
-            effects.Add(new Effect.Report($"{recovered.Damage ?? "the disk is empty"}: this replica answers no reads until it was compared with all others"));
-            _rebuildIndex = NextIndex;
-            Update(new StoreUpdate.Rebuild());
+            effects.Add(new Effect.Report($"{recovered.Damage ?? "the disk is empty"}: this replica waits to hear which ring is in force"));
+            effects.Add(new Effect.AskView());
         }
 
-        Lookup(new StoreQuery.Standing(), new Awaited.Standing(), effects);
-        _startLsn = -1;
-        ArmTimers(effects);
+        AskStanding(effects);
+        _viewIndex = NextIndex - 1;
+        ArmTimers(now, effects);
     }
 
-    private void Durable(long lsn, Effects effects)
+    // Odd and large: what lies beside it is the source of conditional writes.
+    private uint NewGeneration() => (uint)_random.NextUInt64() | 0x8000_0001;
+
+    private void Durable(long lsn, in Instant now, Effects effects)
     {
         _isReady |= lsn >= _startLsn;
         bool applied = false;
@@ -165,15 +189,24 @@ public sealed partial class QuorumReplica : IProtocol
 
         if (!applied)
             return;
-        foreach (UInt128 print in _coming.Where(each => each.Value.Index <= _appliedIndex).Select(each => each.Key).ToArray())
-            _coming.Remove(print);
-        AckOwn(effects);
-        FinishRepair();
-        if (_standingIsStale)
+        while (_comingOrder.TryPeek(out (UInt128 Print, long Index) coming) && coming.Index <= _appliedIndex)
         {
-            _standingIsStale = false;
-            Lookup(new StoreQuery.Standing(), new Awaited.Standing(), effects);
+            _comingOrder.Dequeue();
+            if (_coming[coming.Print].Index == coming.Index)
+                _coming.Remove(coming.Print);
         }
+
+        while (_onceApplied.TryPeek(out (long Index, StoreQuery Query, Awaited For) asked) && asked.Index <= _appliedIndex)
+        {
+            _onceApplied.Dequeue();
+            Lookup(asked.Query, asked.For, effects);
+        }
+
+        AckOwn(now, effects);
+        AskAboutClaims(effects);
+        FinishRepair(now, effects);
+        if (_standingIndex < _staleIndex)
+            AskStanding(effects);
 
         CheckpointIfDue(effects);
     }
@@ -181,25 +214,35 @@ public sealed partial class QuorumReplica : IProtocol
     private void Update(StoreUpdate update)
     {
         _updates.Add(update.ToBytes());
-        _standingIsStale |= update is not StoreUpdate.Merge;
+        if (update is not (StoreUpdate.Merge or StoreUpdate.Promise or StoreUpdate.Accept))
+            _staleIndex = NextIndex - 1;
     }
+
+    private void AskStanding(Effects effects) => Lookup(new StoreQuery.Standing(), new Awaited.Standing(_appliedIndex), effects);
 
     private long NextIndex => _lastIndex + _updates.Count + 1;
 
     private void Flush(in Instant now, Effects effects)
     {
-        if (_updates.Count > 0 || _startLsn < 0)
+        FlushAsks(effects);
+        if (_updates.Count > 0 || _writesHardState)
         {
             EntryBatch[] entries = [];
             if (_updates.Count > 0)
             {
-                EntryBatch batch = EntryBatch.Pack(EntryKind.Command, _lastIndex + 1, 1, now.Wall, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_updates));
+                EntryBatch batch = EntryBatch.Pack(EntryKind.Command, _lastIndex + 1, 1, now.Wall, CollectionsMarshal.AsSpan(_updates));
                 _lastIndex = batch.LastIndex;
                 entries = [batch];
                 _updates.Clear();
             }
 
-            long lsn = effects.Append(new WalRecord { Entries = entries, HardState = _startLsn < 0 ? _hard.Encode() : default });
+            long lsn = effects.Append(new WalRecord
+            {
+                Entries = entries,
+                HardState = _writesHardState ? _hard.Encode() : default,
+                Configuration = _writesHardState ? _view.Encode() : default,
+            });
+            _writesHardState = false;
             if (_startLsn < 0)
                 _startLsn = lsn;
             if (entries.Length > 0)
@@ -208,36 +251,84 @@ public sealed partial class QuorumReplica : IProtocol
 
         foreach ((ReplicaId to, List<Parcel> parcels) in _puts)
             Send(to, parcels, effects);
+        foreach ((ReplicaId to, List<Parcel> parcels) in _covers)
+        {
+            foreach (IReadOnlyList<Parcel> some in InParts(parcels, effects))
+                effects.SendWhenDurable(to, new Cover(some) { Epoch = Epoch });
+        }
+
         foreach ((ReplicaId to, List<Parcel> keys) in _gets)
-            effects.Send(to, new Get(keys));
+        {
+            foreach (IReadOnlyList<Parcel> some in InParts(keys, effects))
+                Tell(to, new Get(some), effects);
+        }
+
         foreach ((ReplicaId to, List<long> tokens) in _acks)
-            effects.SendWhenDurable(to, new PutAck(tokens));
+            effects.SendWhenDurable(to, new PutAck(tokens) { Epoch = Epoch });
         foreach ((ReplicaId to, QuorumMessage message) in _whenDurable)
-            effects.SendWhenDurable(to, message);
+        {
+            message.Epoch = Epoch;
+            if (message.EncodedSize <= _options.MaxSendBytes)
+                effects.SendWhenDurable(to, message);
+        }
+
         _puts.Clear();
+        _covers.Clear();
         _gets.Clear();
         _acks.Clear();
         _whenDurable.Clear();
     }
 
+    private void Tell(ReplicaId to, QuorumMessage message, Effects effects)
+    {
+        Invariant.That(to != Self, "nobody sends to itself");
+        message.Epoch = Epoch;
+        if (message is not (Get or GetAnswer) && message.EncodedSize > _options.MaxSendBytes)
+            effects.Add(new Effect.Report($"a message of {message.EncodedSize} bytes cannot be sent; {_options.MaxSendBytes} is the most: a key has too many concurrent values"));
+        else
+            effects.Send(to, message);
+    }
+
     // When it is durable here, and not before: a crash must not take back a number that others have seen. The next one that is given would cover it in
-    // every clock, and replace a value that its write had never known. In messages of bounded size, but for a value that is larger by itself.
+    // every clock, and replace a value that its write had never known.
     private void Send(ReplicaId to, List<Parcel> parcels, Effects effects)
     {
-        int first = 0;
+        foreach (IReadOnlyList<Parcel> some in InParts(parcels, effects))
+            effects.SendWhenDurable(to, new Put(some) { Epoch = Epoch });
+    }
+
+    /// <summary>In messages of bounded size, but for a parcel that is larger by itself; one that no frame has room for is left out, and said.</summary>
+    private List<List<Parcel>> InParts(List<Parcel> parcels, Effects effects) => InParts(parcels, static parcel => parcel.EncodedSize, size => effects.Add(
+        new Effect.Report($"a key's concurrent values have {size} bytes and cannot be sent; {_options.MaxSendBytes} is the most: read it at One and write with the context")));
+
+    private List<List<T>> InParts<T>(List<T> items, Func<T, int> sizeOf, Action<int>? tooLarge = null)
+    {
+        int frame = _options.MaxSendBytes - SmallestHeader, most = Math.Min(_options.MaxMessageBytes, frame);
+        var parts = new List<List<T>>(1);
+        var part = new List<T>(items.Count);
         long bytes = 0;
-        for (int i = 0; i < parcels.Count; i++)
+        foreach (T item in items)
         {
-            if (i > first && bytes + parcels[i].EncodedSize > _options.MaxMessageBytes)
+            int size = sizeOf(item);
+            if (size > frame && tooLarge is not null)
             {
-                effects.SendWhenDurable(to, new Put(parcels[first..i]));
-                (first, bytes) = (i, 0);
+                tooLarge(size);
+                continue;
             }
 
-            bytes += parcels[i].EncodedSize;
+            if (part.Count > 0 && bytes + size > most)
+            {
+                parts.Add(part);
+                (part, bytes) = ([], 0);
+            }
+
+            part.Add(item);
+            bytes += size;
         }
 
-        effects.SendWhenDurable(to, new Put(parcels[first..]));
+        if (part.Count > 0)
+            parts.Add(part);
+        return parts;
     }
 
     private static void AddTo<T>(SortedDictionary<ReplicaId, List<T>> lists, ReplicaId to, T item)

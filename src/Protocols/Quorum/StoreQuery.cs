@@ -9,14 +9,17 @@ internal abstract record StoreQuery
     /// <summary>The versions of these keys, in order; see <see cref="KeyList"/>.</summary>
     public sealed record Keys(IReadOnlyList<ReadOnlyMemory<byte>> List) : StoreQuery;
 
+    /// <summary>Which writes of these keys are here, in order; answered by a version vector each.</summary>
+    public sealed record Clocks(IReadOnlyList<ReadOnlyMemory<byte>> List) : StoreQuery;
+
     /// <summary>What is kept for an owner, oldest first, up to about so many bytes; see <see cref="KeyList"/>.</summary>
     public sealed record Hints(ReplicaId Owner, int MaxBytes) : StoreQuery;
 
     /// <summary>Keys of these fingerprints, up to about so many bytes: of how many fingerprints this is (4), then a <see cref="KeyList"/>.</summary>
     public sealed record Prints(IReadOnlyList<UInt128> List, int MaxBytes) : StoreQuery;
 
-    /// <summary>Keys that are deleted since before a time, µs, and every other owner knows it; so many at most; see <see cref="KeyList"/>.</summary>
-    public sealed record Deleted(long Before, int Most) : StoreQuery;
+    /// <summary>Keys that are deleted since before a time and from another time on, µs, and every other owner knows it; so many at most; answered by <see cref="DeletedKeys"/>.</summary>
+    public sealed record Deleted(long Before, long After, int Most) : StoreQuery;
 
     /// <summary>A question of a peer's comparison; answered by its answer's bytes.</summary>
     public sealed record Compare(ReplicaId Peer, ReadOnlyMemory<byte> Question) : StoreQuery;
@@ -26,6 +29,18 @@ internal abstract record StoreQuery
 
     /// <summary>The question about a leaf; answered by its bytes.</summary>
     public sealed record Leaf(ReplicaId Peer, long Token, int Number, UInt128 After) : StoreQuery;
+
+    /// <summary>What the acceptor remembers of these keys, and their versions; see <see cref="PaxosList"/>, then a <see cref="KeyList"/>, each with its length.</summary>
+    public sealed record Paxos(IReadOnlyList<ReadOnlyMemory<byte>> List) : StoreQuery;
+
+    /// <summary>Keys of which a proposal was accepted before this round and is not known to be committed, so many at most; see <see cref="PaxosList"/>.</summary>
+    public sealed record Unfinished(long Before, int Most) : StoreQuery;
+
+    /// <summary>Part of what moves to a member in another's place; answered by a <see cref="StreamSlice"/>.</summary>
+    public sealed record Stream(ReplicaId To, ReplicaId From, StreamPart Part, UInt128 After, int MaxBytes) : StoreQuery;
+
+    /// <summary>Which updates, from this index on, brought versions that did not know all that was there; answered by an <see cref="UncoveredList"/>.</summary>
+    public sealed record Uncovered(long From) : StoreQuery;
 
     /// <summary>See <see cref="StoreStanding"/>.</summary>
     public sealed record Standing : StoreQuery;
@@ -38,9 +53,28 @@ internal abstract record StoreQuery
         {
             case Keys keys:
                 writer.Byte(1);
-                writer.Int32(keys.List.Count);
-                foreach (ReadOnlyMemory<byte> key in keys.List)
-                    writer.Bytes(key.Span);
+                Write(ref writer, keys.List);
+                break;
+            case Clocks clocks:
+                writer.Byte(12);
+                Write(ref writer, clocks.List);
+                break;
+            case Paxos paxos:
+                writer.Byte(9);
+                Write(ref writer, paxos.List);
+                break;
+            case Unfinished unfinished:
+                writer.Byte(10);
+                writer.Int64(unfinished.Before);
+                writer.Int32(unfinished.Most);
+                break;
+            case Stream stream:
+                writer.Byte(11);
+                writer.Int32(stream.To.Value);
+                writer.Int32(stream.From.Value);
+                writer.Byte((byte)stream.Part);
+                Write(ref writer, stream.After);
+                writer.Int32(stream.MaxBytes);
                 break;
             case Hints hints:
                 writer.Byte(2);
@@ -57,6 +91,7 @@ internal abstract record StoreQuery
             case Deleted deleted:
                 writer.Byte(4);
                 writer.Int64(deleted.Before);
+                writer.Int64(deleted.After);
                 writer.Int32(deleted.Most);
                 break;
             case Compare compare:
@@ -76,6 +111,10 @@ internal abstract record StoreQuery
                 writer.Int32(leaf.Number);
                 Write(ref writer, leaf.After);
                 break;
+            case Uncovered uncovered:
+                writer.Byte(13);
+                writer.Int64(uncovered.From);
+                break;
             default:
                 writer.Byte(8);
                 break;
@@ -94,11 +133,16 @@ internal abstract record StoreQuery
             1 => new Keys(ReadKeys(ref reader)),
             2 => new Hints(new ReplicaId(reader.Int32()), reader.Int32()),
             3 => ReadPrints(ref reader),
-            4 => new Deleted(reader.Int64(), reader.Int32()),
+            4 => new Deleted(reader.Int64(), reader.Int64(), reader.Int32()),
             5 => new Compare(new ReplicaId(reader.Int32()), reader.Bytes()),
             6 => new Judge(new ReplicaId(reader.Int32()), reader.Bytes()),
             7 => new Leaf(new ReplicaId(reader.Int32()), reader.Int64(), reader.Int32(), Read(ref reader)),
             8 => new Standing(),
+            9 => new Paxos(ReadKeys(ref reader)),
+            10 => new Unfinished(reader.Int64(), reader.Int32()),
+            11 => new Stream(new ReplicaId(reader.Int32()), new ReplicaId(reader.Int32()), (StreamPart)reader.Byte(), Read(ref reader), reader.Int32()),
+            12 => new Clocks(ReadKeys(ref reader)),
+            13 => new Uncovered(reader.Int64()),
             _ => throw new InvalidDataException($"unknown store query {kind}"),
         };
         reader.End();
@@ -107,15 +151,35 @@ internal abstract record StoreQuery
 
     private int Size => this switch
     {
-        Keys keys => sizeof(int) + keys.List.Sum(key => sizeof(int) + key.Length),
+        Keys keys => SizeOf(keys.List),
+        Clocks clocks => SizeOf(clocks.List),
+        Paxos paxos => SizeOf(paxos.List),
+        Unfinished => sizeof(long) + sizeof(int),
+        Stream => 3 * sizeof(int) + 1 + 16,
         Hints => 2 * sizeof(int),
+        Uncovered => sizeof(long),
         Prints prints => 2 * sizeof(int) + 16 * prints.List.Count,
-        Deleted => sizeof(long) + sizeof(int),
+        Deleted => 2 * sizeof(long) + sizeof(int),
         Compare compare => 2 * sizeof(int) + compare.Question.Length,
         Judge judge => 2 * sizeof(int) + judge.Answer.Length,
         Leaf => 2 * sizeof(int) + sizeof(long) + 16,
         _ => 0,
     };
+
+    private static int SizeOf(IReadOnlyList<ReadOnlyMemory<byte>> keys)
+    {
+        int size = sizeof(int);
+        for (int i = 0; i < keys.Count; i++)
+            size += sizeof(int) + keys[i].Length;
+        return size;
+    }
+
+    private static void Write(ref ByteWriter writer, IReadOnlyList<ReadOnlyMemory<byte>> keys)
+    {
+        writer.Int32(keys.Count);
+        for (int i = 0; i < keys.Count; i++)
+            writer.Bytes(keys[i].Span);
+    }
 
     private static ReadOnlyMemory<byte>[] ReadKeys(ref ByteReader reader)
     {
@@ -176,59 +240,75 @@ internal static class KeyList
     }
 }
 
-/// <summary>How a store stands beside its peers.</summary>
-/// <param name="HintBytes">Bytes of hints.</param>
-/// <param name="Synced">Up to which index of the own log each peer was compared with.</param>
-/// <param name="Owners">For whom there are hints.</param>
-/// <param name="Compared">Since the store may lack what it had: the peers it was compared with. Null: it lacks nothing.</param>
-internal sealed record StoreStanding(
-    long HintBytes, IReadOnlyDictionary<ReplicaId, long> Synced, IReadOnlyList<ReplicaId> Owners, IReadOnlyList<ReplicaId>? Compared)
+/// <summary>Indices of updates, ascending. Layout: up to which index nobody remembers (8), then each index (8).</summary>
+internal readonly struct UncoveredList(ReadOnlyMemory<byte> bytes)
 {
-    public byte[] ToBytes()
-    {
-        byte[] bytes = new byte[sizeof(long) + 3 * sizeof(int) + 1 + Synced.Count * (sizeof(int) + sizeof(long)) + (Owners.Count + (Compared?.Count ?? 0)) * sizeof(int)];
-        var writer = new ByteWriter(bytes);
-        writer.Int64(HintBytes);
-        writer.Int32(Synced.Count);
-        foreach ((ReplicaId peer, long index) in Synced)
-        {
-            writer.Int32(peer.Value);
-            writer.Int64(index);
-        }
+    private readonly long[] _numbers = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(bytes.Span).ToArray();
 
-        Write(ref writer, Owners);
-        writer.Byte(Compared is null ? (byte)0 : (byte)1);
-        Write(ref writer, Compared ?? []);
+    public static byte[] Encode(long forgotten, IEnumerable<long> indices) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<long>([forgotten, .. indices]).ToArray();
+
+    /// <summary>It is one of them, or may have been.</summary>
+    public bool Has(long index) => index <= _numbers[0] || _numbers.AsSpan(1).BinarySearch(index) >= 0;
+}
+
+/// <summary>Deleted keys that may be purged, and from which time on to look next; 0: from the first.</summary>
+internal sealed record DeletedKeys(long Next, IReadOnlyList<(ReadOnlyMemory<byte> Key, KeyVersions Versions)> List)
+{
+    public byte[] ToBytes() => [.. BitConverter.GetBytes(Next), .. KeyList.Encode(List)];
+
+    public static DeletedKeys Decode(ReadOnlyMemory<byte> bytes) => new(BitConverter.ToInt64(bytes.Span), KeyList.Decode(bytes[sizeof(long)..]));
+}
+
+/// <summary>What acceptors remember of keys. Layout: count (4), each state.</summary>
+internal static class PaxosList
+{
+    public static byte[] Encode(IReadOnlyList<PaxosState> list)
+    {
+        byte[] bytes = new byte[sizeof(int) + list.Sum(state => state.EncodedSize)];
+        var writer = new ByteWriter(bytes);
+        writer.Int32(list.Count);
+        foreach (PaxosState state in list)
+            state.Encode(ref writer);
         return bytes;
     }
 
-    /// <exception cref="InvalidDataException">The bytes are no standing.</exception>
-    public static StoreStanding Decode(ReadOnlyMemory<byte> bytes)
+    /// <exception cref="InvalidDataException">The bytes are no such list.</exception>
+    public static PaxosState[] Decode(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes);
-        long hints = reader.Int64();
-        var synced = new SortedDictionary<ReplicaId, long>();
-        for (int left = reader.Count(sizeof(int) + sizeof(long)); left > 0; left--)
-            synced[new ReplicaId(reader.Int32())] = reader.Int64();
-        ReplicaId[] owners = Read(ref reader);
-        bool lacks = reader.Bool();
-        ReplicaId[] compared = Read(ref reader);
-        reader.End();
-        return new StoreStanding(hints, synced, owners, lacks ? compared : null);
-    }
-
-    private static void Write(ref ByteWriter writer, IReadOnlyList<ReplicaId> list)
-    {
-        writer.Int32(list.Count);
-        foreach (ReplicaId id in list)
-            writer.Int32(id.Value);
-    }
-
-    private static ReplicaId[] Read(ref ByteReader reader)
-    {
-        var list = new ReplicaId[reader.Count(sizeof(int))];
+        var list = new PaxosState[reader.Count(3 * sizeof(int))];
         for (int i = 0; i < list.Length; i++)
-            list[i] = new ReplicaId(reader.Int32());
+            list[i] = PaxosState.Decode(ref reader);
+        reader.End();
         return list;
+    }
+}
+
+/// <summary>A part of what moves: where to go on, how much there is in all, and the items, a <see cref="PaxosList"/> or a <see cref="KeyList"/>.</summary>
+internal sealed record StreamSlice(StreamPart Next, UInt128 After, long Total, long TotalBytes, long Floor, ReadOnlyMemory<byte> Items)
+{
+    public byte[] ToBytes()
+    {
+        byte[] bytes = new byte[1 + 16 + 3 * sizeof(long) + sizeof(int) + Items.Length];
+        var writer = new ByteWriter(bytes);
+        writer.Byte((byte)Next);
+        writer.Int64((long)(ulong)After);
+        writer.Int64((long)(ulong)(After >> 64));
+        writer.Int64(Total);
+        writer.Int64(TotalBytes);
+        writer.Int64(Floor);
+        writer.Bytes(Items.Span);
+        return bytes;
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are no such part.</exception>
+    public static StreamSlice Decode(ReadOnlyMemory<byte> bytes)
+    {
+        var reader = new ByteReader(bytes);
+        var next = (StreamPart)reader.Byte();
+        ulong low = (ulong)reader.Int64();
+        var slice = new StreamSlice(next, new UInt128((ulong)reader.Int64(), low), reader.Int64(), reader.Int64(), reader.Int64(), reader.Bytes());
+        reader.End();
+        return slice;
     }
 }

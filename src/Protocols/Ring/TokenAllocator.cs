@@ -10,6 +10,9 @@ public static class TokenAllocator
 {
     public const int DefaultTokens = 64;
 
+    /// <summary>Tokens are multiples of this: half of their bytes are told, and the ring is still divided finely enough.</summary>
+    public const ulong Unit = 1UL << 32;
+
     /// <summary>The ring with one node more. What it gets depends on the ring and its number alone: everybody who asks is told the same.</summary>
     public static TokenRing Join(TokenRing ring, ReplicaId node, string region, string rack, int tokens = DefaultTokens) =>
         ring.With(new RingNode(node, region, rack, Choose(ring, node, region, tokens)));
@@ -24,10 +27,10 @@ public static class TokenAllocator
         ulong wanted = (ulong)((UInt128.One << 64) / (UInt128)((neighbours.Nodes.Count + 1) * count));
         for (int i = 0; i < count; i++)
         {
-            ulong token = neighbours.Nodes.Count == 0 ? (ulong)i * wanted : shares.TakeFromTheRichest(wanted);
+            ulong token = (neighbours.Nodes.Count == 0 ? (ulong)i * wanted : shares.TakeFromTheRichest(wanted)) / Unit * Unit;
             // Regions lie on one ring and do not see each other's tokens.
             while (!taken.Add(token))
-                token++;
+                token += Unit;
             tokens.Add(token);
         }
 

@@ -32,6 +32,8 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
     /// <summary>Ascending by dot.</summary>
     public IReadOnlyList<Sibling<T>> Siblings => _siblings;
 
+    internal ReadOnlySpan<Sibling<T>> Span => _siblings;
+
     public bool IsEmpty => Clock.IsEmpty;
 
     /// <summary>
@@ -45,7 +47,9 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
     }
 
     /// <summary>What both replicas know together: commutes, associates, and changes nothing the second time.</summary>
-    public DottedVersions<T> Merge(DottedVersions<T> other)
+    /// <param name="other">What the other replica knows.</param>
+    /// <param name="order">A dot has one value; should damage give it two, the later of this order stays, on every replica. Null: it cannot.</param>
+    public DottedVersions<T> Merge(DottedVersions<T> other, Comparison<T>? order = null)
     {
         if (ReferenceEquals(this, other) || other.IsEmpty)
             return this;
@@ -54,7 +58,10 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
         var siblings = new List<Sibling<T>>(_siblings.Length + other._siblings.Length);
         foreach (Sibling<T> sibling in _siblings)
         {
-            if (!other.Clock.Covers(sibling.Dot) || other.Has(sibling.Dot))
+            int there = Array.FindIndex(other._siblings, twin => twin.Dot == sibling.Dot);
+            if (there >= 0)
+                siblings.Add(order is not null && order(sibling.Value, other._siblings[there].Value) < 0 ? other._siblings[there] : sibling);
+            else if (!other.Clock.Covers(sibling.Dot))
                 siblings.Add(sibling);
         }
 
@@ -69,14 +76,13 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
     }
 
     /// <summary>The same history with only some of its siblings: the others are as if one of these had replaced them.</summary>
-    public DottedVersions<T> Keep(Func<Sibling<T>, bool> which) => new(Clock, [.. _siblings.Where(which)]);
+    public DottedVersions<T> Keep(Func<Sibling<T>, bool> which) => Array.TrueForAll(_siblings, sibling => which(sibling)) ? this : new(Clock, [.. _siblings.Where(which)]);
 
     public bool Has(Dot dot) => Array.Exists(_siblings, sibling => sibling.Dot == dot);
 
     /// <summary>Equal clocks and equal dots: a dot has one value.</summary>
     public bool Equals(DottedVersions<T>? other) =>
-        other is not null && Clock.Equals(other.Clock) && _siblings.Length == other._siblings.Length
-        && _siblings.Zip(other._siblings).All(pair => pair.First.Dot == pair.Second.Dot);
+        other is not null && Clock.Equals(other.Clock) && HasSameDots(other._siblings);
 
     public override bool Equals(object? obj) => Equals(obj as DottedVersions<T>);
 
@@ -85,11 +91,26 @@ public sealed class DottedVersions<T> : IEquatable<DottedVersions<T>>
 
     public override string ToString() => $"{Clock} {{{string.Join(", ", _siblings.Select(sibling => $"{sibling.Dot}={sibling.Value}"))}}}";
 
-    private Sibling<T>[] Without(VersionVector context) => [.. _siblings.Where(sibling => !context.Covers(sibling.Dot))];
-
-    private static Sibling<T>[] Insert(Sibling<T>[] siblings, Sibling<T> one)
+    private bool HasSameDots(Sibling<T>[] others)
     {
-        int place = siblings.Count(sibling => sibling.Dot < one.Dot);
+        if (_siblings.Length != others.Length)
+            return false;
+        for (int i = 0; i < others.Length; i++)
+        {
+            if (_siblings[i].Dot != others[i].Dot)
+                return false;
+        }
+
+        return true;
+    }
+
+    private Sibling<T>[] Without(VersionVector context) => Array.FindAll(_siblings, sibling => !context.Covers(sibling.Dot));
+
+    private static Sibling<T>[] Insert(ReadOnlySpan<Sibling<T>> siblings, in Sibling<T> one)
+    {
+        int place = 0;
+        while (place < siblings.Length && siblings[place].Dot < one.Dot)
+            place++;
         return [.. siblings[..place], one, .. siblings[place..]];
     }
 }
@@ -100,9 +121,12 @@ public static class DottedVersions
     /// <param name="clock">Every write that is known.</param>
     /// <param name="siblings">Those that are not replaced.</param>
     /// <exception cref="InvalidDataException">The siblings do not ascend, or the clock does not cover one.</exception>
-    public static DottedVersions<T> Of<T>(VersionVector clock, IEnumerable<Sibling<T>> siblings)
+    public static DottedVersions<T> Of<T>(VersionVector clock, IEnumerable<Sibling<T>> siblings) => Around(clock, [.. siblings]);
+
+    /// <inheritdoc cref="Of"/>
+    /// <param name="list">The siblings; nobody changes them any more.</param>
+    internal static DottedVersions<T> Around<T>(VersionVector clock, Sibling<T>[] list)
     {
-        Sibling<T>[] list = [.. siblings];
         for (int i = 0; i < list.Length; i++)
         {
             if (!clock.Covers(list[i].Dot))

@@ -92,6 +92,10 @@ public sealed class VersionVector : IEquatable<VersionVector>
         return new VersionVector(last);
     }
 
+    /// <summary>Together they have no more sources than one may have.</summary>
+    internal bool HasRoomFor(VersionVector other) =>
+        _last.Length + other._last.Length <= MaxSources || _last.Length + other._last.Count(dot => Find(dot.Source) < 0) <= MaxSources;
+
     /// <summary>Covers what either covers, and nothing else.</summary>
     public VersionVector Merge(VersionVector other)
     {

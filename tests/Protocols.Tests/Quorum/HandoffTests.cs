@@ -34,7 +34,7 @@ public class HandoffTests
         Rejection why = group.Put(1, key, "a").Why!.Value;
         Assert.Equal(RejectReason.NoQuorum, why.Reason);
         Assert.True(group.HintBytes(4) > 0 && group.HintBytes(5) > 0);
-        Assert.NotNull(group.Put(1, key, "b", level: Consistency.Any).Reply);
+        Assert.NotNull(group.Put(1, key, "b", level: ConsistencyLevel.Any).Reply);
     }
 
     [Fact]

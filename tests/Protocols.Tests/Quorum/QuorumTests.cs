@@ -36,9 +36,59 @@ public class QuorumTests
         Assert.Equal("Quorum of 3 owners must answer; 1 did (n1), not n2, n3", Sorted(why.Detail!));
         why = group.Get(1, "key").Why!.Value;
         Assert.Equal((RejectReason.NoQuorum, false), (why.Reason, why.OutcomeUnknown));
-        Assert.NotNull(group.Put(1, "key", "c", level: Consistency.One).Reply);
-        Assert.NotNull(group.Get(1, "key", Consistency.One).Reply);
-        Assert.Null(group.Put(1, "key", "d", level: Consistency.All).Reply);
+        Assert.NotNull(group.Put(1, "key", "c", level: ConsistencyLevel.One).Reply);
+        Assert.NotNull(group.Get(1, "key", ConsistencyLevel.One).Reply);
+        Assert.Null(group.Put(1, "key", "d", level: ConsistencyLevel.All).Reply);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Where_too_few_owners_are_known_to_run_nothing_is_begun_and_where_they_are_only_silent_they_are_asked(bool isSeenToEnd)
+    {
+        var group = new QuorumCluster();
+        Assert.NotNull(group.Put(1, "key", "a").Reply);
+        foreach (int other in (int[])[2, 3])
+            group.World[1].Tell(new Input.PeerHint(new ReplicaId(other), Up: false, OnlySilent: !isSeenToEnd));
+        Assert.NotNull(group.Put(1, "key", "at once").Reply);
+        group.World.RunFor(2 * Instant.Second);
+        Assert.NotNull(group.Put(1, "key", "b", level: ConsistencyLevel.One).Reply);
+        if (!isSeenToEnd)
+        {
+            Assert.NotNull(group.Put(1, "key", "c").Reply);
+            return;
+        }
+
+        foreach (Rejection why in (Rejection[])[group.Put(1, "key", "c").Why!.Value, group.Get(1, "key").Why!.Value])
+        {
+            Assert.Equal((RejectReason.NoQuorum, false), (why.Reason, why.OutcomeUnknown));
+            Assert.Equal("Quorum of 3 owners must answer; n2, n3 are down: nothing was asked of the others", why.Detail);
+        }
+
+        group.World[1].Tell(new Input.PeerHint(new ReplicaId(2), Up: true));
+        Assert.NotNull(group.Put(1, "key", "d").Reply);
+    }
+
+    [Fact]
+    public void Ids_that_somebody_counts_up_are_of_different_writes()
+    {
+        var group = new QuorumCluster();
+        foreach (int i in (int[])[1, 2, 128, 129, 130])
+            Assert.NotNull(group.Put(1 + i % 3, "key", $"{i}", id: new Guid([.. new byte[15], (byte)i])).Reply);
+        Assert.Equal(5, group.Values(2, "key", ConsistencyLevel.All).Length);
+    }
+
+    [Fact]
+    public void A_write_is_later_than_what_its_client_had_read_even_where_its_coordinator_lacks_that_and_its_clock_is_behind()
+    {
+        var group = new QuorumCluster();
+        group.World.Isolate(1);
+        group.World[2].WallSkew = 400 * Instant.Millisecond;
+        Assert.NotNull(group.Put(2, "key", "x", id: Guid.NewGuid()).Reply);
+        QuorumReply read = group.Get(3, "key").Reply!;
+        group.World.HealNetwork();
+        Assert.NotNull(group.Put(1, "key", "z", read.Context, id: Guid.NewGuid()).Reply);
+        Assert.True(group.World[1].Store.VersionsOf(QuorumCluster.Bytes("key")).Set.Siblings.Single().Value.Time > KeyContext.FromToken(read.Context, QuorumCluster.Bytes("key")).Writes.Max(write => write.Time));
     }
 
     [Fact]
@@ -88,7 +138,7 @@ public class QuorumTests
         Assert.NotNull(group.Put(2, "key", "a", id: id).Reply);
         group.World.HealNetwork();
         Assert.True(group.World.RunUntil(() => group.World[1].Store.VersionsOf(QuorumCluster.Bytes("key")).IsSame(group.World[2].Store.VersionsOf(QuorumCluster.Bytes("key"))), 20 * Instant.Second));
-        Assert.Equal(["a"], group.Values(3, "key", Consistency.All));
+        Assert.Equal(["a"], group.Values(3, "key", ConsistencyLevel.All));
     }
 
     [Fact]
@@ -97,9 +147,9 @@ public class QuorumTests
         var group = new QuorumCluster(QuorumCluster.Quiet with { Resolution = Resolution.LastWriteWins });
         group.World.Isolate(3);
         group.Put(1, "key", "first");
-        group.Put(3, "key", "second", level: Consistency.One);
+        group.Put(3, "key", "second", level: ConsistencyLevel.One);
         group.World.HealNetwork();
-        Assert.Equal(["second"], group.Values(2, "key", Consistency.All));
+        Assert.Equal(["second"], group.Values(2, "key", ConsistencyLevel.All));
         group.Put(1, "key", "third");
         Assert.Equal(["third"], group.Values(3, "key"));
     }
@@ -129,9 +179,9 @@ public class QuorumTests
     {
         var group = new QuorumCluster(QuorumCluster.Quiet with { Places = Regions, Replicas = 2 }, nodes: 4);
         group.World[3].Crash();
-        Assert.NotNull(group.Put(1, "key", "a", level: Consistency.LocalQuorum).Reply);
-        Assert.Null(group.Put(1, "key", "b", level: Consistency.EachQuorum).Reply);
-        Assert.Null(group.Put(4, "key", "c", level: Consistency.LocalQuorum).Reply);
+        Assert.NotNull(group.Put(1, "key", "a", level: ConsistencyLevel.LocalQuorum).Reply);
+        Assert.Null(group.Put(1, "key", "b", level: ConsistencyLevel.EachQuorum).Reply);
+        Assert.Null(group.Put(4, "key", "c", level: ConsistencyLevel.LocalQuorum).Reply);
     }
 
     [Fact]
@@ -139,7 +189,7 @@ public class QuorumTests
     {
         var group = new QuorumCluster();
         group.World.Isolate(3);
-        group.Put(1, "key", "a", level: Consistency.One);
+        group.Put(1, "key", "a", level: ConsistencyLevel.One);
         group.World[2].Crash();
         group.World.HealNetwork();
         Assert.Empty(group.Held(3, "key"));
@@ -166,8 +216,8 @@ public class QuorumTests
         Rejection why = group.Put(1, "other", "b", context).Why!.Value;
         Assert.Equal((RejectReason.Invalid, false), (why.Reason, why.OutcomeUnknown));
         Assert.Contains("was read with another key", why.Detail, StringComparison.Ordinal);
-        Assert.Equal("4 is asked for; a key has 3 owners", group.Get(1, "key", new Consistency(ConsistencyKind.Count, 4)).Why!.Value.Detail);
-        Assert.Equal(RejectReason.Invalid, group.Get(1, "key", Consistency.Any).Why!.Value.Reason);
+        Assert.Equal("4 is asked for; a key has 3 owners", group.Get(1, "key", new ConsistencyLevel(ConsistencyKind.Count, 4)).Why!.Value.Detail);
+        Assert.Equal(RejectReason.Invalid, group.Get(1, "key", ConsistencyLevel.Any).Why!.Value.Reason);
     }
 
     [Fact]
@@ -179,6 +229,32 @@ public class QuorumTests
         Assert.Contains("ahead of this replica's clock", group.World[2].Reports[^1], StringComparison.Ordinal);
         Assert.Empty(group.Held(2, "key"));
         Assert.NotNull(group.Put(2, "other", "b").Reply);
+    }
+
+    [Fact]
+    public void A_read_whose_value_others_do_not_take_names_them_and_not_those_who_are_silent()
+    {
+        var group = new QuorumCluster();
+        group.World[1].WallSkew = 10 * Instant.Second;
+        Assert.Equal(RejectReason.NoQuorum, group.Put(1, "key", "a").Why!.Value.Reason);
+        Assert.Equal(
+            "Quorum of 3 owners must answer; 3 did (n1, n2, n3); not enough have taken the latest that was found: 1 did (n1), not n2, n3; their clocks may be behind, or their disks full",
+            group.Get(1, "key").Why!.Value.Detail);
+    }
+
+    [Fact]
+    public void A_replica_that_is_being_rebuilt_says_so_where_its_own_answer_is_missing()
+    {
+        var group = new QuorumCluster();
+        group.Put(1, "key", "a");
+        group.World[1].Crash();
+        group.World[1].LoseDisk();
+        group.World[2].Crash();
+        group.World[1].Start();
+        group.World.RunFor(Instant.Second);
+        Rejection why = group.Get(1, "key").Why!.Value;
+        Assert.Equal(RejectReason.NoQuorum, why.Reason);
+        Assert.StartsWith("Quorum of 3 owners must answer; 1 did (n3), not n1, n2; n1, which was asked, is being rebuilt", why.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

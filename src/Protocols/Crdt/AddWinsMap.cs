@@ -24,8 +24,14 @@ public sealed class AddWinsMap : DotMap<MapField>
     /// <summary>Ascending.</summary>
     public IEnumerable<MapField> Fields => Children.Keys.Order();
 
+    /// <summary>In no order that means anything.</summary>
+    internal IEnumerable<MapField> Unordered => Children.Keys;
+
     /// <summary>The value of a field, to be read; null: it is not there.</summary>
     public T? Get<T>(Datum key) where T : DotStore, new() => (T?)Children.GetValueOrDefault(new MapField(key, KindOf<T>.Value));
+
+    /// <summary>Likewise, of whatever kind.</summary>
+    internal DotStore? Get(MapField field) => Children.GetValueOrDefault(field);
 
     /// <summary>Changes a field's value, which is a new one where there is none, such as <c>map.Update&lt;OrSet>(change, "tags", (tags, c) => tags.Add(c, "x"))</c>.</summary>
     public AddWinsMap Update<T>(Change change, Datum key, Func<T, Change, T> mutator) where T : DotStore, new()

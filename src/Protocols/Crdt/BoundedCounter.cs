@@ -16,16 +16,22 @@ public sealed class BoundedCounter : ICrdt<BoundedCounter>
     public static CrdtKind Kind => CrdtKind.BoundedCounter;
 
     /// <summary>Never below 0: where deltas came out of order, so that what was taken is known before what was added, it reads 0.</summary>
-    public long Value
+    public long Value => Math.Max(0, Balance);
+
+    /// <summary>What was added less what was taken; below 0 only where deltas came out of order.</summary>
+    internal long Balance
     {
         get
         {
             long added = 0;
             foreach (((VersionSource from, VersionSource to), long amount) in _rights)
                 added = checked(added + (from == to ? amount : 0));
-            return Math.Max(0, added - _taken.Sum);
+            return added - _taken.Sum;
         }
     }
+
+    /// <summary>All that ever had rights.</summary>
+    internal IEnumerable<VersionSource> Holders => _rights.Keys.Select(pair => pair.To).Distinct();
 
     /// <summary>What a source may take, or transfer, without asking; never below 0 at that source itself.</summary>
     public long Rights(VersionSource source)

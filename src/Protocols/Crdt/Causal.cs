@@ -32,13 +32,17 @@ public sealed class Causal<T> : ICrdt<Causal<T>> where T : DotStore, new()
     public CausalContext Context { get; }
 
     /// <summary>Makes one change, such as <c>(set, change) => set.Add(change, "x")</c>, and returns its delta.</summary>
-    public Causal<T> Mutate(VersionSource source, Func<T, Change, T> mutator)
+    public Causal<T> Mutate(VersionSource source, Func<T, Change, T> mutator) => Mutate(source, mutator, _ => { });
+
+    /// <summary>Likewise; what the delta is not allowed to be is thrown before anything is changed.</summary>
+    internal Causal<T> Mutate(VersionSource source, Func<T, Change, T> mutator, Action<Causal<T>> check)
     {
         var change = new Change(Context, source);
         var delta = new Causal<T>(mutator(Value, change), change.Context);
         Invariant.That(!ReferenceEquals(delta.Value, Value), "a change returns its delta, never the value itself");
         if (delta.Value.Depth > CrdtLimits.MapDepth)
             throw new ArgumentException($"maps lie {delta.Value.Depth} deep; at most {CrdtLimits.MapDepth} are allowed", nameof(mutator));
+        check(delta);
         Merge(delta);
         return delta;
     }

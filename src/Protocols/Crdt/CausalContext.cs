@@ -12,24 +12,50 @@ public sealed class CausalContext
     private DotRange[] _ranges = [];
     private int _count;
 
+    /// <summary>All of these ranges, in whatever order they are.</summary>
+    public static CausalContext Of(List<DotRange> ranges)
+    {
+        ranges.Sort((one, other) => one.Source.CompareTo(other.Source) is var order && order != 0 ? order : one.From.CompareTo(other.From));
+        // Each is added at the end, or to the last.
+        var context = new CausalContext { _ranges = new DotRange[ranges.Count] };
+        foreach (DotRange range in ranges)
+            context.Add(range);
+        return context;
+    }
+
     public bool IsEmpty => _count == 0;
 
     /// <summary>Ascending; never touching.</summary>
     public ReadOnlySpan<DotRange> Ranges => _ranges.AsSpan(0, _count);
 
-    /// <summary>How many dots there are.</summary>
+    /// <summary>How many dots there are; as many as 64 bits hold, where there are more.</summary>
     public long DotCount
     {
         get
         {
             long dots = 0;
             foreach (DotRange range in Ranges)
-                dots += range.To - range.From + 1;
+                dots = range.To - range.From < long.MaxValue - 1 - dots ? dots + range.To - range.From + 1 : long.MaxValue;
             return dots;
         }
     }
 
     public bool Contains(in Dot dot) => FirstNotBefore(dot.Source, dot.Counter) is var at && at < _count && Holds(_ranges[at], dot);
+
+    /// <summary>The same, and up to which counter of the source it holds.</summary>
+    public bool Contains(in Dot dot, out long until)
+    {
+        int at = FirstNotBefore(dot.Source, dot.Counter);
+        if (at == _count || _ranges[at].Source != dot.Source)
+        {
+            until = long.MaxValue;
+            return false;
+        }
+
+        bool holds = Holds(_ranges[at], dot);
+        until = holds ? _ranges[at].To : _ranges[at].From - 1;
+        return holds;
+    }
 
     /// <summary>The highest counter known of a source; 0: none.</summary>
     public long Last(VersionSource source)
@@ -102,6 +128,29 @@ public sealed class CausalContext
         return meet;
     }
 
+    /// <summary>The dots that are in this one and not in the other.</summary>
+    public CausalContext Without(CausalContext other)
+    {
+        var rest = new CausalContext();
+        foreach (DotRange range in Ranges)
+        {
+            long from = range.From;
+            foreach (DotRange taken in other.Ranges[other.FirstNotBefore(range.Source, from)..])
+            {
+                if (taken.Source != range.Source || taken.From > range.To)
+                    break;
+                if (taken.From > from)
+                    rest.Add(new DotRange(range.Source, from, taken.From - 1));
+                from = Math.Max(from, taken.To + 1);
+            }
+
+            if (from <= range.To)
+                rest.Add(range with { From = from });
+        }
+
+        return rest;
+    }
+
     public CausalContext Copy() => new() { _ranges = Ranges.ToArray(), _count = _count };
 
     /// <summary>count, then source, dots left out before the range (or since the last of its source), dots in it less one.</summary>
@@ -135,6 +184,17 @@ public sealed class CausalContext
         }
 
         return read;
+    }
+
+    /// <summary>Passes over one that was written, without looking what is in it.</summary>
+    public static void Skip(ref CrdtReader reader)
+    {
+        for (int left = reader.Count("ranges of dots", minimumSize: 4); left > 0; left--)
+        {
+            reader.Source();
+            reader.Unsigned();
+            reader.Unsigned();
+        }
     }
 
     public override string ToString() => $"{{{string.Join(", ", Ranges.ToArray())}}}";

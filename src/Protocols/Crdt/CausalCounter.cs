@@ -42,7 +42,7 @@ public sealed class CausalCounter : DotFun<(long Added, long Taken)>
 
     /// <summary>
     /// The sums of a source's stable additions go to the last of them. Whoever removes from now on has seen all of them, so they need not be told apart;
-    /// a replica that still does drops the others when it merges and takes the higher number for the last.
+    /// a replica that still does drops the others when it merges and takes the higher number for the last. Sums that would not fit stay apart.
     /// </summary>
     internal override void Stabilize(CausalContext stable)
     {
@@ -51,10 +51,10 @@ public sealed class CausalCounter : DotFun<(long Added, long Taken)>
         foreach ((Dot dot, (long added, long taken)) in Entries)
         {
             bool isStable = stable.Contains(dot);
-            if (isStable && lastStable >= 0 && folded[lastStable].Dot.Source == dot.Source)
+            if (isStable && lastStable >= 0 && folded[lastStable].Dot.Source == dot.Source
+                && folded[lastStable].Value is var (before, takenBefore) && added <= long.MaxValue - before && taken <= long.MaxValue - takenBefore)
             {
-                (long before, long takenBefore) = folded[lastStable].Value;
-                folded[lastStable] = (dot, (checked(before + added), checked(takenBefore + taken)));
+                folded[lastStable] = (dot, (before + added, takenBefore + taken));
                 continue;
             }
 

@@ -12,6 +12,9 @@ public static class CrdtLimits
     /// <summary>Sources that one value may know.</summary>
     public const int Sources = 1 << 16;
 
-    /// <summary>Elements, deleted ones included, that may be inserted into one list or text by one source, and that one encoded one may have.</summary>
+    /// <summary>Elements that one list or text may have, deleted ones included that are still kept, before it takes no more.</summary>
     public const int SequenceElements = 1 << 26;
+
+    /// <summary>Elements that one source may ever insert into one list or text, and that an encoded one may have.</summary>
+    public const int SequenceNumbers = 1 << 30;
 }

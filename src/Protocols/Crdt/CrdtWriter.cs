@@ -11,6 +11,9 @@ public sealed class CrdtWriter(int capacity = 256)
 
     public ReadOnlySpan<byte> Written => _bytes.AsSpan(0, Length);
 
+    /// <summary>Stays as it is while more is written, until something is taken back.</summary>
+    public ReadOnlyMemory<byte> WrittenMemory => _bytes.AsMemory(0, Length);
+
     public byte[] ToArray() => Written.ToArray();
 
     public void Byte(byte value) => Room(1)[0] = value;

@@ -61,7 +61,8 @@ public abstract class DotMap<TKey> : DotStore where TKey : struct, IComparable<T
         foreach ((TKey key, DotStore child) in Children)
         {
             child.Stabilize(stable);
-            Keep(key, child);
+            if (child.IsEmpty)
+                Children.Remove(key);
         }
     }
 

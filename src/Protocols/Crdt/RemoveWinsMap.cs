@@ -10,13 +10,19 @@ public sealed class RemoveWinsMap : DotMap<Datum>
     public override StoreKind Kind => StoreKind.RemoveWinsMap;
 
     /// <summary>Ascending, without those removed.</summary>
-    public IEnumerable<Datum> Keys => Children.Where(child => !((RemovableEntry)child.Value).IsRemoved).Select(child => child.Key).Order();
+    public IEnumerable<Datum> Keys => Unordered.Order();
+
+    /// <summary>Likewise, in no order that means anything.</summary>
+    internal IEnumerable<Datum> Unordered => Children.Where(child => !((RemovableEntry)child.Value).IsRemoved).Select(child => child.Key);
 
     /// <summary>Keys whose removal is still remembered.</summary>
     public int Removals => Children.Values.Count(child => ((RemovableEntry)child).IsRemoved);
 
     /// <summary>The value of a key, to be read; null: there is none of this kind.</summary>
     public T? Get<T>(Datum key) where T : DotStore, new() => Children.GetValueOrDefault(key) is RemovableEntry { IsRemoved: false } entry ? entry.Values.Get<T>(default) : null;
+
+    /// <summary>The values of a key, one of each kind under an empty key; null: it is not there.</summary>
+    internal AddWinsMap? ValuesOf(Datum key) => Children.GetValueOrDefault(key) is RemovableEntry { IsRemoved: false } entry ? entry.Values : null;
 
     /// <summary>Changes a key's value, which is a new one where there is none or the key was removed.</summary>
     public RemoveWinsMap Update<T>(Change change, Datum key, Func<T, Change, T> mutator) where T : DotStore, new()

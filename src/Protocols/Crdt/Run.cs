@@ -10,7 +10,7 @@ internal readonly record struct ElementId(ushort Source, int Number)
 }
 
 /// <summary>
-/// Elements that one source inserted one after the other and that still lie so, all deleted or none. The first was inserted between <see cref="Left"/> and
+/// Elements that one source inserted one after the other and that still lie so, all deleted or none, all settled or none. The first was inserted between <see cref="Left"/> and
 /// <see cref="Right"/>, which then were neighbours, each further one between the one before it and <see cref="Right"/>.
 /// </summary>
 internal struct Run
@@ -19,6 +19,9 @@ internal struct Run
     private ushort _leftSource;
     private ushort _rightSource;
     public bool IsDeleted;
+
+    /// <summary>Every replica has it: nothing is compared any more with what it was inserted between, and that is forgotten.</summary>
+    public bool IsSettled;
     public int First;
     public int Length;
     private int _left;
@@ -32,6 +35,8 @@ internal struct Run
         Left = left;
         Right = right;
     }
+
+    public static Run Settled(ElementId first, int length, bool isDeleted) => new(first, length, ElementId.None, ElementId.None, isDeleted) { IsSettled = true };
 
     public readonly int Visible => IsDeleted ? 0 : Length;
 
@@ -55,11 +60,13 @@ internal struct Run
     public readonly bool Contains(ElementId id) => Source == id.Source && First <= id.Number && id.Number < End;
 
     /// <summary>The elements from an offset on, as a run of its own.</summary>
-    public readonly Run From(int offset) => new(new ElementId(Source, First + offset), Length - offset, new ElementId(Source, First + offset - 1), Right, IsDeleted);
+    public readonly Run From(int offset) => IsSettled
+        ? Settled(new ElementId(Source, First + offset), Length - offset, IsDeleted)
+        : new(new ElementId(Source, First + offset), Length - offset, new ElementId(Source, First + offset - 1), Right, IsDeleted);
 
     /// <summary>The other, where it follows in the sequence, is more of this run.</summary>
     public readonly bool MergesWith(in Run next) =>
-        IsContinuedBy(next) && IsDeleted == next.IsDeleted;
+        IsDeleted == next.IsDeleted && IsSettled == next.IsSettled && (IsSettled ? Source == next.Source && End == next.First : IsContinuedBy(next));
 
     /// <summary>The other goes on where this run ends, be it deleted or not and be there something between them or not.</summary>
     public readonly bool IsContinuedBy(in Run next) =>

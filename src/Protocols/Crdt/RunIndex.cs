@@ -16,6 +16,23 @@ internal sealed class RunIndex
         return page.Leaves[page.IndexOf(number)];
     }
 
+    /// <summary>The leaf of the last run that begins at or before this number; null: none does.</summary>
+    public RunLeaf? FindFloor(int number)
+    {
+        int at = PageOf(number);
+        return at < 0 ? null : _pages[at].Leaves[_pages[at].IndexOf(number)];
+    }
+
+    /// <summary>Where the first run begins that does so after this number; <see cref="int.MaxValue"/>: none does.</summary>
+    public int NextAfter(int number)
+    {
+        int at = PageOf(number);
+        int index = at < 0 ? -1 : _pages[at].IndexOf(number);
+        if (at >= 0 && index + 1 < _pages[at].Count)
+            return _pages[at].Firsts[index + 1];
+        return at + 1 < _pages.Count ? _pages[at + 1].Firsts[0] : int.MaxValue;
+    }
+
     /// <summary>A run that begins here lies in this leaf, be it new or moved.</summary>
     public void Set(int first, RunLeaf leaf)
     {

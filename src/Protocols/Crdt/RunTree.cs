@@ -78,6 +78,27 @@ internal sealed class RunTree
         throw new InvariantViolationException("the index of runs names the leaf of every element");
     }
 
+    /// <summary>The same of an element that may have been let go of; false: it was.</summary>
+    public bool TryFind(ElementId id, out RunPlace place, out int offset)
+    {
+        (place, offset) = (default, 0);
+        if (_indexes[id.Source].FindFloor(id.Number) is not { } leaf)
+            return false;
+        for (int at = 0; at < leaf.Count; at++)
+        {
+            if (leaf.Runs[at].Contains(id))
+            {
+                (place, offset) = (new RunPlace(leaf, at), id.Number - leaf.Runs[at].First);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The number of the first run of a source that begins after this one; <see cref="int.MaxValue"/>: none does.</summary>
+    public int NextAfter(ushort source, int number) => _indexes[source].NextAfter(number);
+
     /// <summary>The place of the run that begins with this element, parted from those before it.</summary>
     public RunPlace FindStart(ElementId id)
     {

@@ -5,6 +5,9 @@ namespace ActorRepl.Protocols.Crdt;
 
 public abstract partial class Sequence<TItem>
 {
+    private const byte Whole = 0;
+    private const byte Collected = 1;
+
     /// <summary>How a run says which are its elements and between which it was inserted.</summary>
     private enum RunForm
     {
@@ -22,16 +25,22 @@ public abstract partial class Sequence<TItem>
     }
 
     /// <summary>
-    /// Epoch; sources, ascending; runs in the order of the sequence: (length, form, deleted) in one number, source where there are several, what the form asks for;
+    /// Layout; sources, ascending; runs in the order of the sequence: (length, form, deleted) in one number, source where there are several, what the form asks for;
     /// left and right of those that name them; items of what is not deleted.
     /// </summary>
     public void Write(CrdtWriter writer)
     {
         List<Run> runs = CanonicalRuns(out List<VersionSource> sources);
-        writer.Unsigned((ulong)Epoch);
+        writer.Byte(_isCollected ? Collected : Whole);
         writer.Count(sources.Count);
         foreach (VersionSource source in sources)
             writer.Source(source);
+        if (_isCollected)
+        {
+            WriteCollected(writer, runs, sources);
+            return;
+        }
+
         writer.Count(runs.Count);
         Span<Run> span = CollectionsMarshal.AsSpan(runs);
         List<(ElementId Wanted, ElementId Likely)> named = WriteRuns(writer, span, sources.Count);
@@ -50,7 +59,7 @@ public abstract partial class Sequence<TItem>
     private protected void Fill(ref CrdtReader reader)
     {
         int start = reader.Position;
-        Epoch = reader.Within(0, long.MaxValue, "an epoch");
+        _isCollected = reader.Within(Whole, Collected, "the layout of a sequence") == Collected;
         int sources = reader.Count("sources", minimumSize: 2);
         for (int i = 0; i < sources; i++)
         {
@@ -60,11 +69,21 @@ public abstract partial class Sequence<TItem>
             PlaceOf(source);
         }
 
-        Run[] runs = ReadRuns(ref reader, sources, out bool[] isNamed);
-        int[] counts = CountElements(ref reader, runs, sources);
-        ReadNeighbours(ref reader, runs, isNamed, counts);
+        Run[] runs, byNumber;
+        int[] counts;
+        if (_isCollected)
+            runs = ReadCollected(ref reader, sources, out counts, out byNumber);
+        else
+        {
+            runs = ReadRuns(ref reader, sources, out bool[] isNamed);
+            counts = CountElements(ref reader, runs, sources, out byNumber);
+            ReadNeighbours(ref reader, runs, isNamed, counts);
+        }
+
         TItem[] items = SequenceItems<TItem>.Instance.Read(ref reader, runs.Sum(run => run.Visible));
-        Adopt(runs, counts, items);
+        Adopt(runs, byNumber, counts, items);
+        if (_isCollected)
+            CheckNeighbours(reader, runs);
         var again = new CrdtWriter(reader.Position - start);
         Write(again);
         if (!again.Written.SequenceEqual(reader.Since(start)))
@@ -82,7 +101,7 @@ public abstract partial class Sequence<TItem>
         for (RunPlace place = _tree.Start; RunTree.Normalize(ref place); place.At++)
         {
             Run run = place.Run;
-            run = new Run(new ElementId(canonical[run.Source], run.First), run.Length, Canonical(run.Left), Canonical(run.Right), run.IsDeleted);
+            run = new Run(new ElementId(canonical[run.Source], run.First), run.Length, Canonical(run.Left), Canonical(run.Right), run.IsDeleted) { IsSettled = run.IsSettled };
             if (runs.Count > 0 && runs[^1].MergesWith(run))
                 runs[^1] = runs[^1] with { Length = runs[^1].Length + run.Length };
             else
@@ -131,7 +150,7 @@ public abstract partial class Sequence<TItem>
         var ends = new int[sources];
         for (int i = 0; i < runs.Length; i++)
         {
-            long head = reader.Within(8, 8L * CrdtLimits.SequenceElements + 7, "the head of a run");
+            long head = reader.Within(8, 8L * CrdtLimits.SequenceNumbers + 7, "the head of a run");
             var form = (RunForm)((head >> 1) & 3);
             int source = sources > 1 ? (int)reader.Within(0, sources - 1, "the source of a run") : 0;
             if (sources == 0)
@@ -154,8 +173,8 @@ public abstract partial class Sequence<TItem>
                 nearest.Pop(runs, source, (int)Math.Clamp(first, 0, int.MaxValue));
             }
 
-            if (first < 1 || first + (head >> 3) > CrdtLimits.SequenceElements)
-                throw reader.Wrong($"a run of {head >> 3} elements begins with number {first}; 1 to {CrdtLimits.SequenceElements} is allowed");
+            if (first < 1 || first + (head >> 3) > CrdtLimits.SequenceNumbers)
+                throw reader.Wrong($"a run of {head >> 3} elements begins with number {first}; 1 to {CrdtLimits.SequenceNumbers} is allowed");
             runs[i] = new Run(new ElementId((ushort)source, (int)first), (int)(head >> 3), ElementId.None, right, (head & 1) == 1);
             isNamed[i] = form == RunForm.NewBetween;
             ends[source] = runs[i].End;
@@ -166,9 +185,9 @@ public abstract partial class Sequence<TItem>
     }
 
     /// <summary>How many elements each source inserted; the runs have each of them once.</summary>
-    private static int[] CountElements(ref CrdtReader reader, Run[] runs, int sources)
+    private static int[] CountElements(ref CrdtReader reader, Run[] runs, int sources, out Run[] order)
     {
-        var order = new Run[runs.Length];
+        order = new Run[runs.Length];
         runs.CopyTo(order, 0);
         Array.Sort(order, static (a, b) => a.Source != b.Source ? a.Source.CompareTo(b.Source) : a.First.CompareTo(b.First));
         var counts = new int[sources];
@@ -181,8 +200,8 @@ public abstract partial class Sequence<TItem>
             all += run.Length;
         }
 
-        if (all > CrdtLimits.SequenceElements || counts.Contains(0))
-            throw reader.Wrong($"a sequence has {all} elements of {sources} sources; each has one at least, all together {CrdtLimits.SequenceElements} at most");
+        if (all > CrdtLimits.SequenceNumbers || counts.Contains(0))
+            throw reader.Wrong($"a sequence has {all} elements of {sources} sources; each has one at least, all together {CrdtLimits.SequenceNumbers} at most");
         return counts;
     }
 
@@ -209,10 +228,21 @@ public abstract partial class Sequence<TItem>
             : new ElementId((ushort)(form - 2), (int)reader.Within(1, counts[form - 2], "the number of an element"));
     }
 
-    private void Adopt(Run[] runs, int[] counts, ReadOnlySpan<TItem> items)
+    private void Adopt(Run[] runs, Run[] byNumber, int[] counts, ReadOnlySpan<TItem> items)
     {
-        for (int i = 0; i < counts.Length; i++)
-            _items[i].Room(counts[i]);
+        foreach (ref readonly Run run in byNumber.AsSpan())
+        {
+            _items[run.Source].SkipTo(run.First);
+            Kept += run.Length;
+            if (run.IsDeleted)
+                _items[run.Source].Skip(run.Length);
+            else
+                _items[run.Source].Room(run.Length);
+        }
+
+        for (int source = 0; source < counts.Length; source++)
+            _items[source].SkipTo(counts[source] + 1);
+
         RunPlace end = _tree.Start;
         foreach (ref readonly Run run in runs.AsSpan())
         {

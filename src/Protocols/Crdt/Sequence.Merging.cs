@@ -14,6 +14,7 @@ public abstract partial class Sequence<TItem>
     }
 
     /// <summary>What a replica lacks that has these elements: the others, and every deletion.</summary>
+    /// <exception cref="InvalidDataException">An element it lacks is settled: where it lay is known by the whole only.</exception>
     public SequenceDelta<TItem> DeltaSince(CausalContext version)
     {
         var inserted = new CausalContext();
@@ -38,13 +39,11 @@ public abstract partial class Sequence<TItem>
 
     /// <summary>
     /// Merges what another replica changed; what of it is known already changes nothing. False: it refers to elements that are not known here, so
-    /// earlier deltas are missing, or to a later epoch, and nothing is changed. One of an earlier epoch is ignored.
+    /// earlier deltas are missing, and nothing is changed.
     /// </summary>
     /// <exception cref="InvalidDataException">Its runs refer to each other in a circle.</exception>
     public bool TryMerge(SequenceDelta<TItem> delta)
     {
-        if (delta.Epoch != Epoch)
-            return delta.Epoch < Epoch;
         if (MergeOrder(delta) is not { } order)
             return false;
         foreach (SequenceDelta<TItem>.InsertedRun run in order)
@@ -53,14 +52,26 @@ public abstract partial class Sequence<TItem>
             DeleteKnown(new DotRange(run.First.Source, run.First.Counter, run.End - 1));
         foreach (DotRange range in delta.Deleted.Ranges)
             DeleteKnown(range);
+        FreeItems();
         return true;
     }
 
-    /// <summary>Joins states of one epoch; of two epochs the later state is the join.</summary>
+    /// <exception cref="InvalidDataException">The other has settled what this one has not, though this one has what the other has not: then not everybody had it.</exception>
     private protected void MergeState(Sequence<TItem> other)
     {
-        if (other.Epoch > Epoch)
-            Begin(other.Epoch);
+        if (_isCollected || other._isCollected)
+        {
+            if (other.IsWithin(this))
+                return;
+            if (IsWithin(other))
+            {
+                Become(other);
+                return;
+            }
+
+            DeleteWhatIsGone(other);
+        }
+
         bool merged = TryMerge(other.DeltaSince(Version));
         Invariant.That(merged, "a whole state refers to nothing that it has not");
     }
@@ -74,6 +85,8 @@ public abstract partial class Sequence<TItem>
             for (int number = (int)range.From; number <= range.To;)
             {
                 Run run = _tree.Find(new ElementId(source, number), out int offset).Run;
+                if (run.IsSettled)
+                    throw new InvalidDataException($"{new Dot(range.Source, number)} is settled here and not known everywhere");
                 if (offset > 0)
                     run = run.From(offset);
                 run.Length = Math.Min(run.Length, (int)(range.To - number + 1));
@@ -83,7 +96,7 @@ public abstract partial class Sequence<TItem>
             }
         }
 
-        return new SequenceDelta<TItem>(Epoch, runs, deleted);
+        return new SequenceDelta<TItem>(runs, deleted);
     }
 
     /// <summary>What is new of a delta's runs, each after all that it refers to; null: it refers to something that is neither known nor in the delta.</summary>
@@ -103,7 +116,7 @@ public abstract partial class Sequence<TItem>
             all.Add(new DotRange(run.First.Source, next, run.End - 1));
         }
 
-        if (!all.Includes(delta.Deleted) || waiting.Exists(run => !Has(all, run.Left) || !Has(all, run.Right)))
+        if (!all.Includes(delta.Deleted) || waiting.Exists(run => !Has(all, run.Left) || !Has(all, run.Right) || (_isCollected && IsGone(run.Left))))
             return null;
         var order = new List<SequenceDelta<TItem>.InsertedRun>(waiting.Count);
         while (waiting.Count > 0)
@@ -128,6 +141,9 @@ public abstract partial class Sequence<TItem>
         return order;
 
         static bool Has(CausalContext known, Dot? dot) => dot is not { } id || known.Contains(id);
+
+        // Nobody inserts behind an element whose deletion everybody has seen.
+        bool IsGone(Dot? dot) => dot is { } id && id.Counter <= known.Last(id.Source) && !_tree.TryFind(IdOf(id), out _, out _);
     }
 
     /// <summary>
@@ -138,18 +154,36 @@ public abstract partial class Sequence<TItem>
     {
         ushort source = PlaceOf(inserted.First.Source);
         Invariant.That(inserted.First.Counter == _items[source].Count + 1, "a source's elements come in the order of their numbers");
-        if (inserted.Length > CrdtLimits.SequenceElements - inserted.First.Counter)
-            throw new InvalidDataException($"{inserted.First.Source} inserts more than {CrdtLimits.SequenceElements} elements");
+        if (inserted.Length > CrdtLimits.SequenceNumbers - inserted.First.Counter)
+            throw new InvalidDataException($"{inserted.First.Source} inserts more than {CrdtLimits.SequenceNumbers} elements");
         (ElementId left, ElementId right) = (IdOf(inserted.Left), IdOf(inserted.Right));
-        if (!right.IsNone)
+        if (!right.IsNone && _tree.TryFind(right, out _, out _))
             _tree.FindStart(right);
         RunPlace place = left.IsNone ? _tree.Start : _tree.FindAfter(left);
+        if (_isCollected)
+            right = NextSettled(place, right);
         var run = new Run(new ElementId(source, (int)inserted.First.Counter), inserted.Length, left, right, inserted.IsDeleted);
         _tree.Insert(PlaceAmongConcurrent(place, run), run);
         if (inserted.IsDeleted)
-            _items[source].Room(inserted.Length).Clear();
+            _items[source].Skip(inserted.Length);
         else
             _items[source].Append(inserted.Items.Span);
+        Kept += inserted.Length;
+    }
+
+    /// <summary>
+    /// The nearest settled element from a place on, or this one if it comes first. Whoever names one further away had let go of what lies between, or the one that was named
+    /// was let go of here.
+    /// </summary>
+    private static ElementId NextSettled(RunPlace place, ElementId right)
+    {
+        for (; RunTree.Normalize(ref place); place.At++)
+        {
+            if (place.Run.IsSettled || place.Run.FirstId == right)
+                return place.Run.FirstId;
+        }
+
+        return ElementId.None;
     }
 
     private RunPlace PlaceAmongConcurrent(RunPlace place, in Run run)
@@ -188,7 +222,12 @@ public abstract partial class Sequence<TItem>
         ushort source = _places[range.Source];
         for (int number = (int)range.From; number <= range.To;)
         {
-            RunPlace place = _tree.Find(new ElementId(source, number), out int offset);
+            if (!_tree.TryFind(new ElementId(source, number), out RunPlace place, out int offset))
+            {
+                number = _tree.NextAfter(source, number);
+                continue;
+            }
+
             int count = Math.Min(place.Run.Length - offset, (int)(range.To - number + 1));
             if (!place.Run.IsDeleted)
             {

@@ -6,7 +6,7 @@ namespace ActorRepl.Protocols.Crdt;
 /// <summary>
 /// A sequence that any replica may edit at any index. Every element has an id and remembers the two elements it was inserted between, and the order is
 /// that of FugueMax (Weidner and Kleppmann, "The Art of the Fugue", arXiv 2305.00583): runs that were typed at one place at once are never mixed, be they
-/// typed forwards or backwards. A deleted element loses its item at once and keeps its place until all are collected.
+/// typed forwards or backwards. A deleted element loses its item at once and keeps its place until every replica knows (<see cref="Stabilize"/>).
 /// </summary>
 public abstract partial class Sequence<TItem>
 {
@@ -24,13 +24,10 @@ public abstract partial class Sequence<TItem>
     {
     }
 
-    /// <summary>How often deleted elements were collected. Changes of one epoch mean nothing in another.</summary>
-    public long Epoch { get; private set; }
-
     /// <summary>Elements that are not deleted.</summary>
     public int Length => _tree.Visible;
 
-    /// <summary>Every element that was ever inserted, by the dots of their ids.</summary>
+    /// <summary>Every element that was ever inserted, by the dots of their ids, be it kept or not.</summary>
     public CausalContext Version
     {
         get
@@ -49,6 +46,23 @@ public abstract partial class Sequence<TItem>
     /// <summary>How many pieces the sequence is kept in; its memory and its encoding grow with them, not with the elements.</summary>
     public int RunCount => _tree.RunCount;
 
+    /// <summary>How many ranges of dots what is visible has: equal sequences have equally many. Looks at every run.</summary>
+    internal int VisibleRanges
+    {
+        get
+        {
+            var ranges = new List<(ushort Source, int First, int End)>();
+            for (RunPlace place = _tree.Start; RunTree.Normalize(ref place); place.At++)
+            {
+                if (!place.Run.IsDeleted)
+                    ranges.Add((place.Run.Source, place.Run.First, place.Run.End));
+            }
+
+            ranges.Sort();
+            return ranges.Where((range, i) => i == 0 || ranges[i - 1].Source != range.Source || ranges[i - 1].End != range.First).Count();
+        }
+    }
+
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
     public TItem this[int index]
     {
@@ -63,7 +77,7 @@ public abstract partial class Sequence<TItem>
 
     /// <summary>Inserts items so that the first gets this index.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The sequence is shorter.</exception>
-    /// <exception cref="InvalidOperationException">The source would insert more than <see cref="CrdtLimits.SequenceElements"/>.</exception>
+    /// <exception cref="InvalidOperationException">The source would insert more than <see cref="CrdtLimits.SequenceNumbers"/>, or there would be more than <see cref="CrdtLimits.SequenceElements"/>.</exception>
     private protected void InsertItems(VersionSource source, int index, ReadOnlySpan<TItem> items)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
@@ -72,8 +86,10 @@ public abstract partial class Sequence<TItem>
             return;
         ushort place = PlaceOf(source);
         int first = _items[place].Count + 1;
-        if (items.Length > CrdtLimits.SequenceElements - first)
-            throw new InvalidOperationException($"{source} has inserted {first - 1} elements; {CrdtLimits.SequenceElements} is the most of one source");
+        if (items.Length > CrdtLimits.SequenceNumbers - first || items.Length > CrdtLimits.SequenceElements - Kept)
+            throw new InvalidOperationException(
+                $"{source} has inserted {first - 1} elements, and {Kept} are kept; {CrdtLimits.SequenceNumbers} and {CrdtLimits.SequenceElements} are the most");
+        Kept += items.Length;
         InsertRun(new ElementId(place, first), index, items.Length);
         _items[place].Append(items);
         _inserted.Add(new DotRange(source, first, first + items.Length - 1));
@@ -96,6 +112,8 @@ public abstract partial class Sequence<TItem>
             _tree.Delete(place, offset, here);
             count -= here;
         }
+
+        FreeItems();
     }
 
     /// <summary>Items from an index on.</summary>

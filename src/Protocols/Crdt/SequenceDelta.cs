@@ -10,15 +10,13 @@ namespace ActorRepl.Protocols.Crdt;
 /// <typeparam name="TItem">What a sequence is of: <see cref="char"/> or <see cref="Datum"/>.</typeparam>
 public sealed class SequenceDelta<TItem>
 {
-    internal SequenceDelta(long epoch, IReadOnlyList<InsertedRun> inserted, CausalContext deleted)
+    private const byte Layout = 0;
+
+    internal SequenceDelta(IReadOnlyList<InsertedRun> inserted, CausalContext deleted)
     {
-        Epoch = epoch;
         Inserted = inserted;
         Deleted = deleted;
     }
-
-    /// <summary>The epoch of the sequence it was taken of.</summary>
-    public long Epoch { get; }
 
     public bool IsEmpty => Inserted.Count == 0 && Deleted.IsEmpty;
 
@@ -28,7 +26,7 @@ public sealed class SequenceDelta<TItem>
     /// <summary>Elements that are deleted, besides those of runs that have no items.</summary>
     public CausalContext Deleted { get; }
 
-    /// <summary>Kind (1), version (1), epoch, sources, runs, items, deleted elements.</summary>
+    /// <summary>Kind (1), version (1), layout (1), sources, runs, items, deleted elements.</summary>
     public byte[] Encode() => CrdtCodec.Encode(Kind, Write);
 
     internal static CrdtKind Kind => typeof(TItem) == typeof(char) ? CrdtKind.TextDelta : CrdtKind.ListDelta;
@@ -46,7 +44,7 @@ public sealed class SequenceDelta<TItem>
         }
 
         List<VersionSource> sources = [.. named];
-        writer.Unsigned((ulong)Epoch);
+        writer.Byte(Layout);
         writer.Count(sources.Count);
         foreach (VersionSource source in sources)
             writer.Source(source);
@@ -72,7 +70,7 @@ public sealed class SequenceDelta<TItem>
 
     internal static SequenceDelta<TItem> Read(ref CrdtReader reader)
     {
-        long epoch = reader.Within(0, long.MaxValue, "an epoch");
+        reader.Within(Layout, Layout, "the layout of a delta");
         var sources = new VersionSource[reader.Count("sources", minimumSize: 2)];
         for (int i = 0; i < sources.Length; i++)
         {
@@ -93,13 +91,13 @@ public sealed class SequenceDelta<TItem>
             runs[i] = new InsertedRun(first, (int)(length >> 1), left, right, items);
         }
 
-        return new SequenceDelta<TItem>(epoch, runs, CausalContext.Read(ref reader));
+        return new SequenceDelta<TItem>(runs, CausalContext.Read(ref reader));
     }
 
     private static Dot? ReadDot(ref CrdtReader reader, VersionSource[] sources)
     {
         int source = (int)reader.Within(0, sources.Length, "the source of an element");
-        return source == 0 ? null : new Dot(sources[source - 1], reader.Within(1, CrdtLimits.SequenceElements, "the number of an element"));
+        return source == 0 ? null : new Dot(sources[source - 1], reader.Within(1, CrdtLimits.SequenceNumbers, "the number of an element"));
     }
 
     /// <param name="First">Its first element.</param>

@@ -52,7 +52,7 @@ public class CausalListTests
             else if (random.Next(3) == 0)
                 lists[at].Delete(index, Math.Min(2, lists[at].Length - index));
             else
-                lists[at].Insert(History<GCounter>.Source(at), index, LawTests.Any(random), $"{i}");
+                lists[at].Insert(History<GCounter>.Source(at), index, TypeLaws.Any(random), $"{i}");
         }
 
         CausalList joined = Laws.Join(Laws.Join(lists[0], lists[1]), lists[2]);

@@ -22,7 +22,7 @@ public class StabilityTests
 
     [Fact]
     public void The_removals_of_a_remove_wins_map_do_not_pile_up() => AllMeetNowAndThen<RemoveWinsMap>(
-        (random, map, change) => random.Next(2) == 0 ? map.Remove(change, LawTests.Any(random)) : map.Update<OrSet>(change, LawTests.Any(random), (set, c) => set.Add(c, LawTests.Any(random))),
+        (random, map, change) => random.Next(2) == 0 ? map.Remove(change, TypeLaws.Any(random)) : map.Update<OrSet>(change, TypeLaws.Any(random), (set, c) => set.Add(c, TypeLaws.Any(random))),
         map => string.Join(";", map.Keys.Select(key => $"{key}:{string.Join(",", map.Get<OrSet>(key)!.Elements.Order())}")),
         map => Assert.Equal(0, map.Removals));
 

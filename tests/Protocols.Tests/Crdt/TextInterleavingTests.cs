@@ -8,32 +8,8 @@ namespace ActorRepl.Protocols.Tests.Crdt;
 /// </summary>
 public class TextInterleavingTests
 {
-    [Fact]
-    public void Four_operations_on_three_replicas_in_every_way()
-    {
-        const string Kinds = "me-";
-        const int Choices = 3 * 3 * 3;
-        for (int first = 0; first < 2; first++)
-        {
-            for (int rest = 0; rest < Choices * Choices * Choices; rest++)
-            {
-                var texts = new ObservedTexts();
-                texts.Do(0, Kinds[first]);
-                for (int i = 0, choice = rest; i < 3; i++, choice /= Choices)
-                {
-                    int kind = choice % 3, replica = choice / 3 % 3, from = choice / 9 % 3;
-                    if (from != replica)
-                        texts.Merge(replica, from);
-                    texts.Do(replica, Kinds[kind]);
-                }
-
-                texts.Meet();
-            }
-        }
-    }
-
-    [Fact]
-    public void Four_operations_on_each_of_three_replicas_in_every_order()
+    /// <summary>Run by <see cref="EveryTypeTests"/>.</summary>
+    internal void Four_operations_on_each_of_three_replicas_in_every_order()
     {
         foreach (string script in new[] { "mm-e", "ms-m" })
         {

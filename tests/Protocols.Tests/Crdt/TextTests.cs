@@ -234,40 +234,6 @@ public class TextTests
         Assert.Equal(models[0].Length + models[1].Length, joined.Length);
     }
 
-    [Fact]
-    public void What_all_have_seen_deleted_is_collected_and_one_who_was_away_is_rebuilt()
-    {
-        Text one = new(), two = new();
-        one.Insert(One, 0, "a draft");
-        one.Delete(2, 5);
-        one.Insert(One, 2, "paper");
-        Assert.True(two.TryMerge(one.TakeDelta()));
-        two.Insert(Two, 0, "> ");
-        Text away = two.Copy();
-        Assert.Throws<InvalidOperationException>(two.Collect);
-        Assert.True(one.TryMerge(two.TakeDelta()));
-
-        one.Collect();
-        two.Collect();
-        Laws.Same(one, two);
-        Assert.Equal(("> a paper", 1, 1L), (one.ToString(), one.RunCount, one.Epoch));
-        one.Insert(One, 9, "!");
-        two.Delete(0, 2);
-        SequenceDelta<char> later = one.TakeDelta();
-        Assert.True(two.TryMerge(SequenceDelta.Decode<char>(later.Encode())));
-        Assert.Equal("a paper!", two.ToString());
-
-        away.Insert(Two, 0, "lost ");
-        SequenceDelta<char> earlier = away.TakeDelta();
-        Assert.True(two.TryMerge(earlier));
-        Assert.Equal("a paper!", two.ToString());
-        Assert.False(away.TryMerge(later));
-        Laws.Same(Laws.Join(two, away), Laws.Join(away, two));
-        away.Merge(two);
-        Laws.Same(two, away);
-        Laws.Same(away, CrdtCodec.Decode<Text>(CrdtCodec.Encode(away)));
-    }
-
     internal static readonly int[][] Permutations = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
     private static void Type(Text text, VersionSource source, int at, string run, bool forwards)

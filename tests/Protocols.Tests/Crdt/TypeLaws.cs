@@ -4,59 +4,50 @@ using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Protocols.Tests.Crdt;
 
-/// <summary>Every type is a join semilattice, its deltas are worth its states, and equal states have equal bytes.</summary>
-public class LawTests
+/// <summary>Every type is a join semilattice, its deltas are worth its states, and equal states have equal bytes; run by <see cref="EveryTypeTests"/>.</summary>
+internal static class TypeLaws
 {
-    [Fact]
-    public void GCounter() => Laws.Hold<GCounter>((random, counter, source) => counter.Increment(source, 1 + random.Next(5)));
+    public static void GCounter() => Laws.Hold<GCounter>((random, counter, source) => counter.Increment(source, 1 + random.Next(5)));
 
-    [Fact]
-    public void PNCounter() => Laws.Hold<PNCounter>((random, counter, source) => counter.Add(source, random.Next(11) - 5));
+    public static void PNCounter() => Laws.Hold<PNCounter>((random, counter, source) => counter.Add(source, random.Next(11) - 5));
 
-    [Fact]
-    public void BoundedCounter() => Laws.Hold<BoundedCounter>((random, counter, source) => random.Next(3) switch
+    public static void BoundedCounter() => Laws.Hold<BoundedCounter>((random, counter, source) => random.Next(3) switch
     {
         0 => counter.Increment(source, 1 + random.Next(5)),
         1 => counter.TryDecrement(source, 1 + random.Next(3)),
         _ => Other(random, source) is var other && other != source ? counter.TryTransfer(source, other, 1 + random.Next(3)) : null,
     });
 
-    [Fact]
-    public void GSet() => Laws.Hold<GSet>((random, set, _) => set.Add(Any(random)));
+    public static void GSet() => Laws.Hold<GSet>((random, set, _) => set.Add(Any(random)));
 
-    [Fact]
-    public void TwoPhaseSet() => Laws.Hold<TwoPhaseSet>((random, set, _) => random.Next(3) == 0 ? set.TryRemove(Any(random)) : set.Add(Any(random)));
+    public static void TwoPhaseSet() => Laws.Hold<TwoPhaseSet>((random, set, _) => random.Next(3) == 0 ? set.TryRemove(Any(random)) : set.Add(Any(random)));
 
-    [Fact]
-    public void EnableWinsFlag() => Hold<EnableWinsFlag>((random, flag, change) => random.Next(2) == 0 ? flag.Enable(change) : flag.Disable(change));
+    public static void EnableWinsFlag() => Hold<EnableWinsFlag>((random, flag, change) => random.Next(2) == 0 ? flag.Enable(change) : flag.Disable(change));
 
-    [Fact]
-    public void DisableWinsFlag() => Hold<DisableWinsFlag>((random, flag, change) => random.Next(2) == 0 ? flag.Enable(change) : flag.Disable(change));
+    public static void DisableWinsFlag() => Hold<DisableWinsFlag>((random, flag, change) => random.Next(2) == 0 ? flag.Enable(change) : flag.Disable(change));
 
-    [Fact]
-    public void OrSet() => Hold<OrSet>(ChangeSet);
+    public static void OrSet() => Hold<OrSet>(ChangeSet);
 
-    [Fact]
-    public void MvRegister() => Hold<MvRegister>((random, register, change) => random.Next(4) == 0 ? register.Clear(change) : register.Write(change, Any(random)));
+    public static void MvRegister() => Hold<MvRegister>((random, register, change) => random.Next(4) == 0 ? register.Clear(change) : register.Write(change, Any(random)));
 
-    [Fact]
-    public void LwwRegister() => Hold<LwwRegister>((random, register, change) =>
+    public static void LwwRegister() => Hold<LwwRegister>((random, register, change) =>
         random.Next(4) == 0 ? register.Clear(change) : register.Write(change, new HybridTime(random.Next(3), (int)random.Next(3)), Any(random)));
 
-    [Fact]
-    public void CausalCounter() => Hold<CausalCounter>((random, counter, change) => random.Next(5) == 0 ? counter.Clear(change) : counter.Add(change, random.Next(11) - 5));
+    public static void CausalCounter() => Hold<CausalCounter>((random, counter, change) => random.Next(5) == 0 ? counter.Clear(change) : counter.Add(change, random.Next(11) - 5));
 
-    [Fact]
-    public void AddWinsMap() => Hold<AddWinsMap>(ChangeMap);
+    public static void AddWinsMap() => Hold<AddWinsMap>(ChangeMap);
 
-    [Fact]
-    public void RemoveWinsMap() => Hold<RemoveWinsMap>((random, map, change) => random.Next(5) switch
+    public static void RemoveWinsMap() => Hold<RemoveWinsMap>((random, map, change) => random.Next(5) switch
     {
         0 => map.Remove(change, Any(random)),
         1 => map.Update<AddWinsMap>(change, Any(random), (nested, c) => ChangeMap(random, nested, c)),
         2 => map.Update<MvRegister>(change, Any(random), (register, c) => register.Write(c, Any(random))),
         _ => map.Update<OrSet>(change, Any(random), (set, c) => ChangeSet(random, set, c)),
     });
+
+    public static void Text() => SequenceLaws.Hold(SequenceLaws.Texts);
+
+    public static void CausalList() => SequenceLaws.Hold(SequenceLaws.Lists);
 
     internal static Datum Any(DeterministicRandom random) => ((char)('a' + random.Next(4))).ToString();
 

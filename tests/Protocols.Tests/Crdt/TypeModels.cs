@@ -3,17 +3,15 @@ using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Protocols.Tests.Crdt;
 
-/// <summary>Every type does what its sequential specification says under each causal order.</summary>
-public class ModelTests
+/// <summary>Every type does what its sequential specification says under each causal order; run by <see cref="EveryTypeTests"/>.</summary>
+internal static class TypeModels
 {
-    [Fact]
-    public void A_counter_is_the_sum_of_what_was_added() => Modelled<PNCounter>.AtRandom("+-", 5, () => new(
+    public static void A_counter_is_the_sum_of_what_was_added() => Modelled<PNCounter>.AtRandom("+-", 5, () => new(
         (counter, source, operation) => counter.Add(source, operation.Kind == '+' ? operation.Argument : -operation.Argument),
         counter => $"{counter.Value}",
         seen => $"{seen.Sum(operation => operation.Kind == '+' ? operation.Argument : -operation.Argument)}"));
 
-    [Fact]
-    public void A_bounded_counter_is_never_below_0_and_loses_nothing() => Laws.ForAll(random =>
+    public static void A_bounded_counter_is_never_below_0_and_loses_nothing() => Laws.ForAll(random =>
     {
         BoundedCounter[] replicas = [new(), new(), new()];
         long expected = 0;
@@ -49,60 +47,56 @@ public class ModelTests
         }
     });
 
-    [Fact]
-    public void A_two_phase_set_has_what_was_added_and_never_removed() => Modelled<TwoPhaseSet>.AtRandom("+-", 3, () => new(
-        (set, source, operation) =>
-        {
-            TwoPhaseSet? delta = operation.Kind == '+' ? set.Add($"{operation.Argument}") : set.TryRemove($"{operation.Argument}");
-            Assert.True(delta is not null || !set.Contains($"{operation.Argument}"));
-        },
-        set => string.Join(",", set.Elements.Order()),
-        seen => string.Join(",", seen.Where(add => add.Kind == '+' && !seen.Any(remove => remove.Kind == '-' && remove.Argument == add.Argument
-            && seen.Any(known => known.Kind == '+' && known.Argument == add.Argument && remove.Follows(known)))).Select(add => add.Argument).Distinct().Order())));
+    public static void A_counter_that_only_grows_is_the_sum_of_what_was_added() => Modelled<GCounter>.AtRandom("+", 5, () => new(
+        (counter, source, operation) => counter.Increment(source, operation.Argument + 1),
+        counter => $"{counter.Value}",
+        seen => $"{seen.Sum(operation => operation.Argument + 1)}"));
 
-    [Fact]
-    public void An_enable_wins_flag_is_on_if_one_of_the_last_changes_enabled_it() => Random("+-", 1, EnableWins);
+    public static void A_growing_set_has_what_was_added() => Modelled<GSet>.AtRandom("+", 4, GrowingSet);
 
-    [Fact]
-    public void A_disable_wins_flag_is_off_if_one_of_the_last_changes_disabled_it() => Random("+-", 1, DisableWins);
+    public static void A_two_phase_set_has_what_was_added_and_never_removed() => Modelled<TwoPhaseSet>.AtRandom("+-", 3, TwoPhase);
 
-    [Fact]
-    public void A_multi_value_register_has_what_was_written_last() => Random("wwwc", 4, MultiValue);
+    public static void An_enable_wins_flag_is_on_if_one_of_the_last_changes_enabled_it() => Random("+-", 1, EnableWins);
 
-    [Fact]
-    public void A_last_writer_wins_register_has_the_latest_of_what_was_written_last() => Random("wwwc", 4, LastWriter);
+    public static void A_disable_wins_flag_is_off_if_one_of_the_last_changes_disabled_it() => Random("+-", 1, DisableWins);
 
-    [Fact]
-    public void A_counter_that_is_removed_loses_what_the_removal_had_seen() => Random("++c", 4, Counter);
+    public static void A_multi_value_register_has_what_was_written_last() => Random("wwwc", 4, MultiValue);
 
-    [Fact]
-    public void A_set_has_what_was_added_and_not_removed_by_one_who_had_seen_it() => Random("++-c", 4, Set);
+    public static void A_last_writer_wins_register_has_the_latest_of_what_was_written_last() => Random("wwwc", 4, LastWriter);
 
-    [Fact]
-    public void Of_an_update_and_a_removal_at_once_an_add_wins_map_keeps_the_update() => Random("++-r", 3, AddWins);
+    public static void A_counter_that_is_removed_loses_what_the_removal_had_seen() => Random("++c", 4, Counter);
 
-    [Fact]
-    public void Of_an_update_and_a_removal_at_once_a_remove_wins_map_keeps_the_removal() => Random("++-r", 3, RemoveWins);
+    public static void A_set_has_what_was_added_and_not_removed_by_one_who_had_seen_it() => Random("++-c", 4, Set);
 
-    [Fact]
-    public void Sets_in_every_way() => Assert.Equal(59_049, Modelled<Causal<OrSet>>.InEveryWay("+-c", Set));
+    public static void Of_an_update_and_a_removal_at_once_an_add_wins_map_keeps_the_update() => Random("++-r", 3, AddWins);
 
-    [Fact]
-    public void Add_wins_maps_in_every_way() => Assert.Equal(59_049, Modelled<Causal<AddWinsMap>>.InEveryWay("+-r", AddWins));
+    public static void Of_an_update_and_a_removal_at_once_a_remove_wins_map_keeps_the_removal() => Random("++-r", 3, RemoveWins);
 
-    [Fact]
-    public void Remove_wins_maps_in_every_way() => Assert.Equal(59_049, Modelled<Causal<RemoveWinsMap>>.InEveryWay("+-r", RemoveWins));
+    public static void A_text_has_the_units_that_were_inserted_and_not_deleted_in_one_order() => SequenceLaws.MeetsItsSpecification(SequenceLaws.Texts);
 
-    [Fact]
-    public void Sets_in_every_order() =>
+    public static void A_list_has_the_items_that_were_inserted_and_not_deleted_in_one_order() => SequenceLaws.MeetsItsSpecification(SequenceLaws.Lists);
+
+    public static void Sets_in_every_way() => Assert.Equal(59_049, Modelled<Causal<OrSet>>.InEveryWay("+-c", Set));
+
+    public static void Growing_sets_in_every_way() => Assert.Equal(729, Modelled<GSet>.InEveryWay("+", GrowingSet));
+
+    public static void Two_phase_sets_in_every_way() => Assert.Equal(11_664, Modelled<TwoPhaseSet>.InEveryWay("+-", TwoPhase));
+
+    public static void Add_wins_maps_in_every_way() => Assert.Equal(59_049, Modelled<Causal<AddWinsMap>>.InEveryWay("+-r", AddWins));
+
+    public static void Remove_wins_maps_in_every_way() => Assert.Equal(59_049, Modelled<Causal<RemoveWinsMap>>.InEveryWay("+-r", RemoveWins));
+
+    public static void Texts_in_every_way() => Assert.Equal(39_366, SequenceLaws.InEveryWay(SequenceLaws.Texts));
+
+    public static void Lists_in_every_way() => Assert.Equal(39_366, SequenceLaws.InEveryWay(SequenceLaws.Lists));
+
+    public static void Sets_in_every_order() =>
         Assert.Equal(Interleavings.Count, Modelled<Causal<OrSet>>.InEveryOrder([('+', 0), ('-', 0), ('+', 1), ('-', 0)], Set));
 
-    [Fact]
-    public void Add_wins_maps_in_every_order() =>
+    public static void Add_wins_maps_in_every_order() =>
         Assert.Equal(Interleavings.Count, Modelled<Causal<AddWinsMap>>.InEveryOrder([('+', 0), ('r', 0), ('+', 1), ('-', 0)], AddWins));
 
-    [Fact]
-    public void Remove_wins_maps_in_every_order() =>
+    public static void Remove_wins_maps_in_every_order() =>
         Assert.Equal(Interleavings.Count, Modelled<Causal<RemoveWinsMap>>.InEveryOrder([('+', 0), ('r', 0), ('+', 1), ('-', 0)], RemoveWins));
 
     private static void Random<T>(string kinds, int arguments, Func<Modelled<Causal<T>>> create) where T : DotStore, new() =>
@@ -111,6 +105,21 @@ public class ModelTests
     private static Modelled<Causal<T>> Of<T>(Func<T, Change, Operation, T> change, Func<T, string> read, Func<IReadOnlyList<Operation>, string> specification)
         where T : DotStore, new() =>
         new((value, source, operation) => value.Mutate(source, (store, c) => change(store, c, operation)), value => read(value.Value), specification);
+
+    private static Modelled<GSet> GrowingSet() => new(
+        (set, _, operation) => set.Add($"{operation.Argument}"),
+        set => string.Join(",", set.Elements.Order()),
+        seen => Elements(seen));
+
+    private static Modelled<TwoPhaseSet> TwoPhase() => new(
+        (set, source, operation) =>
+        {
+            TwoPhaseSet? delta = operation.Kind == '+' ? set.Add($"{operation.Argument}") : set.TryRemove($"{operation.Argument}");
+            Assert.True(delta is not null || !set.Contains($"{operation.Argument}"));
+        },
+        set => string.Join(",", set.Elements.Order()),
+        seen => string.Join(",", seen.Where(add => add.Kind == '+' && !seen.Any(remove => remove.Kind == '-' && remove.Argument == add.Argument
+            && seen.Any(known => known.Kind == '+' && known.Argument == add.Argument && remove.Follows(known)))).Select(add => add.Argument).Distinct().Order()));
 
     /// <summary>Those that none of the others follows.</summary>
     private static IEnumerable<Operation> Last(IReadOnlyList<Operation> seen) => seen.Where(operation => !seen.Any(later => later.Follows(operation)));

@@ -26,8 +26,8 @@ public static class ControlLimits
     /// <summary>Bytes of a group's options, as UTF-8.</summary>
     public const int MaxOptionsBytes = 4_096;
 
-    /// <summary>Bytes of one shard's view.</summary>
-    public const int MaxViewBytes = 4_096;
+    /// <summary>Bytes of one shard's view: a ring of 63 members with 64 tokens each fits.</summary>
+    public const int MaxViewBytes = 16 * 1024;
 
     /// <summary>Bytes of the whole state, encoded: some 9,000 shards of three replicas.</summary>
     public const int MaxStateBytes = 1 << 20;

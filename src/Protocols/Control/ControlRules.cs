@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.Protocols.Control;
 
@@ -60,7 +61,8 @@ internal static class ControlRules
     {
         (Membership members, ReplicaId leader) = command.Placement[shard];
         var key = new ShardKey(command.Name, shard);
-        if (members.Voters.Count + members.Witnesses.Count != command.Replicas)
+        int counted = members.Voters.Count + members.Witnesses.Count;
+        if (GroupOptions.SpansNodes(command.Options) ? counted < command.Replicas : counted != command.Replicas)
             throw Invalid($"{key} is placed on {members}; group '{command.Name}' declares {command.Replicas} replicas");
         foreach (ReplicaId member in members.Members)
             CheckTakesReplicas(state, key, member);
@@ -71,6 +73,10 @@ internal static class ControlRules
     /// <summary>A group that is there is declared once more: alike, or with options of a later version.</summary>
     private static ControlState Registered(ControlState state, ControlGroup known, ControlCommand.RegisterGroup declared)
     {
+        string rule = GroupOptions.PlacementName(known.Options) ?? KeyPlacements.WholeKey;
+        string declaredRule = GroupOptions.PlacementName(declared.Options) ?? KeyPlacements.WholeKey;
+        if (rule != declaredRule)
+            throw Invalid($"group '{known.Name}' is declared with keys placed by '{declaredRule}' where '{rule}' is registered, which never changes; a node that has seen so takes it over when it starts again");
         bool same = (known.Protocol, known.Shards.Count, known.Replicas) == (declared.Protocol, declared.Placement.Length, declared.Replicas);
         if (same && (declared.Options.Length == 0 || declared.Options == known.Options))
             return state;

@@ -125,8 +125,14 @@ public sealed record ControlGroup
     /// <summary>Replicas of each shard as declared; members that an operator adds are not counted in it.</summary>
     public required int Replicas { get; init; }
 
-    /// <summary>What else must be the same on every host, as text; compared and never interpreted.</summary>
+    /// <summary>What else must be the same on every host, as text; compared, and but for what follows never interpreted.</summary>
     public string Options { get; init; } = "";
+
+    /// <summary>Nobody leads its shards.</summary>
+    public bool IsLeaderless => GroupOptions.IsLeaderless(Options);
+
+    /// <summary>Every node that is up is to be a member of each shard.</summary>
+    public bool SpansNodes => GroupOptions.SpansNodes(Options);
 
     /// <summary>The state's version that the group came with.</summary>
     public long CreatedVersion { get; init; }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.Protocols.Control;
 
@@ -10,9 +12,34 @@ public static class GroupOptions
 {
     public const string Version = "settings-version";
 
-    /// <summary>What a host says of its group: what the protocol declares, in this version of it.</summary>
-    public static string Declare(string declaration, int version) =>
-        declaration.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{Version} = {version}\n{declaration}");
+    /// <summary>The rule by which keys are placed; without this line, by the whole key, as before there was another.</summary>
+    public const string Placement = "key-placement";
+
+    /// <summary>What a host says of its group: how its keys are placed, and what the protocol declares, in this version of it.</summary>
+    public static string Declare(string declaration, int version, KeyPlacement placement = KeyPlacement.WholeKey)
+    {
+        string rule = placement == KeyPlacement.WholeKey ? "" : $"{Placement} = {placement.Name()}\n";
+        return declaration.Length == 0 ? rule : string.Create(CultureInfo.InvariantCulture, $"{Version} = {version}\n{rule}{declaration}");
+    }
+
+    /// <exception cref="InvalidDataException">This build does not know the rule.</exception>
+    public static KeyPlacement PlacementOf(string options) => KeyPlacements.Of(PlacementName(options));
+
+    /// <summary>Null: it names none.</summary>
+    internal static string? PlacementName(string options) => Parse(options).GetValueOrDefault(Placement);
+
+    private const string NoLeader = "leader = none\n";
+    private const string EveryNode = "members = every node\n";
+
+    /// <summary>What a protocol is, and what it declares itself.</summary>
+    public static string Of(IProtocolFactory protocol) =>
+        (protocol.IsLeaderless ? NoLeader : "") + (protocol.SpansNodes ? EveryNode : "") + protocol.Declaration;
+
+    /// <inheritdoc cref="IProtocolFactory.IsLeaderless"/>
+    internal static bool IsLeaderless(string options) => options.Contains(NoLeader, StringComparison.Ordinal);
+
+    /// <inheritdoc cref="IProtocolFactory.SpansNodes"/>
+    internal static bool SpansNodes(string options) => options.Contains(EveryNode, StringComparison.Ordinal);
 
     /// <summary>0: it says none.</summary>
     internal static long VersionOf(string options) =>

@@ -30,7 +30,7 @@ public static class Hosting
             bool isWanted = shard.Members.Members.Contains(self);
             bool isReleased = !isWanted && !shard.Leaving.Contains(self) && !shard.Retired.Contains(self);
             if (local.Contains(key))
-                decisions.Add(isReleased && IsOut(self, seen.Reports.GetValueOrDefault(key), now.Monotonic, maxAge) ? new HostingDecision.Delete(key) : Run(key, shard, self));
+                decisions.Add(isReleased && IsOut(self, state.Groups[key.Group], seen.Reports.GetValueOrDefault(key), now.Monotonic, maxAge) ? new HostingDecision.Delete(key) : Run(key, shard, self));
             else if (isWanted && mayStart && !shard.Retired.Contains(self))
                 decisions.Add(Run(key, shard, self));
         }
@@ -50,11 +50,16 @@ public static class Hosting
     /// The shard has a membership without this node that no later leader can be without, and it is later than any that this
     /// node's replica knows of: its term is, or all that the replica has is committed under it.
     /// </summary>
-    private static bool IsOut(ReplicaId self, ImmutableSortedDictionary<ReplicaId, ReplicaReport>? reports, long now, long maxAge)
+    private static bool IsOut(ReplicaId self, ControlGroup group, ImmutableSortedDictionary<ReplicaId, ReplicaReport>? reports, long now, long maxAge)
     {
         if (ShardView.Of(reports, now, maxAge) is not { } view || !view.IsSettled || view.Actual.Members.Contains(self))
             return false;
-        if (!reports!.TryGetValue(self, out ReplicaReport own) || own.Status.Leader == self)
+        if (!reports!.TryGetValue(self, out ReplicaReport own))
+            return false;
+        // Each replica of such a group has a log of its own: the epoch of its members is all there is to compare.
+        if (group.IsLeaderless)
+            return view.Status.Term >= own.Status.Term;
+        if (own.Status.Leader == self)
             return false;
         return view.Status.Term > own.Status.Term || (view.Status.Term == own.Status.Term && view.Status.CommitIndex >= own.Status.LastIndex);
     }

@@ -78,7 +78,8 @@ internal static class NodeRules
             {
                 Founders = shard.Founders.Remove(node),
                 Leaving = shard.Leaving.Remove(node),
-                Retired = shard.Retired.Add(node),
+                // Where there is no common log a replica that comes back empty says so to the others itself.
+                Retired = state.Groups[key.Group].SpansNodes ? shard.Retired : shard.Retired.Add(node),
             });
         }
 

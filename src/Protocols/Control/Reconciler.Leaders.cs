@@ -65,7 +65,7 @@ public sealed partial class Reconciler
     private void SpreadLeaders()
     {
         _leaderCounts.Clear();
-        foreach ((ShardKey key, ShardView view) in _views.Where(pair => pair.Key.Group != ControlGroup.Own))
+        foreach ((ShardKey key, ShardView view) in _views.Where(pair => pair.Key.Group != ControlGroup.Own && !IsLeaderless(pair.Key)))
         {
             ReplicaId leader = IsTransferring(key) ? _transfers[key].To : view.Leader;
             _leaderCounts[leader] = LeadersOn(leader) + 1;
@@ -83,7 +83,7 @@ public sealed partial class Reconciler
     private bool MayMove(ShardKey key)
     {
         ShardView view = _views[key];
-        return key.Group != ControlGroup.Own && !view.IsChanging && !_asked.ContainsKey(key) && !_transfers.ContainsKey(key) && IsReachable(view.Leader);
+        return key.Group != ControlGroup.Own && !IsLeaderless(key) && !view.IsChanging && !_asked.ContainsKey(key) && !_transfers.ContainsKey(key) && IsReachable(view.Leader);
     }
 
     private void MoveOffDraining(ShardKey key, ShardView view)

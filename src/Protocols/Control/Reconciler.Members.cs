@@ -103,7 +103,7 @@ public sealed partial class Reconciler
         ReplicaCounts? counts = null;
         foreach ((ShardKey key, ControlShard shard) in _state.Shards)
         {
-            if (key.Group == ControlGroup.Own || !_views.TryGetValue(key, out ShardView? view) || view.IsChanging)
+            if (key.Group == ControlGroup.Own || SpansNodes(key) || !_views.TryGetValue(key, out ShardView? view) || view.IsChanging)
                 continue;
             ReplicaId leaving = shard.Members.Members.FirstOrDefault(id => _state.Nodes[id].Status is NodeStatus.Lost or NodeStatus.Draining);
             if (leaving.IsNone || !HasLiveMajority(view))
@@ -137,7 +137,7 @@ public sealed partial class Reconciler
     {
         foreach ((ShardKey key, ShardView view) in _views)
         {
-            if (!HasRoomForAction || view.IsChanging || _asked.ContainsKey(key) || IsTransferring(key) || !IsReachable(view.Leader))
+            if (!HasRoomForAction || SpansNodes(key) || view.IsChanging || _asked.ContainsKey(key) || IsTransferring(key) || !IsReachable(view.Leader))
                 continue;
             ControlShard shard = _state.Shard(key)!;
             if (NextMembership(key, shard, view) is not { } target || !KeepsMajority(shard, view, target))

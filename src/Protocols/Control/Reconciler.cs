@@ -49,12 +49,18 @@ public sealed partial class Reconciler
         CountTransfers();
         FollowNodesWithControlGroup();
         ReplaceMembers();
+        FollowNodesWithRings();
         ChangeMembers();
+        ChangeRings();
         if (_options.Rebalance)
             Rebalance();
         SpreadLeaders();
         return [.. _actions];
     }
+
+    private bool IsLeaderless(ShardKey key) => _state.Groups[key.Group].IsLeaderless;
+
+    private bool SpansNodes(ShardKey key) => _state.Groups[key.Group].SpansNodes;
 
     private bool HasRoomForAction => _actions.Count < _options.MaxActions;
 

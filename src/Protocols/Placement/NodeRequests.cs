@@ -27,11 +27,20 @@ public static class NodeRequests
         ShardKey[] stuck =
         [
             .. state.Shards.Where(pair => pair.Key.Group != ControlGroup.Own && pair.Value.Members.Members.Contains(id)
-                && PlacementPlanner.Spare(state, pair.Key, insteadOf: id) is null).Select(pair => pair.Key),
+                && !HasWhereToGo(state, pair.Key, pair.Value, id)).Select(pair => pair.Key),
         ];
         return stuck.Length == 0
             ? new NodeOrder(new ControlCommand.SetNodeStatus(id, node.Status, NodeStatus.Draining))
             : NodeOrder.Refused($"{stuck.Length} shards on {node} have no other node to go to, {stuck[0]} among them: add a node first");
+    }
+
+    // What every node is a member of anyway has somewhere to go while the others are enough for every copy.
+    private static bool HasWhereToGo(ControlState state, ShardKey key, ControlShard shard, ReplicaId id)
+    {
+        ControlGroup group = state.Groups[key.Group];
+        return group.SpansNodes
+            ? shard.Members.Members.Count(other => other != id && state.Nodes[other].Status is NodeStatus.Up or NodeStatus.Joining) >= group.Replicas
+            : PlacementPlanner.Spare(state, key, insteadOf: id) is not null;
     }
 
     /// <summary>A node that was being drained takes replicas again; those that are gone stay where they are.</summary>

@@ -170,7 +170,7 @@ public static class PlacementPlanner
     }
 
     private static IEnumerable<KeyValuePair<ShardKey, ControlShard>> Movable(ControlState state) =>
-        state.Shards.Where(pair => pair.Key.Group != ControlGroup.Own);
+        state.Shards.Where(pair => pair.Key.Group != ControlGroup.Own && !state.Groups[pair.Key.Group].SpansNodes);
 
     private static ControlNode[] NodesOf(ControlState state, Membership members) => [.. members.Members.Select(id => state.Nodes[id])];
 

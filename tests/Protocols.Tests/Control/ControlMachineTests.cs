@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 using static ActorRepl.Protocols.Tests.Control.Cluster;
 
 namespace ActorRepl.Protocols.Tests.Control;
@@ -184,6 +185,29 @@ public sealed class ControlMachineTests
         Assert.Equal(ControlRefusal.Limit, cluster.Refuse(With(3, new string('x', 4097))).Why);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("lease = 300 ms\n")]
+    public void How_keys_are_placed_stays_as_it_was_when_the_group_was_made_whatever_version_is_declared(string declaration)
+    {
+        foreach (KeyPlacement made in Enum.GetValues<KeyPlacement>())
+        {
+            KeyPlacement other = made == KeyPlacement.Braces ? KeyPlacement.WholeKey : KeyPlacement.Braces;
+            Cluster cluster = Cluster.Of(3);
+            ControlCommand.RegisterGroup By(KeyPlacement rule, int version) =>
+                new("kv", "raft", 3, GroupOptions.Declare(declaration, version, rule), [new ShardPlan(Voters(1, 2, 3), N(1))]);
+            cluster.Accept(By(made, 1));
+            Assert.False(cluster.Accept(By(made, 1)).Changed);
+            Assert.Contains($"keys placed by '{other.Name()}' where '{made.Name()}' is registered", cluster.Refuse(By(other, 1)).Reason, StringComparison.Ordinal);
+            Assert.Contains("which never changes", cluster.Refuse(By(other, 2)).Reason, StringComparison.Ordinal);
+            Assert.Equal(made, GroupOptions.PlacementOf(cluster.State.Groups["kv"].Options));
+        }
+
+        // What hosts declared before there were rules.
+        Assert.Equal(KeyPlacement.WholeKey, GroupOptions.PlacementOf(""));
+        Assert.Equal(declaration.Length == 0 ? "" : $"settings-version = 1\n{declaration}", GroupOptions.Declare(declaration, 1, KeyPlacement.WholeKey));
+    }
+
     [Fact]
     public void A_group_is_refused_when_its_name_its_placement_or_its_size_is_wrong()
     {
@@ -204,7 +228,7 @@ public sealed class ControlMachineTests
         cluster.Accept(new ControlCommand.InstallView(First, 1, new byte[] { 2 }));
         Assert.Equal(ControlRefusal.Conflict, cluster.Refuse(new ControlCommand.InstallView(First, 1, new byte[] { 3 })).Why);
         Assert.Equal(ControlRefusal.Conflict, cluster.Refuse(new ControlCommand.InstallView(First, 0, new byte[] { 1 })).Why);
-        Assert.Equal(ControlRefusal.Limit, cluster.Refuse(new ControlCommand.InstallView(First, 2, new byte[4097])).Why);
+        Assert.Equal(ControlRefusal.Limit, cluster.Refuse(new ControlCommand.InstallView(First, 2, new byte[ControlLimits.MaxViewBytes + 1])).Why);
         Assert.Equal(2, cluster.Shard("kv", 0).Epoch);
         Assert.Equal([2], cluster.Shard("kv", 0).View.ToArray());
     }

@@ -3,6 +3,7 @@ using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Tests.Cluster;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Raft;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.Actors.Tests;
 
@@ -99,7 +100,7 @@ public sealed class QuietShardsTests : IDisposable
     {
         var keys = new string?[Shards];
         for (int i = 0; keys.Contains(null); i++)
-            keys[ShardHash.ShardOf(KeyValue.Bytes($"k{i}"), Shards)] ??= $"k{i}";
+            keys[ShardHash.ShardOf(KeyValue.Bytes($"k{i}"), Shards, KeyPlacement.Braces)] ??= $"k{i}";
         return keys!;
     }
 }

@@ -28,6 +28,8 @@ public sealed class SerializerTests : IAsyncLifetime
             new RoutedRequest(1, RequestKind.Command, 5_000, Some), new RoutedRequest(2, RequestKind.StaleRead, 1, ReadOnlyMemory<byte>.Empty),
             new RoutedRequest(3, RequestKind.BoundedRead, 2, Some) { MaxStalenessMillis = 150 }, new RoutedRequest(4, RequestKind.FollowerRead, 3, Some),
             new RoutedRequest(6, RequestKind.SessionRead, 3, Some) { AtLeast = new LogPosition(7, 1L << 40) },
+            new RoutedRequest(7, RequestKind.Read, 3, Some) { Level = ConsistencyLevel.EachQuorum },
+            new RoutedRequest(8, RequestKind.Command, 3, Some) { Level = ConsistencyLevel.Two, Concern = new WriteConcern(AckLevel.Sync) },
             new RoutedRequest(5, RequestKind.Command, 9, Some) { Concern = new WriteConcern(AckLevel.SemiSync, 2, AckReach.Applied, 700, OnAckTimeout.Refuse) }]),
         new RequestBatch("größer", 0, 1, []),
         new ReplyBatch("kv", 3, new ReplicaId(1), true, [
@@ -54,6 +56,16 @@ public sealed class SerializerTests : IAsyncLifetime
                 new FollowerProgress(new ReplicaId(3), 10, 10, 10, 9) { InSync = true },
             ],
         }),
+        new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("replica", 5, new ReplicaId(1), 10, 9, 8, 7, true)
+        {
+            Ring = new RingProgress(5, "copying", 12, 3, 100, 200, 1_000, 2_000) { Share = 250 },
+            Repair = new RepairProgress(new ReplicaId(2), 1, 7, 800, 9, 1_000, 1) { OldestHintMicros = 5_000, Hints = 3, RefusedAsAhead = 2 },
+        }),
+        new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("replica", 5, new ReplicaId(1), 10, 9, 8, 7, true)
+        {
+            Spread = new SpreadProgress(
+                [new MemberSpread(new ReplicaId(2), true, 3, 4, 5_000), new MemberSpread(new ReplicaId(3), false, 6, 0, 0)], 7, 8_000, 9, 10, new ReplicaId(2), 1, 11, 12, 13, 14, true),
+        }),
         new ReplicaReport("kv", 2, new ReplicaId(1), ReplicaHealth.Running, new ReplicaStatus("head", 5, new ReplicaId(1), 10, 9, 8, 7, true)
         {
             Mode = ReplicaMode.Target,
@@ -76,6 +88,8 @@ public sealed class SerializerTests : IAsyncLifetime
         new Execute(Some, Some, 250, Guid.NewGuid(), 7, 3),
         new Execute(Some, Some, 250, Guid.NewGuid(), 7, 3) { Concern = new WriteConcern(AckLevel.Sync, Reach: AckReach.Received) },
         new Execute(Some, Some) { Concern = new WriteConcern(AckLevel.Async) },
+        new Execute(Some, Some) { Level = ConsistencyLevel.All, Concern = new WriteConcern(AckLevel.Async) },
+        new Query(Some, Some) { ReadFrom = ReadFrom.Nearest, Level = ConsistencyLevel.One },
         new Query(Some, Some, RequestKind.StaleRead, 20),
         new Query(Some, Some, RequestKind.BoundedRead, null, 70),
         new Query(Some, Some) { ReadFrom = ReadFrom.SecondaryPreferred },
@@ -129,8 +143,8 @@ public sealed class SerializerTests : IAsyncLifetime
         PeerEnvelope m => $"{m.Group} {m.Shard} {m.From} {m.Channel} {Hex(m.Bytes)}",
         RequestBatch m => $"{m.Group} {m.Shard} {m.Number} {string.Join(", ", m.Requests.Select(r => $"{r.Id} {r.Kind} {r.RemainingMillis} {r.MaxStalenessMillis} {r.AtLeast} {r.Concern} {Hex(r.Payload)}"))}",
         ReplyBatch m => $"{m.Group} {m.Shard} {m.From} {m.ReplicaDown} {m.Applied} {string.Join(", ", m.Replies.Select(r => $"{r.Id} {Hex(r.Result)} {r.Rejection}"))}",
-        ReplicaReport { Status: { } status } m => $"{m with { Status = null }} {status with { Followers = NoFollowers, LeavingVoters = [], SyncSet = [], Progress = [], Links = [] }} "
-            + $"{string.Join(", ", status.Followers.OrderBy(f => f.Key))} {string.Join(' ', status.LeavingVoters)} {string.Join(' ', status.SyncSet)} {string.Join(' ', status.Progress)} {string.Join(' ', status.Links)}",
+        ReplicaReport { Status: { } status } m => $"{m with { Status = null }} {status with { Followers = NoFollowers, LeavingVoters = [], SyncSet = [], Progress = [], Links = [], Spread = status.Spread is { } spread ? spread with { Members = [] } : null }} "
+            + $"{string.Join(", ", status.Followers.OrderBy(f => f.Key))} {string.Join(' ', status.LeavingVoters)} {string.Join(' ', status.SyncSet)} {string.Join(' ', status.Progress)} {string.Join(' ', status.Links)} {string.Join(' ', status.Spread?.Members ?? [])}",
         Execute m => $"{Hex(m.Key)} {Hex(m.Command)} {m.TimeoutMillis} {m.ClientId} {(m.ClientId is null ? "" : $"{m.Sequence} {m.FirstIncomplete}")} {m.Concern}",
         Query m => $"{Hex(m.Key)} {Hex(m.Payload)} {m.Kind} {m.TimeoutMillis} {m.MaxStalenessMillis} {m.ReadFrom} {m.AtLeast}",
         Executed m => $"{Hex(m.Result)} {m.Seen}",

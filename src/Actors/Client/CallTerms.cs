@@ -9,6 +9,7 @@ internal readonly record struct CallTerms(RequestKind Kind, int TimeoutMillis)
     public ReadFrom From { get; init; }
     public LogPosition AtLeast { get; init; }
     public WriteConcern Concern { get; init; }
+    public ConsistencyLevel Level { get; init; }
 
     /// <summary>Is told where the history stood that the result was taken from, before the caller has it; null: nobody wants to know.</summary>
     public IWitness? Witness { get; init; }

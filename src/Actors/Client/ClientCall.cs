@@ -34,9 +34,10 @@ internal sealed class ClientCall : Call, IValueTaskSource<ReadOnlyMemory<byte>>
         _cancellation = cancellation;
         short version = _core.Version;
         Volatile.Write(ref _state, Pending);
+        router.Tell(this, ActorRefs.NoSender);
+        // After the call, so that it cannot be overtaken by its own end.
         if (cancellation.CanBeCanceled)
             _registration = cancellation.UnsafeRegister(static call => ((ClientCall)call!).RequestCancel(), this);
-        router.Tell(this, ActorRefs.NoSender);
         if (_pool.IsClosed)
             Close();
         return new ValueTask<ReadOnlyMemory<byte>>(this, version);

@@ -1,4 +1,6 @@
+using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.Actors.Client;
 
@@ -73,8 +75,18 @@ public interface IOutcomeReceiver
 /// <summary>A group as clients see it.</summary>
 public sealed record GroupInfo(string Name, string Protocol, int Shards, int Replicas)
 {
+    /// <summary>Which part of a key decides its shard.</summary>
+    public KeyPlacement KeyPlacement { get; init; } = KeyPlacement.Braces;
+
+    /// <summary>Its replicas have no common log and no state machine: any of them takes writes.</summary>
+    public bool IsLeaderless { get; init; }
+
     /// <summary>The shard that owns a key: see <see cref="ShardHash"/>.</summary>
-    public int ShardOf(ReadOnlySpan<byte> key) => ShardHash.ShardOf(key, Shards);
+    public int ShardOf(ReadOnlySpan<byte> key) => ShardHash.ShardOf(key, Shards, KeyPlacement);
+
+    /// <summary>The group as it is declared here.</summary>
+    public static GroupInfo Of(GroupDefinition group) =>
+        new(group.Name, group.Protocol.Name, group.Shards, group.Replicas) { KeyPlacement = group.KeyPlacement, IsLeaderless = group.Protocol.IsLeaderless };
 }
 
 /// <summary>How one request is to be treated; what is left out is the group's default.</summary>
@@ -103,10 +115,22 @@ public sealed record RequestOptions
     public LogPosition AtLeast { get; init; }
 
     /// <summary>
+    /// Whether the client sends again what was refused; null: <see cref="RetryPolicy.None"/>. <see cref="Timeout"/> is for all attempts together. Sessions,
+    /// <see cref="IReplicationClient.Send"/> and orders have rules of their own and pass it over.
+    /// </summary>
+    public RetryPolicy? Retry { get; init; }
+
+    /// <summary>
     /// For commands: when they count as done; the default leaves that to the group. What makes no sense, or the group's protocol
     /// cannot do, is refused before anything is sent.
     /// </summary>
     public WriteConcern Concern { get; init; }
+
+    /// <summary>
+    /// For groups without a leader: whose answers the request waits for; the default leaves that to the request itself, or to the group. Other groups
+    /// refuse one.
+    /// </summary>
+    public ConsistencyLevel Level { get; init; }
 }
 
 /// <summary>

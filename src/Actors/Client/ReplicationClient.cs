@@ -28,7 +28,7 @@ internal sealed class ReplicationClient : IReplicationClient
     {
         _settings = settings;
         _routers = routers;
-        Groups = [.. settings.Groups.Where(group => group.Name != ControlGroup.Own).Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))];
+        Groups = [.. settings.Groups.Where(group => group.Name != ControlGroup.Own).Select(GroupInfo.Of)];
         _definitions = settings.Groups.ToDictionary(group => group.Name, StringComparer.Ordinal);
         _groups = Groups.ToDictionary(group => group.Name, StringComparer.Ordinal);
         terminated.ContinueWith(_ => Close(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -45,7 +45,7 @@ internal sealed class ReplicationClient : IReplicationClient
 
     public ValueTask<ReadOnlyMemory<byte>> ExecuteOnShardAsync(
         string group, int shard, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
-        Call(group, shard, RequestKind.Command, CommandEnvelope.Encode(command.Span), options, cancellation);
+        CallByPolicy(group, shard, RequestKind.Command, Commands.Payload(_definitions.GetValueOrDefault(group), command.Span), options, cancellation);
 
     public ValueTask<ReadOnlyMemory<byte>> QueryAsync(
         string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> query, RequestOptions? options = null, CancellationToken cancellation = default) =>
@@ -57,14 +57,14 @@ internal sealed class ReplicationClient : IReplicationClient
         RequestKind kind = options?.ReadKind ?? RequestKind.Read;
         if (Reads.Refusal(kind, options?.ReadFrom ?? default, options?.AtLeast ?? default) is { } refusal)
             throw new ArgumentException(refusal, nameof(options));
-        return Call(group, shard, kind, query.ToArray(), options, cancellation);
+        return CallByPolicy(group, shard, kind, query.ToArray(), options, cancellation);
     }
 
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
     {
         if (kind != RequestKind.Command && Reads.Refusal(kind, options?.ReadFrom ?? default, options?.AtLeast ?? default) is { } refusal)
             throw new ArgumentException(refusal, nameof(kind));
-        byte[] bytes = kind == RequestKind.Command ? CommandEnvelope.Encode(payload) : payload.ToArray();
+        byte[] bytes = kind == RequestKind.Command ? Commands.Payload(_definitions.GetValueOrDefault(group), payload) : payload.ToArray();
         var call = new SentCall(bytes, Terms(group, kind, options), receiver, _sent);
         _sent.TryAdd(call, true);
         Router(group, shard).Tell(call, ActorRefs.NoSender);
@@ -89,7 +89,9 @@ internal sealed class ReplicationClient : IReplicationClient
     internal async Task GiveLeadershipAsync(string group, int shard, ReplicaId to, RequestOptions? options, CancellationToken cancellation) =>
         await Call(group, shard, RequestKind.Transfer, TransferOrder.To(to), options, cancellation).ConfigureAwait(false);
 
-    public IReplicationSession OpenSession(string group, string? token = null) => new ReplicationSession(this, Group(group), token);
+    public IReplicationSession OpenSession(string group, string? token = null) => _definitions[Group(group).Name].Protocol.IsLeaderless
+        ? throw new ArgumentException($"group '{group}' has no leader, and so no sessions: what a client has seen travels in the contexts of its reads", nameof(group))
+        : new ReplicationSession(this, Group(group), token);
 
     /// <summary>Nobody answers any more: ends every call that waits, and those to come.</summary>
     internal void Close()
@@ -97,6 +99,42 @@ internal sealed class ReplicationClient : IReplicationClient
         _pool.Close();
         foreach (SentCall call in _sent.Keys)
             call.Close();
+    }
+
+    private ValueTask<ReadOnlyMemory<byte>> CallByPolicy(
+        string group, int shard, RequestKind kind, ReadOnlyMemory<byte> payload, RequestOptions? options, CancellationToken cancellation) =>
+        options?.Retry is { } policy && policy.Attempts > 1
+            ? RetryAsync(policy, options, kind == RequestKind.Command, attempt => Call(group, shard, kind, payload, attempt, cancellation), cancellation)
+            : Call(group, shard, kind, payload, options, cancellation);
+
+    private async ValueTask<ReadOnlyMemory<byte>> RetryAsync(
+        RetryPolicy policy, RequestOptions options, bool isCommand, Func<RequestOptions, ValueTask<ReadOnlyMemory<byte>>> call, CancellationToken cancellation)
+    {
+        policy.Validate();
+        long deadline = Environment.TickCount64 + Millis(options);
+        bool inDoubt = false;
+        for (int attempt = 1; ; attempt++)
+        {
+            TimeSpan left = TimeSpan.FromMilliseconds(Math.Max(1, deadline - Environment.TickCount64));
+            try
+            {
+                return await call(options with { Timeout = policy.AttemptTimeout < left ? policy.AttemptTimeout : left }).ConfigureAwait(false);
+            }
+            catch (ReplicationException refused)
+            {
+                inDoubt |= isCommand && refused.OutcomeUnknown;
+                TimeSpan pause = policy.PauseAfter(attempt, Random.Shared.NextDouble());
+                if (!policy.Allows(refused, attempt, isCommand) || deadline - Environment.TickCount64 <= pause.TotalMilliseconds)
+                {
+                    // Certain of this attempt, but an earlier one may be in a log or on its way.
+                    if (inDoubt && !refused.OutcomeUnknown)
+                        throw ReplicationException.Of(refused.Rejection with { OutcomeUnknown = true });
+                    throw;
+                }
+
+                await Task.Delay(pause, cancellation).ConfigureAwait(false);
+            }
+        }
     }
 
     /// <summary>One attempt with a payload that is already enveloped.</summary>
@@ -121,6 +159,7 @@ internal sealed class ReplicationClient : IReplicationClient
             From = resolvedFrom,
             AtLeast = options?.AtLeast ?? default,
             Concern = Concern(group, kind, options),
+            Level = Level(group, options),
         };
     }
 
@@ -166,6 +205,14 @@ internal sealed class ReplicationClient : IReplicationClient
             return concern;
         var why = new Rejection(RejectReason.Invalid, Detail: $"the acknowledgement asked for: {wrong}");
         throw ReplicationException.Of(why);
+    }
+
+    private ConsistencyLevel Level(string group, RequestOptions? options)
+    {
+        ConsistencyLevel level = options?.Level ?? default;
+        if (level.IsDefault || Levels.Refusal(_definitions[group], level) is not { } wrong)
+            return level;
+        throw ReplicationException.Of(new Rejection(RejectReason.Invalid, Detail: wrong));
     }
 
     private ClusterAdmin Orders => Admin ?? throw new InvalidOperationException("this runtime has no control group");

@@ -40,6 +40,7 @@ public class ReplicationException : Exception
             RejectReason.Unavailable => new UnavailableException(why, text),
             RejectReason.TooStale => new TooStaleException(why, text),
             RejectReason.HistoryLost => new HistoryLostException(why, text),
+            RejectReason.Conflict => new ConflictException(why, text),
             _ => new ReplicationException(why, text),
         };
     }
@@ -74,3 +75,6 @@ public sealed class TooStaleException(Rejection rejection, string message) : Rep
 
 /// <summary>A failover lost what the session had seen: <see cref="IReplicationSession.Forget"/> is the way on.</summary>
 public sealed class HistoryLostException(Rejection rejection, string message) : ReplicationException(rejection, message);
+
+/// <summary>What was to be changed is not as the request requires: read it again. Nothing was done.</summary>
+public sealed class ConflictException(Rejection rejection, string message) : ReplicationException(rejection, message);

@@ -17,7 +17,7 @@ internal sealed class ReplicationSession : IReplicationSession
     private readonly GroupInfo _group;
     private readonly Shard[] _shards;
 
-    private static readonly TimeSpan ProofRetry = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan ProofPause = TimeSpan.FromMilliseconds(20), MostProofPause = TimeSpan.FromMilliseconds(320);
 
     public ReplicationSession(ReplicationClient client, GroupInfo group, string? token = null)
     {
@@ -43,17 +43,25 @@ internal sealed class ReplicationSession : IReplicationSession
         SeenPositions seen = _shards[number].Seen;
         long deadline = Environment.TickCount64 + _client.Millis(options);
         byte[] kept = query.ToArray();
+        TimeSpan pause = ProofPause;
         while (seen.Unproven is { } earlier)
-            await ProveAsync(number, seen, earlier, kept, deadline, cancellation).ConfigureAwait(false);
+        {
+            if (await ProveAsync(number, seen, earlier, kept, deadline, cancellation).ConfigureAwait(false))
+                continue;
+            // Who answered led before, and does not know that it is over.
+            await Task.Delay(pause, cancellation).ConfigureAwait(false);
+            pause = TimeSpan.FromMilliseconds(Math.Min(2 * pause.TotalMilliseconds, MostProofPause.TotalMilliseconds));
+        }
+
         RequestOptions terms = SessionRead(deadline, seen.Newest, options?.ReadFrom ?? default);
         return await _client.Call(_group.Name, number, RequestKind.SessionRead, kept, terms, cancellation, seen).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Makes sure that what was seen in an earlier term has survived: the leader has it in a history that has the newest position, too.
+    /// Makes sure that what was seen in an earlier term has survived: the leader has it in a history that has the newest position, too. False: not yet.
     /// </summary>
     /// <exception cref="ReplicationException">It was lost, or nobody can tell in time.</exception>
-    private async ValueTask ProveAsync(int shard, SeenPositions seen, LogPosition earlier, byte[] query, long deadline, CancellationToken cancellation)
+    private async ValueTask<bool> ProveAsync(int shard, SeenPositions seen, LogPosition earlier, byte[] query, long deadline, CancellationToken cancellation)
     {
         long newest = seen.Newest.Term;
         var proof = new SeenPositions();
@@ -63,9 +71,7 @@ internal sealed class ReplicationSession : IReplicationSession
             seen.Prove(earlier);
         else if (Left(deadline) == 0)
             throw Failure(new Rejection(RejectReason.TooStale, Detail: $"no leader of term {newest} or later answered in time"));
-        else
-            // One that led before, and does not know that it is over.
-            await Task.Delay(ProofRetry, cancellation).ConfigureAwait(false);
+        return proof.Newest.Term >= newest;
     }
 
     private static RequestOptions SessionRead(long deadline, LogPosition atLeast, ReadFrom from) => new()

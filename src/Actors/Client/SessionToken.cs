@@ -12,6 +12,9 @@ internal static class SessionToken
     // Many times what a session of one group comes to.
     private const int MaxLength = 1 << 20;
 
+    // Each costs a read at the leader: many times the failovers that one session sees between two of its reads.
+    private const int MaxPositions = 64;
+
     public static string Write(string group, IEnumerable<(int Shard, LogPosition Position)> seen) =>
         $"{group}:{string.Join(',', seen.Select(each => string.Create(CultureInfo.InvariantCulture, $"{each.Shard}={each.Position.Term}/{each.Position.Index}")))}";
 
@@ -23,7 +26,10 @@ internal static class SessionToken
         if (!token.StartsWith(group.Name + ":", StringComparison.Ordinal))
             throw new FormatException($"a session token of group '{group.Name}' begins with '{group.Name}:'");
         string rest = token[(group.Name.Length + 1)..];
-        return rest.Length == 0 ? [] : [.. rest.Split(',').Select(part => ReadPart(part, group))];
+        (int Shard, LogPosition Position)[] seen = rest.Length == 0 ? [] : [.. rest.Split(',').Select(part => ReadPart(part, group))];
+        if (seen.CountBy(each => each.Shard).FirstOrDefault(each => each.Value > MaxPositions) is { Value: > 0 } many)
+            throw new FormatException($"the session token names shard {many.Key} {many.Value} times; it may {MaxPositions} times");
+        return seen;
     }
 
     private static (int Shard, LogPosition Position) ReadPart(string part, GroupInfo group)

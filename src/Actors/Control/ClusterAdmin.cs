@@ -118,7 +118,7 @@ public sealed class ClusterAdmin
     }
 
     public async Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) =>
-        (await MembersAsync(await StateAsync(cancellation).ConfigureAwait(false), group, cancellation).ConfigureAwait(false))[shard];
+        await MembersAsync(await StateAsync(cancellation).ConfigureAwait(false), Known(group, shard), shard, cancellation).ConfigureAwait(false);
 
     /// <summary>
     /// Has a voter take over the leadership of a shard, and keep it as long as it can; none: whoever is best, for now.
@@ -126,6 +126,7 @@ public sealed class ClusterAdmin
     /// <exception cref="ReplicationException">It is refused, or cannot be done now.</exception>
     public async Task TransferAsync(string group, int shard, ReplicaId to, CancellationToken cancellation = default)
     {
+        CheckIsLed(group);
         await _group.SubmitAsync(new ControlCommand.SetPreferredLeader(new ShardKey(group, shard), to), null, cancellation).ConfigureAwait(false);
         await _client.GiveLeadershipAsync(group, shard, to, null, cancellation).ConfigureAwait(false);
     }
@@ -138,6 +139,7 @@ public sealed class ClusterAdmin
     public async Task TakeOverAsync(string group, int shard, ReplicaId by, CancellationToken cancellation = default)
     {
         Known(group, shard);
+        CheckIsLed(group);
         try
         {
             await StateAsync(cancellation).ConfigureAwait(false);
@@ -163,7 +165,13 @@ public sealed class ClusterAdmin
         }
     }
 
-    private static ReplicationException Refused(in Rejection why) => new(why, Explain.Rejection(why));
+    private void CheckIsLed(string group)
+    {
+        if (_settings.Groups.FirstOrDefault(one => one.Name == group) is { Protocol.IsLeaderless: true } known)
+            throw Refused(new Rejection(RejectReason.Invalid, Detail: $"group '{group}' replicates by {known.Protocol.Name}, which has no leader: there is no leadership to give away"));
+    }
+
+    private static ReplicationException Refused(in Rejection why) => ReplicationException.Of(why);
 
     private GroupDefinition Known(string group, int shard)
     {
@@ -182,7 +190,8 @@ public sealed class ClusterAdmin
         ReplicaId[] asked = [.. wanted?.Members ?? _settings.FirstReplicasOf(group, shard)];
         ReplicaReport? leader = await LeaderAsync(group.Name, shard, asked, cancellation).ConfigureAwait(false)
             ?? await LeaderAsync(group.Name, shard, [.. _locator.Nodes.Nodes.Select(node => node.Id).Except(asked)], cancellation).ConfigureAwait(false);
-        return new ShardMembers(group.Name, shard, wanted, leader?.Node ?? ReplicaId.None, leader?.Status);
+        // Where none leads, each speaks for itself, and any will do.
+        return new ShardMembers(group.Name, shard, wanted, group.Protocol.IsLeaderless ? ReplicaId.None : leader?.Node ?? ReplicaId.None, leader?.Status);
     }
 
     private async Task<ReplicaReport?> LeaderAsync(string group, int shard, ReplicaId[] asked, CancellationToken cancellation)

@@ -57,7 +57,7 @@ internal sealed class Registrar : UntypedActor, IWithTimers
 
     // Where the replicas are at first: the nodes' labels, which nobody knew then, do not count.
     private static ImmutableArray<ShardPlan> FirstPlacement(ReplicationSettings settings, GroupDefinition group) => PlacementPlanner.Initial(
-        [.. settings.FoundingNodes.Select(id => new ControlNode { Id = id, Name = id.ToString(), Address = "", Disk = Guid.Empty })], group.Shards, group.Replicas);
+        [.. settings.FoundingNodes.Select(id => new ControlNode { Id = id, Name = id.ToString(), Address = "", Disk = Guid.Empty })], group.Shards, group.FirstMembers(settings.FoundingNodes.Count));
 
     private async Task<Said> SayAsync(ControlCommand command)
     {

@@ -19,11 +19,14 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         ExecuteManifest = "x1", QueryManifest = "q2", ExecutedManifest = "xr2", QueryResultManifest = "qr2", RejectedManifest = "rr1",
         Bundle = "m1", Arm = "v1", Sum = "vg1", Summed = "vr1";
 
-    // Beside the kind of a request: a write concern follows.
-    private const byte HasConcern = 0x80;
+    // Beside the kind of a request: a write concern follows, or a level.
+    private const byte HasConcern = 0x80, HasLevel = 0x40;
 
     // What an Execute carries beside key and command.
-    private const byte OfClient = 1, WithConcern = 2;
+    private const byte OfClient = 1, WithConcern = 2, WithLevel = 4;
+
+    // Beside the read preference of a Query: a level follows.
+    private const byte QueryHasLevel = 0x80;
 
     private const int PositionSize = 2 * sizeof(long);
 
@@ -190,15 +193,17 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         FoundingAnswer answer => sizeof(int) + 16 + 1 + 16 + sizeof(int) + answer.State.Length,
         NodeReport report => 2 * sizeof(int) + report.Replicas.Sum(ReportCodec.SizeOf),
         Execute execute => 2 * sizeof(int) + execute.Key.Length + execute.Command.Length + sizeof(int) + sizeof(byte)
-            + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)) + (execute.Concern.IsDefault ? 0 : WriteConcern.EncodedSize),
+            + (execute.ClientId is null ? 0 : 16 + 2 * sizeof(long)) + (execute.Concern.IsDefault ? 0 : WriteConcern.EncodedSize) + SizeOf(execute.Level),
         Query query => 3 * sizeof(int) + query.Key.Length + query.Payload.Length + 2 * sizeof(byte)
-            + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : query.Kind == RequestKind.SessionRead ? PositionSize : 0),
+            + (query.Kind == RequestKind.BoundedRead ? sizeof(int) : query.Kind == RequestKind.SessionRead ? PositionSize : 0) + SizeOf(query.Level),
         Executed executed => PositionSize + executed.Result.Length,
         QueryResult result => PositionSize + result.Result.Length,
         ArmChecksum or GetChecksum or ShardChecksum => ChecksumCodec.SizeOf(message),
         RequestRejected rejected => 2 * sizeof(byte) + TextSize(rejected.Message),
         _ => throw Foreign(message),
     };
+
+    private static int SizeOf(ConsistencyLevel level) => level.IsDefault ? 0 : ConsistencyLevel.EncodedSize;
 
     internal static int TextSize(string text) => sizeof(int) + Encoding.UTF8.GetByteCount(text);
 
@@ -229,7 +234,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         foreach (ref readonly RoutedRequest request in batch.Requests.AsSpan())
         {
             writer.Int64(request.Id);
-            writer.Byte((byte)((byte)request.Kind | (request.Concern.IsDefault ? 0 : HasConcern)));
+            writer.Byte((byte)((byte)request.Kind | (request.Concern.IsDefault ? 0 : HasConcern) | (request.Level.IsDefault ? 0 : HasLevel)));
             writer.Int32(request.RemainingMillis);
             writer.Bytes(request.Payload.Span);
             if (request.Kind == RequestKind.BoundedRead)
@@ -238,6 +243,8 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
                 Write(ref writer, request.AtLeast);
             if (!request.Concern.IsDefault)
                 request.Concern.Encode(ref writer);
+            if (!request.Level.IsDefault)
+                request.Level.Encode(ref writer);
         }
     }
 
@@ -256,12 +263,14 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
     {
         long id = reader.Int64();
         byte kind = reader.Byte();
-        var request = new RoutedRequest(id, (RequestKind)(kind & ~HasConcern), reader.Int32(), reader.Bytes());
+        var request = new RoutedRequest(id, (RequestKind)(kind & ~(HasConcern | HasLevel)), reader.Int32(), reader.Bytes());
         if (request.Kind == RequestKind.BoundedRead)
             request = request with { MaxStalenessMillis = reader.Int32() };
         else if (request.Kind == RequestKind.SessionRead)
             request = request with { AtLeast = ReadPosition(ref reader) };
-        return (kind & HasConcern) != 0 ? request with { Concern = WriteConcern.Decode(ref reader) } : request;
+        if ((kind & HasConcern) != 0)
+            request = request with { Concern = WriteConcern.Decode(ref reader) };
+        return (kind & HasLevel) != 0 ? request with { Level = ConsistencyLevel.Decode(ref reader) } : request;
     }
 
     internal static int SizeOf(RoutedReply reply) => RoutedReply.Overhead + (reply.Rejection is { } rejection
@@ -333,7 +342,7 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         writer.Bytes(execute.Key.Span);
         writer.Bytes(execute.Command.Span);
         writer.Int32(execute.TimeoutMillis ?? 0);
-        writer.Byte((byte)((execute.ClientId is null ? 0 : OfClient) | (execute.Concern.IsDefault ? 0 : WithConcern)));
+        writer.Byte((byte)((execute.ClientId is null ? 0 : OfClient) | (execute.Concern.IsDefault ? 0 : WithConcern) | (execute.Level.IsDefault ? 0 : WithLevel)));
         if (execute.ClientId is { } client)
         {
             writer.Raw(client.ToByteArray(bigEndian: true));
@@ -343,17 +352,21 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
 
         if (!execute.Concern.IsDefault)
             execute.Concern.Encode(ref writer);
+        if (!execute.Level.IsDefault)
+            execute.Level.Encode(ref writer);
     }
 
     private static Execute ReadExecute(ref ByteReader reader)
     {
         var execute = new Execute(reader.Bytes(), reader.Bytes(), OrNull(reader.Int32()));
         byte carries = reader.Byte();
-        if ((carries & ~(OfClient | WithConcern)) != 0)
+        if ((carries & ~(OfClient | WithConcern | WithLevel)) != 0)
             throw new InvalidDataException($"an Execute carries what this build does not know ({carries})");
         if ((carries & OfClient) != 0)
             execute = execute with { ClientId = new Guid(reader.Raw(16).Span, bigEndian: true), Sequence = reader.Int64(), FirstIncomplete = reader.Int64() };
-        return (carries & WithConcern) != 0 ? execute with { Concern = WriteConcern.Decode(ref reader) } : execute;
+        if ((carries & WithConcern) != 0)
+            execute = execute with { Concern = WriteConcern.Decode(ref reader) };
+        return (carries & WithLevel) != 0 ? execute with { Level = ConsistencyLevel.Decode(ref reader) } : execute;
     }
 
     private static void Write(ref ByteWriter writer, Query query)
@@ -361,26 +374,29 @@ public sealed class ActorReplSerializer(ExtendedActorSystem system) : Serializer
         writer.Bytes(query.Key.Span);
         writer.Bytes(query.Payload.Span);
         writer.Byte((byte)query.Kind);
-        writer.Byte((byte)query.ReadFrom);
+        writer.Byte((byte)((byte)query.ReadFrom | (query.Level.IsDefault ? 0 : QueryHasLevel)));
         writer.Int32(query.TimeoutMillis ?? 0);
         if (query.Kind == RequestKind.BoundedRead)
             writer.Int32(query.MaxStalenessMillis);
         else if (query.Kind == RequestKind.SessionRead)
             Write(ref writer, query.AtLeast);
+        if (!query.Level.IsDefault)
+            query.Level.Encode(ref writer);
     }
 
     private static Query ReadQuery(ref ByteReader reader)
     {
         ReadOnlyMemory<byte> key = reader.Bytes(), payload = reader.Bytes();
         var kind = (RequestKind)reader.Byte();
-        var from = (ReadFrom)reader.Byte();
-        var query = new Query(key, payload, kind, OrNull(reader.Int32())) { ReadFrom = from };
-        return kind switch
+        byte from = reader.Byte();
+        var query = new Query(key, payload, kind, OrNull(reader.Int32())) { ReadFrom = (ReadFrom)(from & ~QueryHasLevel) };
+        query = kind switch
         {
             RequestKind.BoundedRead => query with { MaxStalenessMillis = reader.Int32() },
             RequestKind.SessionRead => query with { AtLeast = ReadPosition(ref reader) },
             _ => query,
         };
+        return (from & QueryHasLevel) != 0 ? query with { Level = ConsistencyLevel.Decode(ref reader) } : query;
     }
 
     private static Executed ReadExecuted(ref ByteReader reader)

@@ -18,6 +18,9 @@ public sealed record Execute(
 {
     /// <summary>When it counts as done; the default leaves that to the group. A protocol refuses what it cannot do.</summary>
     public WriteConcern Concern { get; init; }
+
+    /// <summary>Of a group without a leader: whose acknowledgements it waits for; the default leaves that to the command or the group.</summary>
+    public ConsistencyLevel Level { get; init; }
 }
 
 /// <summary>Answers a query from the shard that owns the key: <see cref="QueryResult"/> or <see cref="RequestRejected"/>.</summary>
@@ -34,6 +37,9 @@ public sealed record Query(
 
     /// <summary>For a read of a session: what it must see, of an <see cref="Executed"/> or <see cref="QueryResult"/> of the same shard.</summary>
     public LogPosition AtLeast { get; init; }
+
+    /// <summary>Of a group without a leader: whose answers it waits for; the default leaves that to the payload or the group.</summary>
+    public ConsistencyLevel Level { get; init; }
 }
 
 /// <summary>The command is done, as far as its concern or the group asks for; without either, durable on a majority.</summary>

@@ -3,9 +3,10 @@ using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Actors.Nodes;
 
-/// <summary>A node's <see cref="NodeState"/> in memory and in its store. Anyone reads it; one actor changes it.</summary>
+/// <summary>A node's <see cref="NodeState"/> in memory and in its store. Anyone reads it; who hosts replicas changes it, and who follows the control group. Thread-safe.</summary>
 internal sealed class NodeMemory
 {
+    private readonly Lock _changing = new();
     private readonly INodeStateStore _store;
     private volatile NodeState _state;
 
@@ -26,9 +27,12 @@ internal sealed class NodeMemory
     /// <summary>What is stored is seen; what cannot be stored is not.</summary>
     public void Change(Func<NodeState, NodeState> change)
     {
-        NodeState changed = change(_state);
-        _store.Save(changed.Encode());
-        _state = changed;
+        lock (_changing)
+        {
+            NodeState changed = change(_state);
+            _store.Save(changed.Encode());
+            _state = changed;
+        }
     }
 
     // Settings say best where a node of theirs is. A group that is new here begins as all groups do when a cluster is founded;

@@ -3,6 +3,7 @@ using System.Text;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 using Akka.Actor;
 
 namespace ActorRepl.Actors.Nodes;
@@ -70,6 +71,23 @@ public sealed record NodeState
         }
 
         return FoundingDisks.GetValueOrDefault(node);
+    }
+
+    /// <summary>How a group's keys are placed, as the control group had it last; null: unknown.</summary>
+    /// <exception cref="InvalidDataException">By a rule of another version.</exception>
+    public KeyPlacement? KeyPlacementOf(string group)
+    {
+        ControlState state;
+        try
+        {
+            state = Control.IsEmpty ? ControlState.Empty : ControlStateCodec.Decode(Control);
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+
+        return state.Groups.TryGetValue(group, out ControlGroup? known) ? GroupOptions.PlacementOf(known.Options) : null;
     }
 
     /// <summary>What a node that joins is told to begin with: who is there, and no replicas.</summary>

@@ -7,8 +7,8 @@ using Akka.Actor;
 namespace ActorRepl.Actors.Replica;
 
 /// <summary>
-/// Checksums of the whole state, on demand: the machine is frozen just after a mark in the log, and added up on another thread while it
-/// goes on.
+/// Checksums of the whole state, and the state itself for whoever exports it, on demand: the machine is frozen just after a mark in the log, and
+/// read on another thread while it goes on.
 /// </summary>
 internal sealed partial class ReplicaActor
 {
@@ -16,20 +16,36 @@ internal sealed partial class ReplicaActor
 
     private readonly Dictionary<Guid, ChecksumOrder> _checksums = [];
 
+    /// <summary>None that replicas have in common: their states are added up as they are when that is asked.</summary>
+    private bool HasNoLog => _context.Group.Protocol.IsLeaderless;
+
     private void OnArmChecksum(ReplicaDriver driver, ArmChecksum arm)
     {
         ShardChecksum answer = new(arm.Group, arm.Shard, _context.Self, arm.Mark, driver.Applied);
-        bool armed = _checksums.ContainsKey(arm.Mark) || driver.AwaitMark(CommandEnvelope.Mark(arm.Mark), (at, view) => BeginSum(arm.Mark, at, view));
+        bool armed = _checksums.ContainsKey(arm.Mark) || (HasNoLog ? _checksums.Count < ReplicaDriver.MaxMarks : driver.AwaitMark(CommandEnvelope.Mark(arm.Mark), (at, view) => BeginSum(arm.Mark, at, view)));
         if (!armed)
         {
             Sender.Tell(answer with { Problem = $"{ReplicaDriver.MaxMarks} checksums are being waited for" }, _self);
             return;
         }
 
-        _checksums.TryAdd(arm.Mark, new ChecksumOrder());
+        if (_checksums.TryAdd(arm.Mark, new ChecksumOrder()) && HasNoLog)
+            driver.Freeze((at, view) => BeginSum(arm.Mark, at, view));
         TimeSpan patience = TimeSpan.FromMilliseconds(Math.Clamp(arm.TimeoutMillis, 1, (long)MostPatience.TotalMilliseconds));
         Context.System.Scheduler.ScheduleTellOnce(patience, _self, new ForgetChecksum(arm.Mark), ActorRefs.NoSender);
         Sender.Tell(answer, _self);
+    }
+
+    private void OnFreeze(ReplicaDriver driver, FreezeShard freeze)
+    {
+        if (!driver.AwaitMark(CommandEnvelope.Mark(freeze.Mark), freeze.Reach))
+        {
+            freeze.Refuse($"{ReplicaDriver.MaxMarks} marks are being waited for");
+            return;
+        }
+
+        Context.System.Scheduler.ScheduleTellOnce(freeze.Patience, _self, new ForgetChecksum(freeze.Mark), ActorRefs.NoSender);
+        freeze.Arm();
     }
 
     private void OnGetChecksum(ReplicaDriver driver, GetChecksum get)
@@ -37,7 +53,10 @@ internal sealed partial class ReplicaActor
         if (!_checksums.TryGetValue(get.Mark, out ChecksumOrder? order))
             Sender.Tell(Without(get.Mark, driver, "the replica has started anew, or waited too long"), _self);
         else if (order.Taken is { } taken)
+        {
             Sender.Tell(taken, _self);
+            Told(get.Mark);
+        }
         else
             order.Asking.Add(Sender);
     }
@@ -69,7 +88,16 @@ internal sealed partial class ReplicaActor
         order.Taken = taken;
         foreach (IActorRef asker in order.Asking)
             asker.Tell(taken, _self);
+        if (order.Asking.Count > 0)
+            Told(taken.Mark);
         order.Asking.Clear();
+    }
+
+    /// <summary>What is of a moment and of no entry is asked for anew the next time.</summary>
+    private void Told(Guid mark)
+    {
+        if (HasNoLog)
+            _checksums.Remove(mark);
     }
 
     private void OnForgetChecksum(ReplicaDriver driver, Guid mark)

@@ -37,11 +37,47 @@ internal sealed class ReplicaObserver(string group, int shard, ReplicaId self)
         else
             _lags.Clear();
         ReplicaMeter.Modes.Set((group, shard, self), status.Mode);
+        ObserveRing(status);
+        ObserveSpread(status);
         _last = status;
     }
 
     /// <summary>The replica ends.</summary>
-    public void Stop() => ReplicaMeter.Modes.Set((group, shard, self), ReplicaMode.None);
+    public void Stop()
+    {
+        ReplicaMeter.Modes.Set((group, shard, self), ReplicaMode.None);
+        foreach (ReplicaGauges gauge in (ReplicaGauges[])[ReplicaMeter.Hints, ReplicaMeter.HintCount, ReplicaMeter.HintAge, ReplicaMeter.Share, ReplicaMeter.Incoming, ReplicaMeter.KeptUpdates, ReplicaMeter.KeptBytes, ReplicaMeter.Unseen, ReplicaMeter.Tags])
+            gauge.Set((group, shard, self), null);
+    }
+
+    private void ObserveRing(ReplicaStatus status)
+    {
+        if (status.Repair is not { } repair)
+            return;
+        Count(ReplicaMeter.Repaired, repair.KeysExchanged - (_last?.Repair?.KeysExchanged ?? 0));
+        Count(ReplicaMeter.Compared, repair.KeysCompared - (_last?.Repair?.KeysCompared ?? 0));
+        Count(ReplicaMeter.Ahead, repair.RefusedAsAhead - (_last?.Repair?.RefusedAsAhead ?? 0));
+        ReplicaMeter.Hints.Set((group, shard, self), repair.HintsBytes);
+        ReplicaMeter.HintCount.Set((group, shard, self), repair.Hints);
+        ReplicaMeter.HintAge.Set((group, shard, self), (repair.OldestHintMicros ?? 0) / Instant.Second);
+        ReplicaMeter.Share.Set((group, shard, self), status.Ring?.Share);
+        ReplicaMeter.Incoming.Set((group, shard, self), status.Ring is { } ring ? ring.Ranges - ring.RangesDone : null);
+    }
+
+    private void ObserveSpread(ReplicaStatus status)
+    {
+        if (status.Spread is not { } spread)
+            return;
+        SpreadProgress? before = _last?.Spread;
+        Count(ReplicaMeter.Refused, spread.Refused - (before?.Refused ?? 0));
+        // Of those before this start it was told then.
+        Count(ReplicaMeter.Unreadable, before is null ? 0 : spread.Unreadable - before.Unreadable);
+        Count(ReplicaMeter.Nonsense, spread.Nonsense - (before?.Nonsense ?? 0));
+        ReplicaMeter.KeptUpdates.Set((group, shard, self), spread.KeptUpdates);
+        ReplicaMeter.KeptBytes.Set((group, shard, self), spread.KeptBytes);
+        ReplicaMeter.Unseen.Set((group, shard, self), spread.Members.Where(member => member.Heard).Select(member => member.Lacks).DefaultIfEmpty().Max());
+        ReplicaMeter.Tags.Set((group, shard, self), spread.Tags);
+    }
 
     private void CountFailover(ReplicaStatus status)
     {

@@ -27,6 +27,15 @@ internal abstract class Call
     /// <summary>For a command.</summary>
     public WriteConcern Concern { get; set; }
 
+    /// <summary>Of a group without a leader.</summary>
+    public ConsistencyLevel Level { get; set; }
+
+    /// <summary>Of a group without a leader: who is said to be able to take it; none: whoever is nearest.</summary>
+    public ReplicaId Goal { get; set; }
+
+    /// <summary>Of a group without a leader: how often it was sent on.</summary>
+    public int Hops { get; set; }
+
     /// <summary>No replica but the leader may answer it, or none other would.</summary>
     public bool ForLeader { get; set; }
 
@@ -69,6 +78,7 @@ internal abstract class Call
         TimeoutMillis = terms.TimeoutMillis;
         MaxStalenessMillis = terms.MaxStalenessMillis;
         Concern = terms.Concern;
+        Level = terms.Level;
         From = terms.From;
         AtLeast = terms.AtLeast;
     }

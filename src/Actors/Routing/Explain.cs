@@ -19,6 +19,7 @@ internal static class Explain
             RejectReason.Unavailable => "unavailable",
             RejectReason.TooStale => "too stale",
             RejectReason.HistoryLost => "history lost",
+            RejectReason.Conflict => "conflict",
             _ => why.Reason.ToString(),
         };
         string detail = why.Detail is { Length: > 0 } text ? $": {text}" : "";

@@ -56,10 +56,16 @@ internal sealed class GroupRouter : UntypedActor
             case Execute { Concern.IsDefault: false } execute when Concerns.Refusal(_group, execute.Concern) is { } refusal:
                 Refuse(refusal);
                 break;
+            case Execute { Level.IsDefault: false } execute when Levels.Refusal(_group, execute.Level) is { } refusal:
+                Refuse(refusal);
+                break;
+            case Execute { ClientId: not null } when _group.Protocol.IsLeaderless:
+                Refuse($"group '{_group.Name}' has no leader, and so no sessions");
+                break;
             case Execute execute when execute.ClientId is null:
                 Route(execute.Key, new AskedCall(
-                    RequestKind.Command, CommandEnvelope.Encode(execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self)
-                { Concern = execute.Concern });
+                    RequestKind.Command, Commands.Payload(_group, execute.Command.Span), Timeout(execute.TimeoutMillis), Sender, Self)
+                { Concern = execute.Concern, Level = execute.Level });
                 break;
             case Execute { ClientId: { } client } execute when execute.FirstIncomplete >= 1 && execute.Sequence >= execute.FirstIncomplete:
                 var stamp = new SessionStamp(client, execute.Sequence, execute.FirstIncomplete);
@@ -73,6 +79,9 @@ internal sealed class GroupRouter : UntypedActor
             case Query query when Reads.Refusal(query.Kind, query.ReadFrom, query.AtLeast) is { } refusal:
                 Refuse(refusal);
                 break;
+            case Query { Level.IsDefault: false } query when Levels.Refusal(_group, query.Level) is { } refusal:
+                Refuse(refusal);
+                break;
             case Query { MaxStalenessMillis: < 0 } query:
                 Refuse($"a read of bounded staleness allows 0 ms or more, not {query.MaxStalenessMillis}");
                 break;
@@ -83,6 +92,7 @@ internal sealed class GroupRouter : UntypedActor
                     MaxStalenessMillis = query.MaxStalenessMillis,
                     From = from,
                     AtLeast = query.AtLeast,
+                    Level = query.Level,
                 });
                 break;
             case RequestBatch or ReplyBatch or PeerEnvelope or HandOverLeadership:
@@ -94,7 +104,7 @@ internal sealed class GroupRouter : UntypedActor
         }
     }
 
-    private void Route(ReadOnlyMemory<byte> key, AskedCall call) => _shards[ShardHash.ShardOf(key.Span, _shards.Length)].Tell(call, Self);
+    private void Route(ReadOnlyMemory<byte> key, AskedCall call) => _shards[ShardHash.ShardOf(key.Span, _shards.Length, _group.KeyPlacement)].Tell(call, Self);
 
     private int Timeout(int? millis) => millis is > 0 and int given ? given : (int)_settings.RequestTimeout.TotalMilliseconds;
 

@@ -30,6 +30,8 @@ internal static class Reads
     /// </summary>
     public static (RequestKind Kind, ReadFrom From) Resolve(GroupDefinition? group, RequestKind kind, ReadFrom from)
     {
+        if (group is { Protocol.IsLeaderless: true })
+            return (kind, from);
         if (from == ReadFrom.Default && group is { Protocol.ReadsAnywhere: true } && IsRead(kind))
             from = ReadFrom.Nearest;
         return (kind == RequestKind.Read && from is not (ReadFrom.Default or ReadFrom.Primary) ? RequestKind.FollowerRead : kind, from);

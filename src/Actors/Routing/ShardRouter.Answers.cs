@@ -35,13 +35,19 @@ internal sealed partial class ShardRouter
     private void OnResult(RouterTarget target, Call call, ReadOnlyMemory<byte> result, LogPosition seen)
     {
         // How long a session's read waits says how far the replica is behind, not how near it is.
-        if (call.IsForAny && call.Kind != RequestKind.SessionRead)
+        if ((_isLeaderless ? !HasEffect(call) : call.IsForAny) && call.Kind != RequestKind.SessionRead)
             target.Answered(Stopwatch.GetElapsedTime(call.SentAt));
         Complete(call, result, seen);
     }
 
     private void OnRejected(RouterTarget target, Call call, in Rejection why)
     {
+        if (_isLeaderless)
+        {
+            OnRejectedByMember(target, call, why);
+            return;
+        }
+
         // A replica that cannot confirm a linearizable read may be cut off for long, and would be the nearest again.
         bool isUnconfirmed = why.Reason == RejectReason.Unavailable && call.Kind == RequestKind.FollowerRead && !ReferenceEquals(target, Reader);
         if (call.IsForAny && (isUnconfirmed || why.Reason is RejectReason.TooStale or RejectReason.HistoryLost or RejectReason.NotLeader))
@@ -101,7 +107,7 @@ internal sealed partial class ShardRouter
                 Return(call, why);
         }
 
-        if (_returned.Count > 0 || _waiting.Count > 0 || _forTail.Count > 0)
+        if (_returned.Count > 0 || _waiting.Count > 0 || _forTail.Count > 0 || _forMembers.Count > 0)
             ScheduleFlushOrLook();
     }
 
@@ -120,6 +126,12 @@ internal sealed partial class ShardRouter
             return;
         Call[] back = [.. _returned.Where(IsWaiting)];
         _returned.Clear();
+        if (_isLeaderless)
+        {
+            _forMembers = InOrder(_forMembers, back);
+            return;
+        }
+
         _forAny.AddInFront([.. back.Where(call => call.IsForAny)]);
         _waiting = InOrder(_waiting, back.Where(call => !call.IsForAny && !IsForTail(call)));
         _forTail = InOrder(_forTail, back.Where(call => !call.IsForAny && IsForTail(call)));
@@ -129,6 +141,8 @@ internal sealed partial class ShardRouter
 
     private string WhoIsAsked(Call call)
     {
+        if (_isLeaderless)
+            return WhichMembers();
         if (!IsForTail(call))
             return _leader is { } leader ? $"{leader.Node} leads" : "no leader is known";
         return _tail is { } tail ? $"{tail.Node} is the tail" : "no tail is known";
@@ -162,7 +176,8 @@ internal sealed partial class ShardRouter
     {
         string whom = WhoIsAsked(call);
         // A leader or tail that has not answered by the deadline may be gone without a word.
-        if ((IsForTail(call) ? _tail : _leader) is { Local: false } asked && call.SentTo == asked.Node)
+        RouterTarget? final = _isLeaderless ? _targets.GetValueOrDefault(call.SentTo) : IsForTail(call) ? _tail : _leader;
+        if (final is { Local: false } asked && call.SentTo == asked.Node)
         {
             asked.Suspect = true;
             Doubt(asked);

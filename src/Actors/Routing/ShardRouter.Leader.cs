@@ -24,7 +24,11 @@ internal sealed partial class ShardRouter
             return;
         speaker.Suspect = report.Status is null;
         speaker.StorageFailed = report.Health == ReplicaHealth.StorageFailed;
-        if (report.Status is not { } status)
+        if (_isLeaderless)
+        {
+            OnMembersReport(report, speaker);
+        }
+        else if (report.Status is not { } status)
         {
             Doubt(speaker);
         }
@@ -108,6 +112,12 @@ internal sealed partial class ShardRouter
 
     private void ScheduleFlushOrLook()
     {
+        if (_isLeaderless)
+        {
+            ScheduleFlush();
+            return;
+        }
+
         if (_leader is not null || Reader is not null || _returned.Any(call => call.IsForAny))
             ScheduleFlush();
         if (_leader is null || Reader is null)
@@ -127,6 +137,12 @@ internal sealed partial class ShardRouter
         _looking = false;
         _hops = _tailHops = 0;
         WakeResting();
+        if (_isLeaderless)
+        {
+            LookForMembers();
+            return;
+        }
+
         if (_leader is not null && Reader is not null)
         {
             ScheduleFlush();

@@ -43,6 +43,7 @@ internal sealed partial class ShardRouter : UntypedActor
         _self = Self;
         _locator = locator;
         _readsAtTail = group.Protocol.ReadsAtTail;
+        _isLeaderless = group.Protocol.IsLeaderless;
         foreach (ReplicaId node in settings.FirstReplicasOf(group, shard))
             _ = Find(node);
     }
@@ -125,9 +126,13 @@ internal sealed partial class ShardRouter : UntypedActor
         call.ForLeader = false;
         call.Avoid = ReplicaId.None;
         call.TooStale = 0;
+        call.Goal = ReplicaId.None;
+        call.Hops = 0;
         _bytes += call.Payload.Length;
         _calls.Add(call.Id, call);
-        if (call.IsForAny)
+        if (_isLeaderless)
+            _forMembers.Enqueue(call);
+        else if (call.IsForAny)
             _forAny.Add(call);
         else
             (IsForTail(call) ? _forTail : _waiting).Enqueue(call);
@@ -148,6 +153,7 @@ internal sealed partial class ShardRouter : UntypedActor
     private void Flush()
     {
         TakeBackReturned();
+        SendToMembers();
         SendReads();
         SendTo(_leader, _waiting);
         SendTo(_tail, _forTail);
@@ -195,8 +201,13 @@ internal sealed partial class ShardRouter : UntypedActor
             call.SentTo = target.Node;
             call.Batch = _lastBatch;
             call.SentAt = sentAt;
-            int remaining = (int)Math.Max(1, call.Deadline - now);
-            requests.Add(new RoutedRequest(call.Id, call.Kind, remaining, call.Payload) { MaxStalenessMillis = call.MaxStalenessMillis, AtLeast = call.AtLeast, Concern = call.Concern });
+            requests.Add(new RoutedRequest(call.Id, call.Kind, Remaining(call, now), call.Payload)
+            {
+                MaxStalenessMillis = call.MaxStalenessMillis,
+                AtLeast = call.AtLeast,
+                Concern = call.Concern,
+                Level = call.Level,
+            });
         }
 
         return [.. requests];

@@ -2,6 +2,7 @@ using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.Actors.Settings;
 
@@ -25,13 +26,21 @@ public sealed record GroupDefinition
     /// <summary>Fixed once the group has data: see <see cref="Client.ShardHash"/>.</summary>
     public int Shards { get; init; } = 4;
 
+    /// <summary>
+    /// Which part of a key decides its shard; fixed once the group is made. What the node remembers of the control group is right where it says another.
+    /// </summary>
+    public KeyPlacement KeyPlacement { get; init; } = KeyPlacement.Braces;
+
     public int Replicas { get; init; } = 3;
 
     /// <summary>Raised, on all nodes, to say that what the protocol was told is meant to differ from what it was before; from 1.</summary>
     public int SettingsVersion { get; init; } = 1;
 
     /// <summary>What all hosts must declare alike, for the control group.</summary>
-    internal string Options => GroupOptions.Declare(Protocol.Declaration, SettingsVersion);
+    internal string Options => GroupOptions.Declare(GroupOptions.Of(Protocol), SettingsVersion, KeyPlacement);
+
+    /// <summary>How many members each shard begins with in a cluster of so many nodes.</summary>
+    internal int FirstMembers(int nodes) => Protocol.SpansNodes ? nodes : Replicas;
 
     public DriverOptions Driver { get; init; } = new();
 

@@ -64,7 +64,7 @@ public sealed record ReplicationSettings
 
     /// <summary>The shard's first replicas: its voters until its log says otherwise.</summary>
     public IReadOnlyList<ReplicaId> FirstReplicasOf(GroupDefinition group, int shard) =>
-        ShardPlacement.ReplicasOf(shard, group.Replicas, FoundingNodes);
+        ShardPlacement.ReplicasOf(shard, group.FirstMembers(FoundingNodes.Count), FoundingNodes);
 
     /// <summary>The first replica that is to lead the shard before anything has happened in it.</summary>
     public ReplicaId FirstLeaderOf(int shard) => ShardPlacement.FirstLeaderOf(shard, FoundingNodes);

@@ -79,6 +79,12 @@ internal sealed class ShardSupervisor : UntypedActor
             case ArmChecksum or GetChecksum when _running:
                 _replica.Tell(message, Sender);
                 break;
+            case FreezeShard when _running:
+                _replica.Tell(message, ActorRefs.NoSender);
+                break;
+            case FreezeShard freeze:
+                freeze.Refuse(WhyDown);
+                break;
             case ArmChecksum arm:
                 Sender.Tell(new ShardChecksum(_group.Name, _shard, _settings.Self, arm.Mark, default) { Problem = WhyDown }, Self);
                 break;

@@ -5,7 +5,11 @@ namespace ActorRepl.Actors.Verify;
 /// <summary>What one replica's state comes to.</summary>
 /// <param name="Sum">Null: it is not known, see <paramref name="Problem"/>.</param>
 /// <param name="Problem">Null: nothing is wrong.</param>
-public sealed record ReplicaVerification(ReplicaId Node, StateChecksum? Sum, string? Problem);
+public sealed record ReplicaVerification(ReplicaId Node, StateChecksum? Sum, string? Problem)
+{
+    /// <summary>Of what lies on this replica, where replicas have other keys each and <see cref="Sum"/> says only whether its peers have what it shares with them; null: <see cref="Sum"/>.</summary>
+    public StateChecksum? Own { get; init; }
+}
 
 /// <summary>The states of a shard's replicas, compared as of one entry of its log.</summary>
 /// <param name="At">That entry; the default: there is none, see <paramref name="Problem"/>.</param>

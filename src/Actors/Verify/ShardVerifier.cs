@@ -41,7 +41,54 @@ internal sealed class ShardVerifier(ReplicationSettings settings, NodeLocator lo
         ReplicaId[] asked = members is null
             ? [.. reports.Where(report => report.Status is not null).Select(report => report.Node)]
             : [.. members.Members.Where(id => !members.Witnesses.Contains(id))];
-        return await CompareAsync(group, shard, leader.Node, asked, patience, cancellation).ConfigureAwait(false);
+        if (known.Protocol.IsLeaderless && leader.Status.Repair is null)
+            return await CompareNowAsync(group, shard, leader, asked, until, cancellation).ConfigureAwait(false);
+        return known.Protocol.IsLeaderless
+            ? await RepairAllAsync(group, shard, leader, asked, patience, cancellation).ConfigureAwait(false)
+            : await CompareAsync(group, shard, leader.Node, asked, patience, cancellation).ConfigureAwait(false);
+    }
+
+    // Without a common log there is no moment to compare whole states at: each replica compares its hash trees with those of its peers, and what differs is exchanged.
+    private async Task<ShardVerification> RepairAllAsync(
+        string group, int shard, ReplicaReport speaker, ReplicaId[] asked, TimeSpan patience, CancellationToken cancellation)
+    {
+        var repair = new ReplicaRepair(locator);
+        var found = new List<ReplicaVerification>();
+        foreach (ReplicaId node in asked)
+        {
+            RepairOutcome outcome = await repair.RepairAsync(node, group, shard, patience, cancellation).ConfigureAwait(false);
+            StateChecksum? sum = outcome.Problem is not null ? null
+                : outcome.KeysExchanged == 0 ? default(StateChecksum) : default(StateChecksum).Add(BitConverter.GetBytes(node.Value), BitConverter.GetBytes(outcome.KeysExchanged), []);
+            found.Add(new ReplicaVerification(node, sum, outcome.Problem ?? (outcome.KeysExchanged == 0 ? null : $"{outcome.KeysExchanged} keys differed from its peers' and were exchanged")));
+        }
+
+        // Each is added up as it is just then: on a group that is being written to they differ by what is on its way.
+        var mark = Guid.NewGuid();
+        ShardChecksum[] armed = await AskAllAsync(asked, group, shard, mark, new ArmChecksum(group, shard, mark, (int)Math.Min(int.MaxValue, patience.TotalMilliseconds)), StatusTimeout, cancellation).ConfigureAwait(false);
+        ReplicaId[] waiting = [.. armed.Where(answer => answer.Problem is null).Select(answer => answer.Node)];
+        ShardChecksum[] taken = await AskAllAsync(waiting, group, shard, mark, new GetChecksum(group, shard, mark), patience, cancellation).ConfigureAwait(false);
+        return new ShardVerification(
+            group, shard, new LogPosition(speaker.Status!.Term, speaker.Status.CommitIndex), ReplicaId.None,
+            [.. found.Select(one => one with { Own = taken.FirstOrDefault(answer => answer.Node == one.Node)?.Sum })], null);
+    }
+
+    // Nor is there one here, but all come to the same while nobody changes anything: they are compared again until they do, or patience ends.
+    private async Task<ShardVerification> CompareNowAsync(string group, int shard, ReplicaReport speaker, ReplicaId[] asked, long until, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var mark = Guid.NewGuid();
+            TimeSpan left = TimeSpan.FromMilliseconds(Math.Max(1_000, until - Environment.TickCount64));
+            ShardChecksum[] armed = await AskAllAsync(asked, group, shard, mark, new ArmChecksum(group, shard, mark, (int)left.TotalMilliseconds), StatusTimeout, cancellation).ConfigureAwait(false);
+            ReplicaId[] waiting = [.. armed.Where(answer => answer.Problem is null).Select(answer => answer.Node)];
+            ShardChecksum[] taken = await AskAllAsync(waiting, group, shard, mark, new GetChecksum(group, shard, mark), left, cancellation).ConfigureAwait(false);
+            var found = new ShardVerification(
+                group, shard, new LogPosition(speaker.Status!.Term, speaker.Status.CommitIndex), ReplicaId.None,
+                [.. taken.Concat(armed.Where(answer => answer.Problem is not null)).OrderBy(one => one.Node).Select(one => new ReplicaVerification(one.Node, one.Sum, one.Problem))], null);
+            if (found.IsEqual || Environment.TickCount64 >= until)
+                return found;
+            await Task.Delay(Look, cancellation).ConfigureAwait(false);
+        }
     }
 
     private static ReplicaReport? LeaderOf(ReplicaReport[] reports) =>

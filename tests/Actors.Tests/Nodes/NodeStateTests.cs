@@ -103,6 +103,45 @@ public sealed class NodeStateTests
         Assert.Empty(new NodeMemory(settings).State.Hosted);
     }
 
+    [Fact]
+    public async Task What_two_change_at_once_is_changed_by_both_and_stored_one_after_the_other()
+    {
+        const int Changes = 500;
+        var store = new OneAtATimeStore();
+        var memory = new NodeMemory(Settings(store, Group("kv")));
+        using var together = new Barrier(2);
+        await Task.WhenAll(
+            Task.Run(() => Repeat(state => state with { LastGeneration = state.LastGeneration + 1 })),
+            Task.Run(() => Repeat(state => state with { Control = BitConverter.GetBytes(state.Control.IsEmpty ? 1 : BitConverter.ToInt32(state.Control.Span) + 1) })));
+        Assert.Equal((Changes, Changes), (memory.State.LastGeneration, BitConverter.ToInt32(memory.State.Control.Span)));
+        Assert.False(store.WasUsedByTwo, "a state is stored while another is");
+
+        void Repeat(Func<NodeState, NodeState> change)
+        {
+            for (int i = 0; i < Changes; i++)
+            {
+                together.SignalAndWait();
+                memory.Change(change);
+            }
+        }
+    }
+
+    private sealed class OneAtATimeStore : INodeStateStore
+    {
+        private int _users;
+
+        public bool WasUsedByTwo { get; private set; }
+
+        public ReadOnlyMemory<byte>? Load() => null;
+
+        public void Save(ReadOnlyMemory<byte> bytes)
+        {
+            WasUsedByTwo |= Interlocked.Increment(ref _users) > 1;
+            Thread.Yield();
+            Interlocked.Decrement(ref _users);
+        }
+    }
+
     private static ReplicationSettings Settings(INodeStateStore store, params GroupDefinition[] groups) =>
         new() { Cluster = "test", Self = new(1), Nodes = Infos, Groups = groups, NodeState = store };
 

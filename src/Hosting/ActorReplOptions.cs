@@ -1,9 +1,11 @@
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Protocols.Chain;
+using ActorRepl.Protocols.Convergence;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 using ActorRepl.Protocols.PrimaryBackup;
+using ActorRepl.Protocols.Quorum;
 using ActorRepl.Protocols.Raft;
 using Akka.Configuration;
 
@@ -50,6 +52,11 @@ public sealed class ActorReplOptions
     /// <summary>HOCON that replaces defaults, also of Akka.NET; an unknown setting under <c>actorrepl</c> is an error.</summary>
     public string Config { get; set; } = "";
 
+    /// <summary>
+    /// Ports may listen beyond this machine without knowing who asks, where the port's own setting, <c>allow-unauthenticated</c>, says so, too.
+    /// </summary>
+    public bool AllowUnauthenticated { get; set; }
+
     internal IReadOnlyList<GroupBuilder> Groups => _groups;
 
     /// <summary>Declares a replication group; all nodes must declare the same.</summary>
@@ -79,6 +86,9 @@ public sealed class GroupBuilder
     internal int Shards { get; private set; } = 4;
 
     internal Func<IStateMachine>? Machine { get; private set; }
+
+    /// <summary>Its protocol has no leader and no common log.</summary>
+    internal bool IsLeaderless { get; private set; }
 
     /// <summary>Changes what the node's settings say.</summary>
     internal Func<ApplyOptions, ApplyOptions> Apply { get; private set; } = options => options;
@@ -132,6 +142,49 @@ public sealed class GroupBuilder
             read = apportionedReads ? read with { ApportionedReads = true } : read;
             return options is null ? read : options(read);
         }
+    }
+
+    /// <summary>
+    /// No leader: any replica coordinates, a write is done when enough of the key's owners have it on disk, and what has missed it is repaired
+    /// afterwards. Every node of the cluster takes part in every shard; <paramref name="n"/> of them own each key. With r + w above n a read sees
+    /// every acknowledged write; otherwise it sees them eventually.
+    /// </summary>
+    /// <param name="n">Copies of each key: 1 to the number of nodes.</param>
+    /// <param name="r">How many of them a read waits for, unless it says otherwise; null: what the settings say, a majority.</param>
+    /// <param name="w">Likewise a write.</param>
+    /// <param name="shards">Actors of each node that share the work; fixed once the group has data.</param>
+    /// <param name="options">Changes what the settings say: those of <c>actorrepl.groups.NAME.quorum</c>, and for the rest <c>actorrepl.quorum</c>.</param>
+    public GroupBuilder Quorum(int n = 3, int? r = null, int? w = null, int shards = 4, Func<QuorumOptions, QuorumOptions>? options = null)
+    {
+        Replicas = n;
+        Shards = shards;
+        IsLeaderless = true;
+        Protocol = (settings, _) => new QuorumFactory(QuorumSettings.Read(settings, Name, Change));
+        return this;
+
+        QuorumOptions Change(QuorumOptions read)
+        {
+            read = read with { Replicas = n, Read = Level(r) ?? read.Read, Write = Level(w) ?? read.Write };
+            return options is null ? read : options(read);
+        }
+
+        static ConsistencyLevel? Level(int? owners) => owners is { } count ? ConsistencyLevel.Of(count) : null;
+    }
+
+    /// <summary>
+    /// Counters, sets, registers, maps, texts and lists that any replica changes at once, cut off from the others or not, and that all come to the same:
+    /// see <c>client.Crdt(name)</c>. Values are sharded over the nodes, and durable. For a few small ones that every node is to hold there are <c>ClusterValues</c>.
+    /// </summary>
+    /// <param name="replicas">Of each shard: 1 to the number of nodes.</param>
+    /// <param name="shards">1 to 1024; fixed once the group has data.</param>
+    /// <param name="options">Changes what the settings say: those of <c>actorrepl.groups.NAME.crdt</c>, and for the rest <c>actorrepl.crdt</c>.</param>
+    public GroupBuilder Crdt(int replicas = 3, int shards = 4, Func<ConvergentOptions, ConvergentOptions>? options = null)
+    {
+        Replicas = replicas;
+        Shards = shards;
+        IsLeaderless = true;
+        Protocol = (settings, _) => new ConvergentFactory(CrdtSettings.Read(settings, Name, options));
+        return this;
     }
 
     /// <summary>Where the group's changes are shipped to, beside <c>ship-to</c> of the settings.</summary>

@@ -1,8 +1,10 @@
 using System.Text;
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Hosting.Tests.Support;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
+using ActorRepl.Protocols.Placement;
 using Akka.Persistence.Journal;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -158,7 +160,72 @@ public sealed class HostTests : IDisposable
             options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 3)));
     }
 
+    [Fact]
+    public async Task Keys_with_braces_stay_where_the_build_that_made_their_group_placed_them()
+    {
+        // As a build left it that knew one rule: the stamp names none.
+        string stamp = Path.Combine(_directory.Path, "node-1", "groups.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(stamp)!);
+        File.WriteAllText(stamp, """{"nodes":1,"groups":[{"name":"kv","protocol":"raft","shards":8,"replicas":1}],"journal":"actorrepl.journal.segment","snapshotStore":"actorrepl.snapshot-store.sqlite"}""");
+        byte[] key = "{user:7}:name"u8.ToArray();
+        int whole = ShardHash.ShardOf(key, 8, KeyPlacement.WholeKey), braces = ShardHash.ShardOf(key, 8, KeyPlacement.Braces);
+        Assert.NotEqual(whole, braces);
+
+        await With(["kv"], async client =>
+        {
+            await client.ExecuteAsync("kv", key, Set("{user:7}:name", "Ada"), new RequestOptions { Timeout = Patience });
+            Assert.Equal("Ada", await ReadAsync(client, "kv", whole, key));
+            Assert.Null(await ReadAsync(client, "kv", braces, key));
+        });
+
+        // The stamp or what is remembered of the control group is enough by itself, and a group that is new has the new rule.
+        File.WriteAllText(stamp, File.ReadAllText(stamp).Replace("\"keyPlacement\": \"whole-key\"", "\"keyPlacement\": \"braces\"", StringComparison.Ordinal));
+        await With(["kv", "more"], async client =>
+        {
+            Assert.Equal([("kv", KeyPlacement.WholeKey), ("more", KeyPlacement.Braces)], client.Groups.Select(group => (group.Name, group.KeyPlacement)));
+            Assert.Equal("Ada", await ReadAsync(client, "kv", client.Groups[0].ShardOf(key), key));
+            await client.ExecuteAsync("more", key, Set("{user:7}:name", "Grace"), new RequestOptions { Timeout = Patience });
+            Assert.Equal("Grace", await ReadAsync(client, "more", braces, key));
+        });
+        Assert.Contains("\"keyPlacement\": \"whole-key\"", File.ReadAllText(stamp), StringComparison.Ordinal);
+        Assert.Contains("\"keyPlacement\": \"braces\"", File.ReadAllText(stamp), StringComparison.Ordinal);
+
+        File.WriteAllText(stamp, File.ReadAllText(stamp).Replace("\"whole-key\"", "\"moon\"", StringComparison.Ordinal));
+        File.Delete(Directory.GetFiles(Path.GetDirectoryName(stamp)!, "node.state").Single());
+        Refused($"the data in {Path.GetDirectoryName(stamp)} cannot be served: the keys are placed by 'moon'; this build knows whole-key and braces", Declare("kv"));
+    }
+
     public void Dispose() => _directory.Dispose();
+
+    private static Action<ActorReplOptions> Declare(params string[] groups) => options =>
+    {
+        foreach (string name in groups)
+            options.AddGroup(name, group => group.Raft(replicas: 1, shards: 8));
+    };
+
+    private async Task With(string[] groups, Func<IReplicationClient, Task> use)
+    {
+        using IHost host = Build(Declare(groups));
+        await host.StartAsync();
+        await use(host.Services.GetRequiredService<IReplicationClient>());
+        string state = Path.Combine(_directory.Path, "node-1", "node.state");
+        DateTime end = DateTime.UtcNow + Patience;
+        while (groups.Any(group => NodeState.Decode(File.ReadAllBytes(state)).KeyPlacementOf(group) is null))
+        {
+            Assert.True(DateTime.UtcNow < end, "the node comes to know its groups by the control group");
+            await Task.Delay(20);
+        }
+
+        await host.StopAsync();
+    }
+
+    private static async Task<string?> ReadAsync(IReplicationClient client, string group, int shard, byte[] key)
+    {
+        ReadOnlyMemory<byte> result = await client.QueryShardAsync(group, shard, new KeyValuePayload().Get(key).ToArray(), new RequestOptions { Timeout = Patience });
+        KeyValueReplyReader replies = KeyValueCodec.Replies(result);
+        Assert.True(replies.Next(out KeyValueReply reply));
+        return reply.Kind == KeyValueReplyKind.Bytes ? Encoding.UTF8.GetString(reply.Bytes.Span) : null;
+    }
 
     private static byte[] Set(string key, string value) =>
         new KeyValuePayload().Set(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value)).ToArray();

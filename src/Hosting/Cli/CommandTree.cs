@@ -20,15 +20,27 @@ public static class CommandTree
             return ExitCode.Usage;
         }
 
+        // A cluster and a node hear signals themselves, and take the time they need to stop.
+        using Interruption? interruption = string.Join(' ', CommandPath(parsed)) is "up" or "node" ? null : new Interruption();
         try
         {
-            // Commands end by themselves when they are told to: none is cut off after a fixed time.
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-            return await parsed.InvokeAsync(configuration).ConfigureAwait(false);
+            return await parsed.InvokeAsync(configuration, interruption?.Token ?? CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (interruption is { Token.IsCancellationRequested: true })
+        {
+            await Console.Error.WriteLineAsync("actorrepl: interrupted").ConfigureAwait(false);
+            return Interruption.ExitCode;
         }
         catch (UserErrorException wrong)
         {
             await Console.Error.WriteLineAsync($"actorrepl: {wrong.Message}").ConfigureAwait(false);
+            return ExitCode.Failure;
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            // A file or a pipe that cannot be read or written, wherever that came to light.
+            await Console.Error.WriteLineAsync($"actorrepl: {failed.Message}").ConfigureAwait(false);
             return ExitCode.Failure;
         }
     }
@@ -59,9 +71,17 @@ public static class CommandTree
         return root;
     }
 
-    private static RootCommand Root() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
+    private static RootCommand Root()
     {
-        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(), PlanTree.Build(), CompletionTree.Build(), TopTree.Build(Where, FindAsync),
+        RootCommand root = Commands();
+        foreach (Command command in new Keys.KeysTree(Where, FindAsync).Build())
+            root.Add(command);
+        return root;
+    }
+
+    private static RootCommand Commands() => new("Replicated state on actors: a cluster of node processes on this machine, and commands to it.")
+    {
+        Up(), Node(), Down(), Status(), Get(), Put(), Delete(), Import(), Kill(), Restart(), Members(), Transfer(), Nodes(), VerifyCommand.Build(Where, FindAsync), RepairCommand.Build(Where, FindAsync), FaultTree.Build(Where, FindAsync), LostTree.Build(), PlanTree.Build(), CompletionTree.Build(), TopTree.Build(Where, FindAsync),
     };
 
     private static Command Up()
@@ -73,11 +93,11 @@ public static class CommandTree
         var detach = new Option<bool>("--detach") { Description = "Return once every node is ready, and leave the nodes running." };
         Option<string?> config = Config();
         Option<string> cluster = ClusterName();
-        Option<bool> faults = Faults();
+        Option<bool> faults = Faults(), tls = Tls("Encrypt all ports, with certificates that are made in the data directory."), open = AllowUnauthenticated();
         Option<string?> protocol = Protocol();
-        return new Command("up", "Start a cluster of node processes on 127.0.0.1 and show how it is. Ctrl-C stops it.") { nodes, data, basePort, detach, config, cluster, faults, protocol }
+        return new Command("up", "Start a cluster of node processes on 127.0.0.1 and show how it is. Ctrl-C stops it.") { nodes, data, basePort, detach, config, cluster, faults, protocol, tls, open }
             .Runs((line, _) => new UpCommand(new UpOptions(line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                line.GetValue(detach), FullPath(line.GetValue(config)), line.GetValue(cluster)!, line.GetValue(faults), line.GetValue(protocol))).RunAsync());
+                line.GetValue(detach), FullPath(line.GetValue(config)), line.GetValue(cluster)!, line.GetValue(faults), line.GetValue(protocol), line.GetValue(tls), line.GetValue(open))).RunAsync());
     }
 
     private static Command Node()
@@ -90,17 +110,17 @@ public static class CommandTree
         Option<string?> config = Config();
         Option<string> cluster = ClusterName();
         var join = new Option<string?>("--join") { Description = "Join the running cluster of the node that listens for other nodes there.", HelpName = "HOST:PORT" };
-        Option<bool> faults = Faults();
+        Option<bool> faults = Faults(), tls = Tls("Encrypt all ports, with the certificates that 'up --tls' made."), open = AllowUnauthenticated();
         Option<string?> protocol = Protocol();
         var logFile = new Option<bool>("--log-file") { Description = "Log to node.log in the node's directory, not to the terminal." };
         var detached = new Option<bool>("--detached") { Description = "Leave the terminal's session.", Hidden = true };
-        var command = new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, protocol, logFile, detached, NodeAdd() };
+        var command = new Command("node", "Run one node of a cluster in this process.") { id, nodes, data, basePort, config, cluster, join, faults, protocol, tls, open, logFile, detached, NodeAdd() };
         foreach (Command order in NodeTree.Build(Where, FindAsync))
             command.Add(order);
         return command.Runs((line, _) =>
             {
                 var launch = new NodeLaunch(line.GetValue(id), line.GetValue(nodes), Path.GetFullPath(line.GetValue(data)!), line.GetValue(basePort),
-                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join), Faults = line.GetValue(faults), Protocol = line.GetValue(protocol) };
+                    line.GetValue(cluster)!, FullPath(line.GetValue(config))) { Join = line.GetValue(join), Faults = line.GetValue(faults), Protocol = line.GetValue(protocol), Tls = line.GetValue(tls), AllowUnauthenticated = line.GetValue(open) };
                 return new NodeCommand(launch, line.GetValue(logFile), line.GetValue(detached)).RunAsync();
             });
     }
@@ -277,8 +297,9 @@ public static class CommandTree
         };
         read.Validators.Add(result => CheckWords(result, words => Redis.ReadText.Parse(words)));
         Option<bool> json = Json();
-        return new Command("get", "Print the value of a key; fails if there is none.") { key, read, data, basePort, json }
-            .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
+        Option<int?> node = Keys.KeysTree.Node();
+        return new Command("get", "Print the value of a key; fails if there is none.") { key, read, node, data, basePort, json }
+            .Runs(async (line, cancellation) => await new KeyCommands((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)))
                 .GetAsync(line.GetValue(key)!, line.GetValue(read), line.GetValue(json), cancellation));
     }
 
@@ -291,10 +312,11 @@ public static class CommandTree
         {
             Description = "When it counts as done, in words apart by commas, such as semi-sync:1,applied,500ms,refuse; without it, as the group says.", HelpName = "WORDS",
         };
-        ack.Validators.Add(result => CheckWords(result, words => Redis.ConcernText.Parse(words)));
+        ack.Validators.Add(result => CheckWords(result, words => Redis.WriteTerms.Parse(words)));
         Option<bool> json = Json();
-        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, data, basePort, json }
-            .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
+        Option<int?> node = Keys.KeysTree.Node();
+        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, node, data, basePort, json }
+            .Runs(async (line, cancellation) => await new KeyCommands((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)))
                 .PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), line.GetValue(json), cancellation));
     }
 
@@ -316,15 +338,16 @@ public static class CommandTree
         (Option<string> data, Option<int?> basePort) = Where();
         var keys = new Argument<string[]>("KEY") { Arity = ArgumentArity.OneOrMore };
         Option<bool> json = Json();
-        return new Command("del", "Remove keys; prints how many there were.") { keys, data, basePort, json }
-            .Runs(async (line, cancellation) => await new KeyCommands(await FindAsync(line, data, basePort, cancellation))
+        Option<int?> node = Keys.KeysTree.Node();
+        return new Command("del", "Remove keys; prints how many there were.") { keys, node, data, basePort, json }
+            .Runs(async (line, cancellation) => await new KeyCommands((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)))
                 .DeleteAsync(line.GetValue(keys)!, line.GetValue(json), cancellation));
     }
 
     private static Command Import()
     {
         (Option<string> data, Option<int?> basePort) = Where();
-        var file = new Argument<string>("FILE") { Description = "JSON lines, one {\"key\": …, \"value\": …} a line; may be gzipped." };
+        var file = new Argument<string>("FILE") { Description = "JSON lines, one {\"key\": …, \"value\": …} a line; may be gzipped. - is standard input." };
         var goOn = new Option<bool>("--continue-on-error", "--keep-going") { Description = "Pass over bad lines; they are still reported and the command still fails." };
         var report = new Option<string?>("--report") { Description = "Write every line that was not stored, and why, to FILE as JSON lines.", HelpName = "FILE" };
         Option<bool> json = Json();
@@ -352,6 +375,11 @@ public static class CommandTree
         new("--data") { Description = "The directory of the cluster's data.", HelpName = "DIR", DefaultValueFactory = _ => "./data" };
 
     private static Option<bool> Json() => new("--json") { Description = "Print JSON." };
+
+    private static Option<bool> Tls(string description) => new("--tls") { Description = description };
+
+    private static Option<bool> AllowUnauthenticated() =>
+        new("--allow-unauthenticated") { Description = "Let ports be open beyond this machine to whoever asks, where their settings say so, too." };
 
     private static Option<bool> Faults() => new("--faults") { Description = "Let 'actorrepl fault' put faults on links and disks, for tests." };
 

@@ -29,11 +29,11 @@ internal sealed class FaultCommands(LocalCluster cluster, int id, bool json)
     private async Task<int> SendAsync(HttpMethod method, (string Name, string? Value)[] query, CancellationToken cancellation)
     {
         NodePorts node = new(cluster.File.BasePort, cluster.Node(id).Id);
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Patience };
+        using HttpClient http = cluster.Access.Http(Patience);
         string what = $"/faults?{string.Join('&', query.Where(item => item.Value is not null).Select(item => $"{item.Name}={Uri.EscapeDataString(item.Value!)}"))}";
         try
         {
-            using var request = new HttpRequestMessage(method, new Uri(node.HttpAddress, what));
+            using var request = new HttpRequestMessage(method, new Uri(cluster.Access.HttpAddress(node), what));
             using HttpResponseMessage response = await http.SendAsync(request, cancellation).ConfigureAwait(false);
             if (!response.IsSuccessStatusCode)
             {

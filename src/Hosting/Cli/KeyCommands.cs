@@ -12,6 +12,9 @@ internal sealed class KeyCommands(LocalCluster cluster)
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>For the answer of one node: a node's own time for a request, and as much again.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(10);
+
     // What the connection is told first; null: nothing.
     private (string Command, string Words)? _terms;
 
@@ -54,27 +57,35 @@ internal sealed class KeyCommands(LocalCluster cluster)
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
-    /// <summary>Asks the nodes in turn until one serves the command.</summary>
+    /// <summary>Asks the nodes in turn until one serves the command. A write that a node was sent, and has not answered, may have been done, and goes to no other.</summary>
     private async Task<RespReply> CallAsync(CancellationToken cancellation, params ReadOnlyMemory<byte>[] words)
     {
         string last = "";
+        bool isRead = words[0].Span.SequenceEqual("GET"u8);
         foreach (NodePorts node in cluster.Nodes)
         {
+            bool isSent = false;
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            patience.CancelAfter(Patience);
             try
             {
-                await using RespClient client = await RespClient.ConnectAsync(node.RedisAddress, cancellation).ConfigureAwait(false);
-                if (_terms is var (command, terms) && await client.CallAsync(cancellation, Bytes(command), Bytes(terms)).ConfigureAwait(false) is { Kind: RespReplyKind.Error } refused)
+                await using RespClient client = await cluster.Access.ConnectAsync(node, patience.Token).ConfigureAwait(false);
+                if (_terms is var (command, terms) && await client.CallAsync(patience.Token, Bytes(command), Bytes(terms)).ConfigureAwait(false) is { Kind: RespReplyKind.Error } refused)
                     throw new UserErrorException($"node {node.Id} answered: {refused.Text}");
-                RespReply reply = await client.CallAsync(cancellation, words).ConfigureAwait(false);
+                isSent = true;
+                RespReply reply = await client.CallAsync(patience.Token, words).ConfigureAwait(false);
                 if (reply.Kind != RespReplyKind.Error)
                     return reply;
                 last = $"node {node.Id} answered: {reply.Text}";
                 if (!reply.MayRetry)
                     break;
             }
-            catch (Exception gone) when (gone is SocketException or IOException)
+            catch (Exception gone) when (gone is SocketException or IOException || (gone is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
-                last = last.Length > 0 ? last : $"node {node.Id} (127.0.0.1:{node.Redis}) does not answer: {gone.Message}";
+                string why = gone is OperationCanceledException ? $"nothing within {Patience.TotalSeconds} s" : gone.Message;
+                if (isSent && !isRead)
+                    throw new UserErrorException($"node {node.Id} (127.0.0.1:{node.Redis}) was sent the command and did not answer ({why}): it may have been done");
+                last = last.Length > 0 ? last : $"node {node.Id} (127.0.0.1:{node.Redis}) does not answer: {why}";
             }
         }
 

@@ -49,6 +49,8 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
     public async Task<int> TransferAsync(string group, int? shard, int? node, bool json, CancellationToken cancellation)
     {
         MembersReport before = Only(await _client.MembersAsync(group, cancellation).ConfigureAwait(false), shard);
+        if (before.Shards.All(one => one.Leader == 0 && one.Actual is not null))
+            throw new UserErrorException($"group '{group}' has no leaders: there is no leadership to give away");
         var problems = new Dictionary<int, string>();
         foreach (ShardMembersStatus one in before.Shards)
         {
@@ -131,7 +133,7 @@ internal sealed class MembersCommands(LocalCluster cluster) : IDisposable
 
     private static string[] Row(string group, ShardMembersStatus shard) =>
     [
-        group, $"{shard.Shard}", shard.Leader == 0 ? "none" : $"{shard.Leader}", Numbers(shard.Actual?.Voters), Numbers(shard.Actual?.Learners), Numbers(shard.Actual?.Witnesses),
+        group, $"{shard.Shard}", shard.Leader != 0 ? $"{shard.Leader}" : shard.Actual is null ? "none" : "-", Numbers(shard.Actual?.Voters), Numbers(shard.Actual?.Learners), Numbers(shard.Actual?.Witnesses),
         shard.Missing.Values.DefaultIfEmpty().Max().ToString("N0", CultureInfo.InvariantCulture),
         shard.Settled ? "settled" : shard.Wanted is null ? "not registered" : $"to be {shard.Wanted}",
     ];

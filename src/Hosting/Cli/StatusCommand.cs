@@ -10,8 +10,15 @@ internal static class StatusCommand
 {
     private const int MostShardsInALine = 16;
 
+    /// <summary>Seconds. Members of a quiet group speak less often than of a busy one, and far more often than this.</summary>
+    public const double LongSilence = 10;
+
     private static readonly string[] Headings =
         ["node", "state", "redis", "http", "group", "shard", "role", "term", "commit", "applied", "lag", "health", "members"];
+
+    private static readonly string[] RingHeadings = ["group", "shard", "replica", "share", "ring", "hints", "hint bytes", "compared", "exchanged", "repair"];
+
+    private static readonly string[] SpreadHeadings = ["group", "shard", "replica", "keys", "kept", "kept bytes", "tags", "others", "compares", "refused", "unreadable"];
 
     private static readonly string[] FollowerHeadings =
         ["group", "shard", "follower", "in sync", "sent", "received", "durable", "applied", "lag", "bytes", "ms", "missed", "caught up in"];
@@ -39,6 +46,8 @@ internal static class StatusCommand
 
             foreach (string chain in Chains(nodes))
                 Terminal.Line(chain);
+            ShowRings(nodes);
+            ShowSpread(nodes);
             foreach ((GroupStatus group, ShardReplicaStatus replica) in Replicas(nodes).Where(replica => replica.Of is { Mode: not (null or "target") }))
                 Terminal.Line($"{group.Name}/{replica.Shard} {Mode(replica)}");
             // Where modes follow from it; of others it is in --json.
@@ -55,7 +64,7 @@ internal static class StatusCommand
 
     public static async Task<IReadOnlyList<NodeReport>> ReportAsync(LocalCluster cluster, CancellationToken cancellation)
     {
-        using var client = new NodeStatusClient(TimeSpan.FromSeconds(3));
+        using var client = new NodeStatusClient(TimeSpan.FromSeconds(3), cluster.Access);
         return await Task.WhenAll(cluster.Nodes.Select(node => client.ReportAsync(node, cancellation))).ConfigureAwait(false);
     }
 
@@ -102,6 +111,49 @@ internal static class StatusCommand
         Number(follower.Applied), Number(follower.LagEntries), Number(follower.LagBytes), follower.LagMs.ToString("N1", CultureInfo.InvariantCulture),
         $"{follower.MissedBeats}", follower.CatchUpSeconds is { } seconds ? $"{seconds.ToString("N1", CultureInfo.InvariantCulture)} s" : "-",
     ];
+
+    /// <summary>Groups on rings: whose share is how large, how far a change is, what is kept for others and what was repaired.</summary>
+    private static void ShowRings(IReadOnlyList<NodeReport> nodes)
+    {
+        string[][] rows = [.. nodes.SelectMany(node => Replicas([node]).Where(replica => replica.Of.Repair is not null).Select(replica => Row(node.Id, replica.Group.Name, replica.Of, replica.Of.Repair!)))
+            .OrderBy(row => row[0], StringComparer.Ordinal).ThenBy(row => int.Parse(row[1], CultureInfo.InvariantCulture))];
+        if (rows.Length == 0)
+            return;
+        Terminal.Line("");
+        Terminal.Table(RingHeadings, rows);
+    }
+
+    private static string[] Row(int node, string group, ShardReplicaStatus replica, RepairStatus repair) =>
+    [
+        group, $"{replica.Shard}", $"node {node}", replica.Ring is { } ring ? $"{ring.SharePercent.ToString("N1", CultureInfo.InvariantCulture)} %" : "-",
+        replica.Ring is not { } change ? "-" : change.Ranges > 0 ? $"{change.Phase}: {change.RangesDone} of {change.Ranges} ranges, {Number(change.KeysDone)} keys, {Number(change.BytesDone)} bytes" : change.Phase,
+        Number(repair.Hints), repair.OldestHintSeconds is { } old ? $"{Number(repair.HintsBytes)} ({old.ToString("N0", CultureInfo.InvariantCulture)} s)" : Number(repair.HintsBytes),
+        Number(repair.Comparisons), Number(repair.KeysExchanged), repair.PeersLeft > 0 ? $"ordered, {repair.PeersLeft} left" : repair.With > 0 ? $"with node {repair.With}" : "-",
+    ];
+
+    /// <summary>Groups whose members all take changes: what each replica keeps for the others, and what they lack.</summary>
+    private static void ShowSpread(IReadOnlyList<NodeReport> nodes)
+    {
+        string[][] rows = [.. nodes.SelectMany(node => Replicas([node]).Where(replica => replica.Of.Spread is not null).Select(replica => Row(node.Id, replica.Group.Name, replica.Of.Shard, replica.Of.Spread!)))
+            .OrderBy(row => row[0], StringComparer.Ordinal).ThenBy(row => int.Parse(row[1], CultureInfo.InvariantCulture))];
+        if (rows.Length == 0)
+            return;
+        Terminal.Line("");
+        Terminal.Table(SpreadHeadings, rows);
+    }
+
+    private static string[] Row(int node, string group, int shard, SpreadStatus spread) =>
+    [
+        group, $"{shard}", $"node {node}", Number(spread.Keys), Number(spread.KeptUpdates), Number(spread.KeptBytes), Number(spread.Tags), string.Join(", ", spread.Members.Select(Standing)),
+        spread.Rebuilding && spread.ComparingWith > 0 ? $"rebuilds from node {spread.ComparingWith}" : spread.Rebuilding ? "to be rebuilt" : spread.ComparingWith > 0 ? $"with node {spread.ComparingWith}"
+            : spread.LentTo > 0 ? $"lent to {spread.LentTo}" : Number(spread.Comparisons),
+        Number(spread.Refused), Number(spread.Unreadable + spread.UnreadableMessages),
+    ];
+
+    /// <summary>What a member lacks, of those that lack something or are silent.</summary>
+    private static string Standing(MemberSpreadStatus member) => !member.Heard ? $"{member.Node} not heard"
+        : $"{member.Node} {(member.Lacks == 0 ? "has all" : $"lacks {Number(member.Lacks)}")}"
+            + (member.Ahead > 0 ? $", has {Number(member.Ahead)} more" : "") + (member.SilentSeconds >= LongSilence ? $", silent {Number((long)member.SilentSeconds)} s" : "");
 
     /// <summary>Each chain by the word of who has seen the latest epoch, its head if that has: its links in order, who joins, and who is slow.</summary>
     private static IEnumerable<string> Chains(IEnumerable<NodeReport> nodes) => nodes

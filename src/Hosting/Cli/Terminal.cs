@@ -15,6 +15,9 @@ internal static class Terminal
 
     public static void Problem(string text) => Console.Error.WriteLine($"actorrepl: {text}");
 
+    /// <summary>What is worth knowing and no part of the output.</summary>
+    public static void Note(string text) => Console.Error.WriteLine(text);
+
     /// <summary>A table on a terminal, columns of text elsewhere.</summary>
     public static void Table(IReadOnlyList<string> headings, IReadOnlyList<IReadOnlyList<string>> rows)
     {

@@ -18,7 +18,7 @@ internal sealed class TopCommand(LocalCluster cluster, TimeSpan interval, int? c
     private const int LinesAround = 10;
 
     private static readonly string[] NodeHeadings = ["node", "state", "cpu", "memory", "leads", "replicas", "writes/s", "problem"];
-    private static readonly string[] ShardHeadings = ["shard", "protocol", "leader", "term", "writes/s", "committed", "lag", "lag p99 ms", "mode", "problem"];
+    private static readonly string[] ShardHeadings = ["shard", "protocol", "leader", "term", "writes/s", "committed", "lag", "lag p99 ms", "kept bytes", "mode", "problem"];
 
     // For those that read the output as JSON lines.
     private static readonly StatusJson OneLine = new(new JsonSerializerOptions(StatusJson.Default.Options) { WriteIndented = false });
@@ -90,7 +90,7 @@ internal sealed class TopCommand(LocalCluster cluster, TimeSpan interval, int? c
     }
 
     private static string Summary(TopReport report) => string.Create(CultureInfo.InvariantCulture,
-        $"{report.Time:HH:mm:ss}  {report.Nodes.Count(node => node.State == "ready")} of {report.Nodes.Count} nodes ready, {report.Shards.Count(shard => shard.Leader > 0)} of {report.Shards.Count} shards led, {report.Nodes.Sum(node => node.WritesPerSecond ?? 0):N0} writes/s");
+        $"{report.Time:HH:mm:ss}  {report.Nodes.Count(node => node.State == "ready")} of {report.Nodes.Count} nodes ready, {report.Shards.Count(shard => shard.Leader > 0)} of {report.Shards.Count(shard => !shard.Leaderless)} shards led, {report.Shards.Sum(shard => shard.WritesPerSecond ?? 0):N0} writes/s");
 
     private static string[] Row(TopNode node) =>
     [
@@ -102,7 +102,7 @@ internal sealed class TopCommand(LocalCluster cluster, TimeSpan interval, int? c
     private static string[] Row(TopShard shard) =>
     [
         $"{shard.Group}/{shard.Shard}", shard.Protocol, shard.Leader > 0 ? $"node {shard.Leader}" : "-", $"{shard.Term}", Number(shard.WritesPerSecond),
-        Number(shard.Committed), Number(shard.LagEntries), shard.LagMs?.ToString("N1", CultureInfo.InvariantCulture) ?? "-", shard.Mode ?? "-", shard.Problem ?? "",
+        Number(shard.Committed), Number(shard.LagEntries), shard.LagMs?.ToString("N1", CultureInfo.InvariantCulture) ?? "-", Number(shard.KeptBytes), shard.Mode ?? "-", shard.Problem ?? "",
     ];
 
     private static string Number(double? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? "-";

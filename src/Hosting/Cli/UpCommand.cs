@@ -3,12 +3,13 @@ using System.Runtime.InteropServices;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Hosting.Status;
+using ActorRepl.Hosting.Tls;
 using Spectre.Console;
 
 namespace ActorRepl.Hosting.Cli;
 
 /// <param name="Data">Absolute, as is <paramref name="Config"/>.</param>
-internal sealed record UpOptions(int Nodes, string Data, int BasePort, bool Detach, string? Config, string Cluster, bool Faults = false, string? Protocol = null);
+internal sealed record UpOptions(int Nodes, string Data, int BasePort, bool Detach, string? Config, string Cluster, bool Faults = false, string? Protocol = null, bool Tls = false, bool AllowUnauthenticated = false);
 
 /// <summary><c>actorrepl up</c>: starts the nodes, shows the cluster forming, then waits for the end.</summary>
 internal sealed class UpCommand(UpOptions options)
@@ -61,19 +62,33 @@ internal sealed class UpCommand(UpOptions options)
 
         for (int id = 1; id <= options.Nodes; id++)
             new NodePorts(options.BasePort, id).CheckFree();
-        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, before?.Founders ?? before?.Nodes.Count ?? options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config) { Protocol = options.Protocol ?? before?.Protocol });
+        if (options.Tls)
+            MakeCertificates();
+        ActorRepl.Hosting.Node.NodeSettings.Load(new NodeLaunch(1, before?.Founders ?? before?.Nodes.Count ?? options.Nodes, options.Data, options.BasePort, options.Cluster, options.Config) { Protocol = options.Protocol ?? before?.Protocol, Tls = options.Tls, AllowUnauthenticated = options.AllowUnauthenticated });
         try
         {
             Directory.CreateDirectory(options.Data);
             int founders = before?.Founders ?? before?.Nodes.Count ?? options.Nodes;
             var file = new ClusterFile(
-                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders, options.Faults, options.Protocol ?? before?.Protocol);
+                options.Cluster, options.BasePort, [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(id, 0))], options.Config, founders, options.Faults, options.Protocol ?? before?.Protocol, options.Tls, options.AllowUnauthenticated);
             file.Write(options.Data);
             return new LocalCluster(options.Data, file);
         }
         catch (Exception denied) when (denied is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException($"the data directory {options.Data} cannot be used: {denied.Message}");
+        }
+    }
+
+    private void MakeCertificates()
+    {
+        try
+        {
+            LocalCertificates.Ensure(options.Data, options.Cluster);
+        }
+        catch (Exception denied) when (denied is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"the certificates in {options.Data} cannot be made: {denied.Message}");
         }
     }
 

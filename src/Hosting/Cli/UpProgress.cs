@@ -18,7 +18,7 @@ internal sealed class UpProgress(int nodes)
             if (up < nodes)
                 return $"forming the cluster: {up} of {nodes} nodes are up";
             int shards = _reports.Values.First().Groups.Sum(group => group.Shards);
-            int led = _reports.Values.Sum(report => report.Groups.Sum(group => group.Local.Count(replica => replica.Leader == report.Node.Id)));
+            int led = _reports.Values.Sum(report => report.Groups.Sum(group => group.Local.Count(replica => replica.Leader == report.Node.Id || replica.IsLeaderless)));
             return $"electing leaders: {Math.Min(led, shards)} of {shards} shards have one";
         }
     }

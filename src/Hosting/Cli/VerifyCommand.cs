@@ -88,6 +88,8 @@ internal static class VerifyCommand
         {
             yield return replica.Checksum is null
                 ? $"{group}/{shard.Shard}: node {replica.Node} does not say: {replica.Problem}"
+                : !shard.Different.Contains(replica.Node)
+                ? $"{group}/{shard.Shard}: node {replica.Node} has not compared itself with all others: {replica.Problem}"
                 : $"{group}/{shard.Shard}: node {replica.Node} differs: {replica.Checksum}, {Number(replica.Items)} items of {Number(replica.Bytes)} bytes";
         }
     }

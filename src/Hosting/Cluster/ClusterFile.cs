@@ -14,9 +14,11 @@ public sealed record ClusterNode(int Id, int Pid);
 /// </summary>
 /// <param name="Founders">How many nodes, from 1, the cluster was founded by; null: all of them.</param>
 /// <param name="Faults">Its nodes let faults be put on them.</param>
+/// <param name="Tls">Its ports are encrypted with certificates of its own.</param>
+/// <param name="AllowUnauthenticated">Its ports may be open beyond this machine, where their settings say so.</param>
 /// <param name="Protocol">Of groups whose settings name none; null: as the settings say.</param>
 public sealed record ClusterFile(
-    string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null, bool Faults = false, string? Protocol = null)
+    string Cluster, int BasePort, IReadOnlyList<ClusterNode> Nodes, string? Config = null, int? Founders = null, bool Faults = false, string? Protocol = null, bool Tls = false, bool AllowUnauthenticated = false)
 {
     public const string Name = "cluster.json";
 

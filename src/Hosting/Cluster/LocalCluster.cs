@@ -6,12 +6,23 @@ namespace ActorRepl.Hosting.Cluster;
 /// <summary>A cluster on this machine, found by its data directory or by its ports.</summary>
 public sealed class LocalCluster(string data, ClusterFile file)
 {
+    private NodeAccess? _access;
+    private int? _only;
+
     /// <summary>The data directory, absolute.</summary>
     public string Data => data;
 
     public ClusterFile File { get; private set; } = file;
 
-    public IReadOnlyList<NodePorts> Nodes => [.. File.Nodes.Select(node => new NodePorts(File.BasePort, node.Id))];
+    /// <summary>How its nodes are talked to.</summary>
+    internal NodeAccess Access => _access ??= NodeAccess.Of(Launch(File.Nodes[0].Id));
+
+    /// <summary>The nodes that are asked; <see cref="Only"/> may have left out some.</summary>
+    public IReadOnlyList<NodePorts> Nodes => [.. File.Nodes.Where(node => _only is null || node.Id == _only).Select(node => new NodePorts(File.BasePort, node.Id))];
+
+    /// <summary>The same cluster, of which one node alone is asked; null: all.</summary>
+    /// <exception cref="UserErrorException">The cluster has no such node.</exception>
+    public LocalCluster Only(int? node) => node is { } id ? new LocalCluster(data, File) { _only = Node(id).Id } : this;
 
     /// <summary>Finds the cluster of a data directory, or the one on the ports if only those are given.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
@@ -36,7 +47,7 @@ public sealed class LocalCluster(string data, ClusterFile file)
         ?? throw new UserErrorException($"there is no node {id}; the nodes are {string.Join(", ", File.Nodes.Select(node => node.Id))}");
 
     public NodeLaunch Launch(int id) =>
-        new(id, File.Founders ?? File.Nodes.Count, Data, File.BasePort, File.Cluster, File.Config) { Join = Joins(id), Faults = File.Faults, Protocol = File.Protocol };
+        new(id, File.Founders ?? File.Nodes.Count, Data, File.BasePort, File.Cluster, File.Config) { Join = Joins(id), Faults = File.Faults, Protocol = File.Protocol, Tls = File.Tls, AllowUnauthenticated = File.AllowUnauthenticated };
 
     /// <summary>Where a node that did not found the cluster asks for it: at one that runs, if there is any.</summary>
     private string? Joins(int id)
@@ -96,6 +107,7 @@ public sealed class LocalCluster(string data, ClusterFile file)
     private static async Task<LocalCluster> ProbeAsync(int basePort, CancellationToken cancellation)
     {
         using var client = new NodeStatusClient(TimeSpan.FromSeconds(2));
+        string? other = null;
         for (int id = 1; id <= NodePorts.MaxNodes; id++)
         {
             try
@@ -108,9 +120,13 @@ public sealed class LocalCluster(string data, ClusterFile file)
             catch (Exception nobody) when (nobody is HttpRequestException or JsonException or TaskCanceledException)
             {
                 cancellation.ThrowIfCancellationRequested();
+                if (nobody is HttpRequestException { HttpRequestError: not HttpRequestError.ConnectionError })
+                    other ??= $"port {new NodePorts(basePort, id).Http} answers otherwise than an open node does ({nobody.Message})";
             }
         }
 
+        if (other is not null)
+            throw new UserErrorException($"{other}; a cluster with a token or TLS is found by its data directory: --data");
         throw new UserErrorException($"no cluster answers on ports {basePort + 101} to {basePort + 100 + NodePorts.MaxNodes}; start one with 'actorrepl up'");
     }
 }

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using ActorRepl.Hosting.Node;
+using ActorRepl.Hosting.Tls;
 
 namespace ActorRepl.Hosting.Cluster;
 
@@ -13,6 +15,12 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
 
     /// <summary>Faults can be put on it: <c>actorrepl.faults.enabled</c>.</summary>
     public bool Faults { get; init; }
+
+    /// <summary>All its ports are encrypted, with the certificates that <c>up --tls</c> made.</summary>
+    public bool Tls { get; init; }
+
+    /// <summary>Ports may be open beyond this machine without authentication, where their settings say so, too.</summary>
+    public bool AllowUnauthenticated { get; init; }
 
     /// <summary>Of groups whose settings name none; null: <c>actorrepl.group-defaults.protocol</c>.</summary>
     public string? Protocol { get; init; }
@@ -28,7 +36,8 @@ public sealed record NodeLaunch(int Id, int Nodes, string Data, int BasePort, st
     [
         "node", "--id", $"{Id}", "--nodes", $"{Nodes}", "--data", Data, "--base-port", $"{BasePort}", "--cluster", Cluster,
         "--log-file", "--detached", .. Config is null ? [] : (string[])["--config", Config], .. Join is null ? [] : (string[])["--join", Join],
-        .. Faults ? (string[])["--faults"] : [], .. Protocol is null ? [] : (string[])["--protocol", Protocol],
+        .. Faults ? (string[])["--faults"] : [], .. Tls ? (string[])["--tls"] : [],
+        .. AllowUnauthenticated ? (string[])["--allow-unauthenticated"] : [], .. Protocol is null ? [] : (string[])["--protocol", Protocol],
     ];
 }
 
@@ -61,6 +70,9 @@ public static partial class NodeProcess
         start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         // By default as many wait as there are cores; what came from several nodes at once is then done by as many threads.
         start.Environment.TryAdd("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", $"{HalfTheCores}");
+        // Akka.NET's own transport believes those whom the platform believes: here, the cluster's own authority in place of any other.
+        if (launch.Tls && Engine.Name != Engine.Embedded)
+            start.Environment["SSL_CERT_FILE"] = LocalCertificates.AuthorityFile(launch.Data);
         Process process = Process.Start(start) ?? throw new UserErrorException($"cannot start {host}");
         process.StandardInput.Close();
         return process;

@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using ActorRepl.Hosting.Redis;
 
@@ -36,27 +38,52 @@ public sealed class RespClient : IAsyncDisposable
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
 
-    private RespClient(Socket socket)
+    private RespClient(Socket socket, Stream stream)
     {
         _socket = socket;
-        var stream = new NetworkStream(socket, ownsSocket: true);
         _input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 64 * 1024));
         _output = PipeWriter.Create(stream);
     }
 
     /// <exception cref="SocketException">Nobody answers.</exception>
-    public static async Task<RespClient> ConnectAsync(IPEndPoint address, CancellationToken cancellation = default)
+    public static Task<RespClient> ConnectAsync(IPEndPoint address, CancellationToken cancellation = default) => ConnectAsync(address, null, "", cancellation);
+
+    /// <param name="tls">Null: the port is not encrypted.</param>
+    /// <param name="password">Empty: there is none.</param>
+    /// <exception cref="SocketException">Nobody answers.</exception>
+    /// <exception cref="IOException">Who answers is not trusted, or refuses the password.</exception>
+    public static async Task<RespClient> ConnectAsync(IPEndPoint address, SslClientAuthenticationOptions? tls, string password, CancellationToken cancellation)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(address, cancellation).ConfigureAwait(false);
-            return new RespClient(socket);
+            var client = new RespClient(socket, await StreamAsync(socket, tls, cancellation).ConfigureAwait(false));
+            if (password.Length > 0 && await client.CallAsync(cancellation, "AUTH"u8.ToArray(), Encoding.UTF8.GetBytes(password)).ConfigureAwait(false) is { Kind: RespReplyKind.Error } refused)
+                throw new IOException($"{address} refuses the password: {refused.Text}");
+            return client;
         }
         catch
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    private static async Task<Stream> StreamAsync(Socket socket, SslClientAuthenticationOptions? tls, CancellationToken cancellation)
+    {
+        var plain = new NetworkStream(socket, ownsSocket: true);
+        if (tls is null)
+            return plain;
+        var stream = new SslStream(plain);
+        try
+        {
+            await stream.AuthenticateAsClientAsync(tls, cancellation).ConfigureAwait(false);
+            return stream;
+        }
+        catch (AuthenticationException refused)
+        {
+            throw new IOException($"no TLS with {socket.RemoteEndPoint}: {(refused.InnerException ?? refused).Message}", refused);
         }
     }
 

@@ -32,7 +32,7 @@ public sealed class StartingNode : IDisposable
     /// <exception cref="UserErrorException">It ended, or takes too long; the message is what it said.</exception>
     public async Task ReadyAsync(Action<NodeReport> progress, CancellationToken cancellation)
     {
-        using var client = new NodeStatusClient(TimeSpan.FromSeconds(5));
+        using var client = new NodeStatusClient(TimeSpan.FromSeconds(5), NodeAccess.Of(Launch));
         var waited = Stopwatch.StartNew();
         while (true)
         {

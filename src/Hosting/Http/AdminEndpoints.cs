@@ -17,22 +17,8 @@ internal sealed class AdminEndpoints(NodeService node)
 {
     public static bool Handles(PathString path) => path.Value is "/members" or "/nodes" or "/transfer";
 
-    public async Task HandleAsync(HttpContext context)
-    {
-        try
-        {
-            await RouteAsync(context, node.Runtime?.Admin ?? throw ReplicationException.Of(new Rejection(RejectReason.Unavailable), "the node is starting")).ConfigureAwait(false);
-        }
-        catch (UserErrorException wrong)
-        {
-            await context.RefuseAsync(StatusCodes.Status400BadRequest, wrong.Message).ConfigureAwait(false);
-        }
-        catch (ReplicationException refused)
-        {
-            int code = refused.Rejection.Reason == RejectReason.Invalid ? StatusCodes.Status409Conflict : StatusCodes.Status503ServiceUnavailable;
-            await context.RefuseAsync(code, refused.Message).ConfigureAwait(false);
-        }
-    }
+    public Task HandleAsync(HttpContext context) => ShardOrder.AnswerAsync(context, () =>
+        RouteAsync(context, node.Runtime?.Admin ?? throw ReplicationException.Of(new Rejection(RejectReason.Unavailable), "the node is starting")));
 
     private static Task RouteAsync(HttpContext context, ClusterAdmin admin)
     {

@@ -4,6 +4,7 @@ using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Hosting.Status;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 using Microsoft.AspNetCore.Http;
 
 namespace ActorRepl.Hosting.Http;
@@ -22,7 +23,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
             "/status" => StatusAsync(context),
             "/health/live" => SayAsync(context, StatusCodes.Status200OK, new HealthStatus("live", [])),
             "/health/ready" => ReadyAsync(context),
-            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /kv, /watch, /openapi.json, /status, /health/live, /health/ready, /members, /nodes, /transfer, /verify, /metrics and /faults"])),
+            _ => SayAsync(context, StatusCodes.Status404NotFound, new HealthStatus("not found", ["there are /kv, /watch, /crdt, /export, /openapi.json, /status, /health/live, /health/ready, /members, /nodes, /transfer, /verify, /repair, /metrics and /faults"])),
         };
     }
 
@@ -41,7 +42,10 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
         var identity = new NodeIdentity(launch.Id, $"node-{launch.Id}", launch.Cluster, Environment.ProcessId, node.Directory, Engine.ProductVersion,
             (long)Stopwatch.GetElapsedTime(_started).TotalSeconds, launch.Ports.Redis, launch.Ports.Http, launch.Ports.Peers);
         IEnumerable<GroupStatus> groups = node.Runtime.Settings.Groups.Select(group => new GroupStatus(group.Name, group.Protocol.Name, group.Shards, group.Replicas,
-            [.. replicas.Where(replica => replica.Group == group.Name).Select(Describe)]));
+            [.. replicas.Where(replica => replica.Group == group.Name).Select(Describe)])
+        {
+            KeyPlacement = group.KeyPlacement.Name(),
+        });
         await context.AnswerAsync(
             new NodeStatus(identity, new EngineStatus(Engine.Name, Engine.Version), missing.Count == 0, missing, node.Members(), [.. groups])
             {
@@ -76,7 +80,7 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
         };
         return report.Status is not { } status
             ? new ShardReplicaStatus(report.Shard, "down", 0, 0, 0, 0, 0, 0, 0, false, health, report.Detail, 0, report.Starts, null)
-            : new ShardReplicaStatus(report.Shard, status.Role.ToLowerInvariant(), status.Term, status.Leader.Value, status.LastIndex, status.CommitIndex,
+            : new ShardReplicaStatus(report.Shard, status.Role.ToLowerInvariant(), status.Term, status.Repair is null && status.Spread is null ? status.Leader.Value : 0, status.LastIndex, status.CommitIndex,
                 status.AppliedIndex, status.CheckpointIndex, status.Lag, status.Voter, health, report.Detail, report.StateBytes, report.Starts,
                 status.Followers.Count == 0 ? null : status.Followers.ToDictionary(follower => $"{follower.Key.Value}", follower => follower.Value))
             {
@@ -91,6 +95,9 @@ internal sealed class StatusEndpoints(NodeService node, NodeLaunch launch)
                 Progress = status.Progress.Count == 0 ? null : [.. status.Progress.Select(Describe)],
                 Lags = LagStatus.Of(report.Lags),
                 DegradedAcks = status.DegradedAcks,
+                Ring = RingStatus.Of(status.Ring),
+                Repair = RepairStatus.Of(status.Repair),
+                Spread = SpreadStatus.Of(status.Spread),
             };
     }
 

@@ -26,29 +26,44 @@ internal sealed class ImportCommand(ImportOptions options)
         using ImportProblems? problems = options.Report is { } path ? ImportProblems.Create(path) : null;
         var tally = new ImportTally(options.File, problems);
         var progress = new ImportProgress(file, tally);
-        Task import = SendAllAsync(file, cluster.Nodes, tally, cancellation);
-        if (!options.Json)
-            await progress.ShowAsync(import).ConfigureAwait(false);
-        await import.ConfigureAwait(false);
+        Task import = SendAllAsync(file, cluster, tally, cancellation);
+        bool interrupted = false;
+        try
+        {
+            if (!options.Json)
+                await progress.ShowAsync(import).ConfigureAwait(false);
+            await import.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            interrupted = true;
+        }
 
         foreach (string problem in tally.Untold)
             Terminal.Problem(problem);
         double seconds = progress.Elapsed.TotalSeconds;
         if (options.Json)
-            Terminal.Json(new ImportReport(options.File, tally.Acknowledged, tally.Failed, tally.BadLines, Math.Round(seconds, 1), tally.Problems), StatusJson.Default.ImportReport);
+            Terminal.Json(new ImportReport(options.File, tally.Acknowledged, tally.Failed, tally.BadLines, Math.Round(seconds, 1), tally.Problems) { Interrupted = interrupted }, StatusJson.Default.ImportReport);
         else
             Terminal.Line($"{tally.Acknowledged} acknowledged, {tally.Failed} failed{(tally.BadLines > 0 ? $", {tally.BadLines} bad lines" : "")} in {seconds:N1} s");
+        if (interrupted)
+        {
+            Terminal.Problem("interrupted: of the others some that were sent may be stored, too");
+            return Interruption.ExitCode;
+        }
+
         return tally.Failed == 0 && tally.BadLines == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     /// <summary>Hands every record to its lane.</summary>
-    private async Task SendAllAsync(ImportFile file, IReadOnlyList<NodePorts> nodes, ImportTally tally, CancellationToken cancellation)
+    private async Task SendAllAsync(ImportFile file, LocalCluster cluster, ImportTally tally, CancellationToken cancellation)
     {
-        ImportLane[] lanes = [.. Enumerable.Range(0, LanesPerNode * nodes.Count).Select(lane => new ImportLane(nodes, lane, tally, Patience))];
+        IReadOnlyList<NodePorts> nodes = cluster.Nodes;
+        ImportLane[] lanes = [.. Enumerable.Range(0, LanesPerNode * nodes.Count).Select(lane => new ImportLane(nodes, cluster.Access, lane, tally, Patience))];
         Task[] running = [.. lanes.Select(lane => Task.Run(() => lane.RunAsync(cancellation), cancellation))];
         try
         {
-            await foreach ((long number, ReadOnlySequence<byte> line) in file.LinesAsync().ConfigureAwait(false))
+            await foreach ((long number, ReadOnlySequence<byte> line) in file.LinesAsync(cancellation).ConfigureAwait(false))
             {
                 if (Parse(number, line, tally) is { } record)
                     await lanes[Crc32C.Compute(record.Key) % lanes.Length].Waiting.WriteAsync(record, cancellation).ConfigureAwait(false);
@@ -59,6 +74,12 @@ internal sealed class ImportCommand(ImportOptions options)
         catch (ImportLineException unreadable)
         {
             tally.Bad(unreadable);
+        }
+        catch (OperationCanceledException)
+        {
+            // What is on its way is not counted any more once this returns.
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
         }
 
         Array.ForEach(lanes, lane => lane.Waiting.Complete());

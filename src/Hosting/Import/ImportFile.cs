@@ -1,30 +1,36 @@
 using System.Buffers;
 using System.IO.Compression;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace ActorRepl.Hosting.Import;
 
 /// <summary>The lines of a file, gzipped or not, one after the other and without holding the file in memory.</summary>
 internal sealed class ImportFile : IAsyncDisposable
 {
-    private readonly FileStream _file;
+    // Null: standard input.
+    private readonly FileStream? _file;
     private readonly PipeReader _reader;
     private readonly int _maxLineBytes;
     private long _line;
 
-    private ImportFile(FileStream file, Stream content, int maxLineBytes)
+    private ImportFile(FileStream? file, Stream content, int maxLineBytes)
     {
         _file = file;
         _maxLineBytes = maxLineBytes;
         _reader = PipeReader.Create(content, new StreamPipeReaderOptions(bufferSize: 64 * 1024));
     }
 
-    /// <summary>The share of the file that has been read, 0 to 1.</summary>
-    public double Share => _file.Length == 0 ? 1 : (double)_file.Position / _file.Length;
+    /// <summary>The share of the file that has been read, 0 to 1; of standard input 0.</summary>
+    public double Share => _file is null ? 0 : _file.Length == 0 ? 1 : (double)_file.Position / _file.Length;
 
+    /// <param name="path"><c>-</c>: standard input, which is not gzipped.</param>
+    /// <param name="maxLineBytes">A longer line is an error.</param>
     /// <exception cref="UserErrorException">The file cannot be opened.</exception>
     public static ImportFile Open(string path, int maxLineBytes)
     {
+        if (path == "-")
+            return new ImportFile(null, Console.OpenStandardInput(), maxLineBytes);
         try
         {
             var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 64 * 1024);
@@ -41,11 +47,11 @@ internal sealed class ImportFile : IAsyncDisposable
 
     /// <summary>Every line with its number, without its end; blank lines are passed over.</summary>
     /// <exception cref="ImportLineException">A line is too long, or the compressed data is damaged.</exception>
-    public async IAsyncEnumerable<(long Number, ReadOnlySequence<byte> Bytes)> LinesAsync()
+    public async IAsyncEnumerable<(long Number, ReadOnlySequence<byte> Bytes)> LinesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         while (true)
         {
-            ReadResult read = await ReadAsync().ConfigureAwait(false);
+            ReadResult read = await ReadAsync(cancellation).ConfigureAwait(false);
             ReadOnlySequence<byte> rest = read.Buffer;
             while (rest.PositionOf((byte)'\n') is { } end)
             {
@@ -72,15 +78,18 @@ internal sealed class ImportFile : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A read of standard input may be under way for ever.
+        if (_file is null)
+            return;
         await _reader.CompleteAsync().ConfigureAwait(false);
         await _file.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async ValueTask<ReadResult> ReadAsync()
+    private async ValueTask<ReadResult> ReadAsync(CancellationToken cancellation)
     {
         try
         {
-            return await _reader.ReadAsync().ConfigureAwait(false);
+            return await _reader.ReadAsync(cancellation).AsTask().WaitAsync(cancellation).ConfigureAwait(false);
         }
         catch (InvalidDataException damage)
         {

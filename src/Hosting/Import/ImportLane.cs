@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text;
 using System.Threading.Channels;
 using ActorRepl.Hosting.Cluster;
 
@@ -9,7 +10,7 @@ namespace ActorRepl.Hosting.Import;
 /// One of the connections an import sends over. A key always takes the same lane and a batch holds a key once, so later
 /// lines win over earlier ones also when something has to be sent again; sending a SET twice does no harm.
 /// </summary>
-internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, int lane, ImportTally tally, TimeSpan patience)
+internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, NodeAccess access, int lane, ImportTally tally, TimeSpan patience)
 {
     private const int BatchRecords = 128;
     private const int BatchBytes = 128 * 1024;
@@ -59,7 +60,7 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, int lane, Impor
             int before = batch.Count;
             try
             {
-                _client ??= await RespClient.ConnectAsync(nodes[_node].RedisAddress, cancellation).ConfigureAwait(false);
+                _client ??= await access.ConnectAsync(nodes[_node], cancellation).ConfigureAwait(false);
                 problem = await ExchangeAsync(_client, batch, cancellation).ConfigureAwait(false) ?? problem;
             }
             catch (Exception gone) when (gone is SocketException or IOException || gone is OperationCanceledException && !cancellation.IsCancellationRequested)
@@ -88,9 +89,15 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, int lane, Impor
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limited.CancelAfter(ReplyTimeout);
-        byte[] set = "SET"u8.ToArray();
+        byte[] set = "SET"u8.ToArray(), until = "PXAT"u8.ToArray();
         foreach (ImportRecord record in batch)
-            client.Write(set, record.Key, record.Value);
+        {
+            if (record.ExpiresAt == 0)
+                client.Write(set, record.Key, record.Value);
+            else
+                client.Write(set, record.Key, record.Value, until, Encoding.ASCII.GetBytes($"{record.ExpiresAt}"));
+        }
+
         await client.FlushAsync(limited.Token).ConfigureAwait(false);
 
         string? problem = null;

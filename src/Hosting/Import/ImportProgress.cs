@@ -47,7 +47,7 @@ internal sealed class ImportProgress(ImportFile file, ImportTally tally)
         {
             double share = file.Share;
             double left = share > 0 ? _time.Elapsed.TotalSeconds * (1 - share) / share : 0;
-            Terminal.Line(string.Create(CultureInfo.InvariantCulture, $"{100 * share:N0} %, {Rate}, about {left:N0} s left"));
+            Terminal.Line(share == 0 ? Rate : string.Create(CultureInfo.InvariantCulture, $"{100 * share:N0} %, {Rate}, about {left:N0} s left"));
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Akka.Actor;
+using Akka.Remote.Transport.DotNetty;
 
 namespace ActorRepl.Hosting.Node;
 
@@ -15,6 +16,9 @@ public static class Engine
     public static string Name => Assembly.GetName().Name == "Akka.Embedded" ? Embedded : "Akka.NET";
 
     public static string Version => VersionOf(Assembly);
+
+    /// <summary>Who connects to a node's port has to show a certificate, where nodes are encrypted. Akka.NET 1.5.30 cannot, later ones can.</summary>
+    public static bool DemandsCertificates => Name == Embedded || typeof(DotNettySslSetup).GetProperty("RequireMutualAuthentication") is not null;
 
     /// <summary>The version of ActorRepl itself.</summary>
     public static string ProductVersion => VersionOf(typeof(Engine).Assembly);

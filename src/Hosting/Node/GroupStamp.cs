@@ -1,13 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Persistence;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.Hosting.Node;
 
 /// <summary>
 /// <c>groups.json</c> in a node's directory: what the data depends on and a setting must not change under it, the number of
-/// nodes, each group's protocol, shards and replicas, and the plugins that hold it.
+/// nodes, each group's protocol, shards, replicas and rule by which its keys are placed, and the plugins that hold it.
 /// </summary>
 /// <param name="Nodes">That the cluster was founded by.</param>
 /// <param name="Groups">All that ever had data here.</param>
@@ -22,18 +24,35 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
     public static string? JournalOf(string directory) =>
         Read(Path.Combine(directory, Name)) is { } found ? found.Journal ?? PersistenceConfig.SqliteJournalId : null;
 
-    /// <summary>Writes the stamp of a new directory, and compares with the one of an old; a new group is added.</summary>
-    /// <exception cref="UserErrorException">The directory's data was made with other numbers.</exception>
-    public static void Check(string directory, ReplicationSettings settings)
+    /// <summary>
+    /// Writes the stamp of a new directory, and compares with the one of an old; a new group is added. Returns the settings with each group's keys
+    /// placed as they were when it was made.
+    /// </summary>
+    /// <param name="directory">The node's own.</param>
+    /// <param name="settings">As declared.</param>
+    /// <param name="cluster">What the node remembers, or is told, of its cluster, whose word on a group goes before the stamp's; null: nothing.</param>
+    /// <exception cref="UserErrorException">The directory's data was made with other numbers, or by a rule this build does not know.</exception>
+    public static ReplicationSettings Check(string directory, ReplicationSettings settings, NodeState? cluster)
     {
         string path = Path.Combine(directory, Name);
-        var wanted = new GroupStamp(settings.FoundingNodes.Count,
-            [.. settings.Groups.Select(group => new GroupSettings(group.Name, group.Protocol.Name, group.Shards, group.Replicas))],
-            settings.JournalPlugin, settings.SnapshotPlugin);
-        if (Read(path) is not { } found)
+        GroupStamp? before = Read(path);
+        try
+        {
+            settings = settings with
+            {
+                Groups = [.. settings.Groups.Select(group => group with { KeyPlacement = PlacementOf(group.Name, before, cluster) ?? group.KeyPlacement })],
+            };
+        }
+        catch (InvalidDataException unknown)
+        {
+            throw new UserErrorException($"the data in {directory} cannot be served: {unknown.Message}");
+        }
+
+        var wanted = new GroupStamp(settings.FoundingNodes.Count, [.. settings.Groups.Select(Stamped)], settings.JournalPlugin, settings.SnapshotPlugin);
+        if (before is not { } found)
         {
             Write(path, wanted);
-            return;
+            return settings;
         }
 
         if (found.Nodes != wanted.Nodes)
@@ -42,14 +61,23 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
         CheckPlugin(directory, "snapshot store", found.SnapshotStore ?? PersistenceConfig.SnapshotPluginId, settings.SnapshotPlugin);
         foreach (GroupSettings group in wanted.Groups)
         {
-            if (found.Groups.FirstOrDefault(old => old.Name == group.Name) is { } old && old != group)
+            if (found.Groups.FirstOrDefault(old => old.Name == group.Name) is { } old && old with { KeyPlacement = group.KeyPlacement } != group)
                 throw new UserErrorException($"the data in {directory} holds group '{group.Name}' with {Describe(old)}, not {Describe(group)}");
         }
 
         GroupSettings[] all = [.. wanted.Groups, .. found.Groups.Where(old => wanted.Groups.All(group => group.Name != old.Name))];
-        if (all.Length > found.Groups.Count)
+        if (!all.ToHashSet().SetEquals(found.Groups))
             Write(path, wanted with { Groups = all });
+        return settings;
     }
+
+    private static KeyPlacement? PlacementOf(string group, GroupStamp? stamp, NodeState? cluster) =>
+        cluster?.KeyPlacementOf(group) ?? (stamp?.Groups.FirstOrDefault(old => old.Name == group) is { } old ? KeyPlacements.Of(old.KeyPlacement) : null);
+
+    private static GroupSettings Stamped(GroupDefinition group) => new(group.Name, group.Protocol.Name, group.Shards, group.Replicas)
+    {
+        KeyPlacement = group.KeyPlacement.Name(),
+    };
 
     /// <summary>Replicas that find an empty journal would have forgotten their votes.</summary>
     private static void CheckPlugin(string directory, string kind, string found, string wanted)

@@ -4,6 +4,7 @@ using ActorRepl.Actors.Faults;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Settings;
+using ActorRepl.Hosting.Tls;
 using ActorRepl.Persistence;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
@@ -16,6 +17,8 @@ namespace ActorRepl.Hosting.Node;
 /// <summary>A node, worked out from its options and settings and checked, before anything is started.</summary>
 internal sealed record NodePlan
 {
+    private const string EnableTls = "akka.remote.dot-netty.tcp.enable-ssl";
+
     public required ReplicationSettings Replication { get; init; }
 
     /// <summary>For the actor system: the user's settings, over the node's own, over all defaults.</summary>
@@ -26,6 +29,9 @@ internal sealed record NodePlan
 
     /// <summary>Where the cluster is asked for by a node that joins it; null: it is a founder.</summary>
     public Address? Join { get; init; }
+
+    /// <summary>Null: connections between nodes are not encrypted.</summary>
+    public NodeTls? Tls { get; init; }
 
     public required TimeSpan HandOverTimeout { get; init; }
 
@@ -45,10 +51,13 @@ internal sealed record NodePlan
         if (options.Cluster.Length is 0 or > 64 || !options.Cluster.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') || !char.IsAsciiLetterOrDigit(options.Cluster[0]))
             throw new UserErrorException($"the cluster's name is '{options.Cluster}'; it must be 1 to 64 letters, digits, '-' or '_', a letter or digit first");
 
+        NodeTls? tls = NodeTls.Read(settings) is { Nodes: true } set ? set : null;
+        string scheme = tls is not null || (user.HasPath(EnableTls) && user.Flag(EnableTls)) ? "akka.ssl.tcp" : "akka.tcp";
+
         // One that joins is told of the others.
-        NodeInfo[] infos = options.Join is null ? [.. Enumerable.Range(1, nodes).Select(id => Describe(options, id, settings))] : [Describe(options, options.Node, settings)];
+        NodeInfo[] infos = options.Join is null ? [.. Enumerable.Range(1, nodes).Select(id => Describe(options, id, settings, scheme))] : [Describe(options, options.Node, settings, scheme)];
         Address[] seeds = options.Join is { } join
-            ? [.. Enumerable.Range(1, nodes).Where(id => id != options.Node).Select(id => AddressOf(options, id)).Prepend(Parse(join, options.Cluster, "the node to join")).Distinct()]
+            ? [.. Enumerable.Range(1, nodes).Where(id => id != options.Node).Select(id => AddressOf(options, id, scheme)).Prepend(Parse(join, scheme, options.Cluster, "the node to join")).Distinct()]
             : [.. infos.Select(node => node.Address)];
         string directory = Path.Combine(Path.GetFullPath(options.Data), $"node-{options.Node}");
         try
@@ -66,10 +75,15 @@ internal sealed record NodePlan
                 Links = settings.GetBoolean("actorrepl.faults.enabled") ? new LinkFaults() : null,
             }.WithConfig(settings);
             replication.Validate();
+            Config own = user.WithFallback(Addressing(infos.Single(node => node.Id.Value == options.Node).Address, seeds)).WithFallback(Encryption(tls));
+            Exposure.Check("other nodes", own.GetString("akka.remote.dot-netty.tcp.hostname") ?? "", tls is not null && Engine.DemandsCertificates,
+                "actorrepl.tls.nodes = on" + (Engine.DemandsCertificates ? "" : $" ({Engine.Description} asks nobody for a certificate; later ones of 1.5 do)"),
+                "actorrepl.node.allow-unauthenticated", settings.Flag("actorrepl.node.allow-unauthenticated"), options.AllowUnauthenticated);
             return new NodePlan
             {
                 Replication = replication,
-                Config = user.WithFallback(Addressing(infos.Single(node => node.Id.Value == options.Node).Address, seeds)).WithFallback(PersistenceConfig.For(directory, replication.Dispatcher))
+                Tls = tls,
+                Config = own.WithFallback(PersistenceConfig.For(directory, replication.Dispatcher))
                     .WithFallback(Threads(replication.Dispatcher)).WithFallback(Hocon.Profile(cluster: true)).WithFallback(Hocon.Reference),
                 Directory = directory,
                 Join = options.Join is null ? null : seeds[0],
@@ -111,11 +125,14 @@ internal sealed record NodePlan
             MaxResultBytes = frame / 2 - (8 << 10),
         };
         Func<IStateMachine> machine = group.Machine ?? (() => new KeyValueMachine(keyValue));
+        IProtocolFactory protocol = group.Protocol(settings, machine);
+        if (protocol.OwnMachine is not null && group.Machine is not null)
+            throw new UserErrorException($"group '{group.Name}' has a state machine of its own; with {protocol.Name} there is none, the protocol keeps the values itself");
         return new GroupDefinition
         {
             Name = group.Name,
-            Protocol = group.Protocol(settings, machine),
-            Machine = machine,
+            Protocol = protocol,
+            Machine = protocol.OwnMachine ?? machine,
             Shards = group.Shards,
             Replicas = group.Replicas,
             Apply = group.Apply(new ApplyOptions
@@ -142,6 +159,8 @@ internal sealed record NodePlan
                 throw new UserErrorException($"{path}: '{group.Name}' and '{target}' would send each other's changes back for ever");
         }
 
+        if (targets.Concat([group.Name]).Select(name => options.Groups.FirstOrDefault(each => each.Name == name)).FirstOrDefault(each => each?.IsLeaderless == true) is { } leaderless && targets.Count > 0)
+            throw new UserErrorException($"{path}: group '{leaderless.Name}' has no leader and no common log; nothing can be shipped from it or to it");
         if (targets.Count > 0 && group.Machine is not null)
             throw new UserErrorException($"{path}: group '{group.Name}' has a state machine of its own; changes of the built-in one can be shipped");
         return targets;
@@ -152,9 +171,9 @@ internal sealed record NodePlan
         settings.HasPath($"actorrepl.groups.{group}.{setting}") ? $"actorrepl.groups.{group}.{setting}" : $"actorrepl.group-defaults.{setting}";
 
     // What others are labelled they say themselves.
-    private static NodeInfo Describe(ActorReplOptions options, int id, Config settings)
+    private static NodeInfo Describe(ActorReplOptions options, int id, Config settings, string scheme)
     {
-        var node = new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id));
+        var node = new NodeInfo(new ReplicaId(id), $"node-{id}", AddressOf(options, id, scheme));
         return id != options.Node ? node : node with
         {
             Region = options.Region.Length > 0 ? options.Region : settings.GetString("actorrepl.node.region") ?? "",
@@ -162,22 +181,29 @@ internal sealed record NodePlan
         };
     }
 
-    private static Address AddressOf(ActorReplOptions options, int id)
+    private static Address AddressOf(ActorReplOptions options, int id, string scheme)
     {
         if (options.Addresses.Count == 0)
-            return new Address("akka.tcp", options.Cluster, IPAddress.Loopback.ToString(), new NodePorts(options.BasePort, id).Peers);
+            return new Address(scheme, options.Cluster, IPAddress.Loopback.ToString(), new NodePorts(options.BasePort, id).Peers);
         if (options.Addresses.Count < id)
             throw new UserErrorException($"there are {options.Addresses.Count} addresses; node {id} needs one");
-        return Parse(options.Addresses[id - 1], options.Cluster, $"node {id}");
+        return Parse(options.Addresses[id - 1], scheme, options.Cluster, $"node {id}");
     }
 
-    private static Address Parse(string address, string cluster, string whose)
+    private static Address Parse(string address, string scheme, string cluster, string whose)
     {
         int colon = address.LastIndexOf(':');
         if (colon < 1 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
             throw new UserErrorException($"the address of {whose} is '{address}'; it must be host:port");
-        return new Address("akka.tcp", cluster, address[..colon], port);
+        return new Address(scheme, cluster, address[..colon], port);
     }
+
+    // The certificate itself is given to the actor system, whatever form its file has.
+    private static Config Encryption(NodeTls? tls) => tls is null ? Config.Empty : ConfigurationFactory.ParseString($$"""
+        {{EnableTls}} = on
+        akka.remote.dot-netty.tcp.ssl.require-mutual-authentication = on
+        akka.remote.embedded.tls-trusted-certificates = {{Hocon.Quoted(tls.TrustedFile)}}
+        """);
 
     private static Config Threads(string dispatcher) =>
         ConfigurationFactory.ParseString($"{dispatcher}.dedicated-thread-pool.thread-count = {NodeProcess.HalfTheCores}");

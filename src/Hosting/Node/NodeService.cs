@@ -8,10 +8,12 @@ using ActorRepl.Hosting.Shipping;
 using ActorRepl.Persistence;
 using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Placement;
 using Akka;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Cluster;
+using Akka.Remote.Transport.DotNetty;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ReplicaReport = ActorRepl.Actors.Messages.ReplicaReport;
@@ -67,22 +69,23 @@ internal sealed class NodeService(
         bool isFirst = past is null or { Undecided: true };
         bool joins = plan.Join is not null && isFirst;
         if (!joins)
-            GroupStamp.Check(plan.Directory, plan.Replication);
+            plan = plan with { Replication = GroupStamp.Check(plan.Directory, plan.Replication, past) };
         _log.LogInformation("Node {Node} of {Nodes} in cluster {Cluster}, on {Engine}, data in {Directory}",
             options.Node, plan.Replication.FoundingNodes.Count, options.Cluster, Engine.Description, plan.Directory);
-        _system = ActorSystem.Create(plan.Replication.Cluster, ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(plan.Config), new LoggerFactorySetup(loggers)));
+        _system = ActorSystem.Create(plan.Replication.Cluster, ActorSystemSetup.Create(
+            [BootstrapSetup.Create().WithConfig(plan.Config), new LoggerFactorySetup(loggers), .. plan.Tls is { } tls ? (Setup[])[new DotNettySslSetup(tls.Certificate, suppressValidation: false)] : []]));
         DiskFaults? disk = plan.Replication.Links is null ? null : DiskFaults.Allow(_system);
         _system.ActorOf(Props.Create(() => new EventLog(loggers)), "actorrepl-events");
         if (joins)
         {
             NodeState cluster = await Joining.AskAsync(_system, plan, cancellationToken).ConfigureAwait(false);
-            GroupStamp.Check(plan.Directory, plan.Replication);
+            plan = plan with { Replication = GroupStamp.Check(plan.Directory, plan.Replication, cluster) };
             file.Save(cluster.Encode());
         }
 
         plan = plan with { Replication = plan.Replication with { NodeState = file, Lost = new LostEntriesFolder(_directory) } };
         _founding = ClusterFounding.Start(_system, plan.Replication, hasData: isFirst && _directory.HasEvents);
-        client.Starting([.. plan.Replication.Groups.Select(group => new GroupInfo(group.Name, group.Protocol.Name, group.Shards, group.Replicas))]);
+        client.Starting([.. plan.Replication.Groups.Select(GroupInfo.Of)]);
         Task running = RunAsync(_system, plan, disk);
         await Task.WhenAny(_founding.Settled, Task.Delay(FoundingPatience, cancellationToken)).ConfigureAwait(false);
         if (_founding.Settled.IsCompleted)
@@ -144,6 +147,12 @@ internal sealed class NodeService(
         foreach ((string name, IReadOnlyList<string> targets) in plan.Shipping)
         {
             GroupInfo group = runtime.Client.Groups.Single(group => group.Name == name);
+            if (runtime.Client.Groups.FirstOrDefault(other => targets.Contains(other.Name) && other.KeyPlacement != group.KeyPlacement) is { } other)
+            {
+                _log.LogError("Group {Group} is not shipped to {Target}: its keys are placed by {Rule} and there by {OtherRule}", name, other.Name, group.KeyPlacement.Name(), other.KeyPlacement.Name());
+                continue;
+            }
+
             _ = new GroupShipping(runtime, system, group, targets, _log).RunAsync(_endOfShipping.Token);
         }
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Net.Security;
 using System.Net.Sockets;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Redis.Sockets;
@@ -17,6 +18,7 @@ internal sealed class GatewayLoop : IDisposable
     private const int ScratchBytes = 64 * 1024;
     private const int MostLooks = 4;
     private const int HoldMillis = 1;
+    private const int SweepMillis = 500;
     private const int KeptReplyBytes = 256 * 1024;
     private static readonly long NoTime = long.MaxValue;
 
@@ -34,13 +36,17 @@ internal sealed class GatewayLoop : IDisposable
     private int _sleeping;
     private bool _stopping;
     private long _stopBy = NoTime;
+    private long _nextSweep = NoTime;
 
-    public GatewayLoop(string name, IPoller poller, IReplicationClient client, GroupInfo group, RedisServer server, RespLimits limits, ILogger log)
+    public GatewayLoop(string name, IPoller poller, IReplicationClient client, GroupInfo group, RedisServer server, RespLimits limits, ILogger log, HeldBytes held, SslServerAuthenticationOptions? tls = null)
     {
         _poller = poller;
         Server = server;
         Limits = limits;
         Log = log;
+        Held = held;
+        Tls = tls;
+        Encrypted = tls is null ? [] : GC.AllocateUninitializedArray<byte>(ScratchBytes, pinned: true);
         Gatherer = new RequestGatherer(this, client, group, limits);
         _thread = new Thread(Run) { IsBackground = true, Name = name };
     }
@@ -51,10 +57,19 @@ internal sealed class GatewayLoop : IDisposable
 
     public ILogger Log { get; }
 
+    /// <summary>Buffers of this loop's connections, and of the others'.</summary>
+    public HeldBytes Held { get; }
+
+    /// <summary>Null: connections are not encrypted.</summary>
+    public SslServerAuthenticationOptions? Tls { get; }
+
     public RequestGatherer Gatherer { get; }
 
     /// <summary>What is read lies here until it is taken.</summary>
     public byte[] Scratch { get; } = GC.AllocateUninitializedArray<byte>(ScratchBytes, pinned: true);
+
+    /// <summary>What is read lies here until it is decrypted.</summary>
+    public byte[] Encrypted { get; }
 
     /// <summary>Replies are written here before they are sent.</summary>
     public ArrayBufferWriter<byte> Replies { get; private set; } = new(ScratchBytes);
@@ -73,6 +88,12 @@ internal sealed class GatewayLoop : IDisposable
 
     /// <summary>A request has its answer. From any thread.</summary>
     public void Post(SharedRequest answered) => Post((object)answered);
+
+    /// <summary>A connection's handshake has got further. From any thread.</summary>
+    public void Post(RedisConnection connection) => Post((object)connection);
+
+    /// <inheritdoc cref="Post(SharedRequest)"/>
+    public void Post(LateAnswers answered) => Post((object)answered);
 
     /// <summary>Serves what has been taken, for at most that long, and ends.</summary>
     public Task StopAsync(TimeSpan patience)
@@ -95,6 +116,9 @@ internal sealed class GatewayLoop : IDisposable
     internal void Watch(RedisConnection connection, Readiness wanted) => _poller.Change(connection.Socket, connection.Token, wanted);
 
     internal void Blocked(RedisConnection connection) => _blocked.Add(connection);
+
+    /// <summary>A command did not come whole: it is looked after until it has, or has taken too long.</summary>
+    internal void CommandBegun() => _nextSweep = Math.Min(_nextSweep, Environment.TickCount64 + SweepMillis);
 
     internal void KeepReplies()
     {
@@ -143,6 +167,8 @@ internal sealed class GatewayLoop : IDisposable
                 Gatherer.SendReady();
                 if (_blocked.Count > 0)
                     CloseStuck();
+                if (Environment.TickCount64 >= _nextSweep)
+                    Sweep();
             }
 
             foreach (RedisConnection? connection in _connections.ToArray())
@@ -195,7 +221,7 @@ internal sealed class GatewayLoop : IDisposable
         Interlocked.Exchange(ref _sleeping, 1);
         if (!_inbox.IsEmpty)
             return 0;
-        long until = Math.Min(_stopBy, Gatherer.NextDue ?? NoTime);
+        long until = Math.Min(Math.Min(_stopBy, _nextSweep), Gatherer.NextDue ?? NoTime);
         foreach (RedisConnection connection in _blocked)
             until = Math.Min(until, connection.BlockedSince!.Value + (long)Limits.WriteTimeout.TotalMilliseconds);
         return until == NoTime ? -1 : (int)Math.Clamp(until - Environment.TickCount64 + 1, 0, int.MaxValue);
@@ -214,6 +240,14 @@ internal sealed class GatewayLoop : IDisposable
                     if (answered.Answer() is { } defect)
                         Log.LogError(defect, "A request to a shard failed in a way that no client should see");
                     Gatherer.Return(answered);
+                    break;
+                case RedisConnection shaking:
+                    shaking.OnHandshake();
+                    break;
+                case LateAnswers late:
+                    if (late.Defect is not null)
+                        Log.LogError(late.Defect, "A command failed in a way that no client should see");
+                    late.Pipeline.OnCarriedOut();
                     break;
                 case Socket socket:
                     Serve(socket);
@@ -242,7 +276,9 @@ internal sealed class GatewayLoop : IDisposable
             }
 
             _poller.Add(socket, token, Readiness.Read);
-            _connections[token] = new RedisConnection(this, socket, token, Server.Connected(address));
+            _connections[token] = new RedisConnection(this, socket, token, Server.Connected(address, Held));
+            if (Tls is not null || Limits.IdleTimeout > TimeSpan.Zero)
+                _nextSweep = Math.Min(_nextSweep, Environment.TickCount64 + SweepMillis);
         }
         catch (Exception gone) when (gone is SocketException or ObjectDisposedException or System.ComponentModel.Win32Exception)
         {
@@ -250,6 +286,34 @@ internal sealed class GatewayLoop : IDisposable
             Interlocked.Decrement(ref _count);
             socket.Dispose();
         }
+    }
+
+    /// <summary>Closes connections that do not finish their handshake or a command, or say nothing for too long.</summary>
+    private void Sweep()
+    {
+        long now = Environment.TickCount64;
+        _nextSweep = NoTime;
+        foreach (RedisConnection? connection in _connections.ToArray())
+        {
+            if (connection is null)
+                continue;
+            if (PatienceFor(connection) is { } patience && now - connection.LastInput > (long)patience.TotalMilliseconds)
+                connection.Close();
+            else if (connection.IsOpening || connection.KeepsInput || Limits.IdleTimeout > TimeSpan.Zero)
+                _nextSweep = now + SweepMillis;
+        }
+    }
+
+    /// <summary>For how long a connection may say nothing; null: it is waited for by others, or for ever.</summary>
+    private TimeSpan? PatienceFor(RedisConnection connection)
+    {
+        if (connection.IsOpening)
+            return Limits.HandshakeTimeout;
+        if (!connection.IsIdle)
+            return null;
+        if (connection.KeepsInput && Limits.CommandTimeout > TimeSpan.Zero)
+            return Limits.CommandTimeout;
+        return Limits.IdleTimeout > TimeSpan.Zero ? Limits.IdleTimeout : null;
     }
 
     private void CloseStuck()
@@ -271,3 +335,6 @@ internal sealed class GatewayLoop : IDisposable
 
     private sealed record Stop(long By);
 }
+
+/// <summary>The commands of a pipeline that were carried out by themselves have their replies.</summary>
+internal sealed record LateAnswers(Pipeline Pipeline, Exception? Defect);

@@ -22,6 +22,7 @@ internal static class KeyCommands
                 Rename(known, command, pipeline);
                 break;
             case RedisCommandId.Watch:
+                pipeline.BeginWatch();
                 for (int i = 1; i < command.Count; i++)
                     pipeline.For(command[i], write: false).VersionOf(command[i]);
                 pipeline.AnswerWatch(command);
@@ -196,6 +197,7 @@ internal static class ScanCommand
         {
             string? wrong = i + 1 == command.Count ? RedisErrors.Syntax
                 : Ascii.EqualsIgnoreCase(command[i], "COUNT"u8) ? (!ExpiryArguments.TryNumber(command[i + 1], out count) ? RedisErrors.NotAnInteger : count < 1 ? RedisErrors.Syntax : null)
+                : Ascii.EqualsIgnoreCase(command[i], "MATCH"u8) && command[i + 1].Length > RedisGlob.MostBytes ? $"ERR a pattern has at most {RedisGlob.MostBytes} bytes, this one has {command[i + 1].Length}"
                 : Ascii.EqualsIgnoreCase(command[i], "MATCH"u8) || Ascii.EqualsIgnoreCase(command[i], "TYPE"u8) ? null : RedisErrors.Syntax;
             if (wrong is not null)
             {
@@ -217,7 +219,7 @@ internal static class ScanCommand
             return;
         }
 
-        pipeline.ForShard(at.Shard, write: false).Scan(at.From, KeyValuePage.EndOf(prefix), (int)Math.Min(count, MostCount));
-        pipeline.Answer(Form.Scan, 1, new ScanAsked(at.Shard, prefix, pattern, strings));
+        pipeline.ForShard(at.Shard, write: false).Scan(at.From, KeyValuePage.EndOf(prefix), (int)Math.Min(count, MostCount), mayWait: true);
+        pipeline.Answer(Form.Scan, 1, new ScanAsked((long)cursor, at.Shard, prefix, pattern, strings));
     }
 }

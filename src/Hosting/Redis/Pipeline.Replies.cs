@@ -36,13 +36,15 @@ internal sealed partial class Pipeline
         AnswerReady();
     }
 
+    /// <summary>Keys are watched from here on. What is read until EXEC, the primary answers: a value that is older than its version would be lost from sight.</summary>
+    public void BeginWatch() => client.HasWatched = true;
+
     /// <summary>The versions just asked for are what the connection watches.</summary>
     public void AnswerWatch(RespParser command)
     {
         byte[][] keys = new byte[command.Count - 1][];
         for (int i = 0; i < keys.Length; i++)
             keys[i] = command[i + 1].ToArray();
-        client.HasWatched = true;
         Answer(Form.Watch, keys.Length, keys);
     }
 
@@ -104,10 +106,9 @@ internal sealed partial class Pipeline
     private void WriteScan(ArrayBufferWriter<byte> output, ScanAsked asked, KeyValueReply page)
     {
         KeyValueListed[] keys = [.. KeyValuePage.Read(page, entries: false)];
-        bool more = page.Integer == 1;
-        int next = more ? asked.Shard : asked.Shard + 1;
-        long cursor = next == Group.Shards ? 0 : server.Cursors.Keep(new ScanPosition(next, more ? KeyValuePage.After(keys[^1].Key.Span) : asked.Prefix));
-        KeyValueListed[] listed = asked.Strings ? [.. keys.Where(key => asked.Pattern is null || RedisGlob.Matches(asked.Pattern, key.Key.Span))] : [];
+        long cursor = CursorAfter(asked, page, keys);
+        RedisGlob? pattern = asked.Pattern is null ? null : new RedisGlob(asked.Pattern);
+        KeyValueListed[] listed = asked.Strings ? [.. keys.Where(key => pattern is null || pattern.Matches(key.Key.Span))] : [];
         output.WriteArrayHeader(2);
         output.WriteBulk(cursor.ToString(System.Globalization.CultureInfo.InvariantCulture));
         output.WriteArrayHeader(listed.Length);
@@ -115,15 +116,26 @@ internal sealed partial class Pipeline
             output.WriteBulk(key.Key.Span);
     }
 
+    private long CursorAfter(ScanAsked asked, KeyValueReply page, KeyValueListed[] keys)
+    {
+        // The same page is asked for again.
+        if (KeyValuePage.IsToCome(page))
+            return asked.Cursor != 0 ? asked.Cursor : server.Cursors.Keep(client.Id, new ScanPosition(asked.Shard, asked.Prefix));
+        bool more = page.Integer == 1;
+        int next = more ? asked.Shard : asked.Shard + 1;
+        return next == Group.Shards ? 0 : server.Cursors.Keep(client.Id, new ScanPosition(next, more ? KeyValuePage.After(keys[^1].Key.Span) : asked.Prefix));
+    }
+
     private void WriteWatched(ArrayBufferWriter<byte> output, byte[][] keys)
     {
-        bool all = true;
+        string? wrong = null;
         for (int i = 0; i < keys.Length; i++)
-            all &= client.Transaction.TryWatch(keys[i], _collected[i].Integer);
-        if (all)
+            wrong ??= client.Transaction.Watch(keys[i], _collected[i].Integer);
+        client.Transaction.IsWrong |= wrong is not null;
+        if (wrong is null)
             output.Write("+OK\r\n"u8);
         else
-            output.WriteError("ERR too many keys are watched");
+            output.WriteError(wrong);
     }
 
     /// <summary>Carried out: the replies follow. Else one reply stands for all of them.</summary>

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Redis.Crdt;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 
@@ -15,14 +16,17 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     /// <summary>A command's place: bytes written already, or a number of operations, and what its form needs to know.</summary>
     private readonly record struct Slot(Form Form, int Length, object? Asked = null);
 
-    /// <summary>The longest reply to one command; an MGET of more is refused.</summary>
-    private const long MaxReplyBytes = 64 << 20;
+    // What one large pipeline or command needed is not kept by a connection for as long as it lives.
+    private const int KeptItems = 1024;
+    private const int KeptBytes = 16 * 1024;
+    private const int FewBytes = 16;
 
     private readonly List<PipelinePart> _parts = [];
     private readonly List<Slot> _slots = [];
     private readonly List<PipelinePart> _operations = [];
     private readonly List<KeyValueReply> _collected = [];
-    private readonly ArrayBufferWriter<byte> _ready = new(16);
+    private ArrayBufferWriter<byte> _ready = new(FewBytes);
+    private readonly List<LateReply> _late = [];
     private int _sealed;
     private int _bytes;
     private int _waiting;
@@ -34,6 +38,12 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     private string? _error;
     private int _collectedOperations;
     private long _collectedBytes;
+
+    // Bytes of results that are too few to count; and those that are counted and belong to parts that were asked again since.
+    private int _uncounted;
+    private int _pinned;
+    private int _lateHeld;
+    private bool _abandoned;
 
     // Commands whose replies are not written: one before them stands for all.
     private int _passOver;
@@ -51,7 +61,7 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     public KeyValuePayload For(ReadOnlySpan<byte> key, bool write)
     {
         int shard = gatherer.Group.ShardOf(key);
-        if (client.Reads.IsSession && PartOf(shard) is { Session: null } part)
+        if (Reads.IsSession && PartOf(shard) is { Session: null } part)
         {
             part.Session = client.Session ??= gatherer.OpenSession();
             part.Key = key.ToArray();
@@ -79,7 +89,7 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     /// <summary>Whether the command's keys are all of one shard.</summary>
     public bool AreOfOneShard(RedisCommand known, RespParser command)
     {
-        int lastKey = known.LastKey < 0 ? command.Count - 1 : known.LastKey;
+        int lastKey = known.LastKeyOf(command);
         int shard = Group.ShardOf(command[known.FirstKey]);
         for (int i = known.FirstKey + known.Step; i <= lastKey; i += known.Step)
         {
@@ -108,6 +118,23 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
         AnswerReady();
     }
 
+    /// <summary>The command is carried out by itself, once the pipeline is sent.</summary>
+    public void AnswerLater(LateReply reply)
+    {
+        _late.Add(reply);
+        Close(new Slot(Form.Late, 0, reply));
+    }
+
+    /// <summary>With how many members beside the leader have every write that was acknowledged.</summary>
+    public void AnswerCopies()
+    {
+        Task<int> copies = gatherer.CopiesBesideLeader();
+        AnswerLater(new LateReply(writes: false, async (_, _, reply) => reply.WriteInteger(await copies.ConfigureAwait(false))));
+    }
+
+    /// <summary>The client's version of RESP.</summary>
+    public int Protocol => client.Protocol;
+
     /// <summary>
     /// Counts the bytes of a command against the limit of what may be under way; false: it has to wait for the next
     /// pipeline. A command that is longer than the limit goes alone, and so no request grows beyond one command or the limit.
@@ -124,7 +151,9 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     public void Send()
     {
         Invariant.That(_waiting == 0, "a pipeline is sent once");
-        _waiting = _parts.Count;
+        _waiting = _parts.Count + (_late.Count > 0 ? 1 : 0);
+        if (_late.Count > 0)
+            gatherer.CarryOut(this, [.. _late]);
         foreach (PipelinePart part in _parts)
         {
             gatherer.Filling[part.Shard] = null;
@@ -133,11 +162,50 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     }
 
     /// <summary>One part has its answer.</summary>
-    public void OnAnswered()
+    public void OnAnswered(PipelinePart part)
+    {
+        if (_abandoned)
+            part.Replies = default;
+        else if (_uncounted + part.Replies.Length <= HeldBytes.FreeBytes)
+            _uncounted += part.Replies.Length;
+        else if (gatherer.Held.TryTake(part.Replies.Length))
+            part.Held = part.Replies.Length;
+        else
+            (part.Replies, part.Error) = (default, part.Writes ? RedisErrors.NoRoomForResult : RedisErrors.NoRoom);
+        OnAnswered();
+    }
+
+    /// <summary>The commands that are carried out by themselves have their replies.</summary>
+    public void OnCarriedOut()
+    {
+        foreach (LateReply late in _late)
+        {
+            if (_abandoned || late.Reply.Length <= LateReply.FreeBytes)
+                continue;
+            if (gatherer.Held.TryTake(late.Reply.Length))
+                _lateHeld += late.Reply.Length;
+            else
+                late.GiveUp();
+        }
+
+        OnAnswered();
+    }
+
+    private void OnAnswered()
     {
         Invariant.That(_waiting > 0, "a part is answered once");
         if (--_waiting == 0)
             answered();
+    }
+
+    /// <summary>The client takes no replies: what is left of them keeps no result alive that is of others, too.</summary>
+    public void OnBlocked()
+    {
+        foreach (PipelinePart part in _parts.Where(part => part.IsShare))
+        {
+            part.Replies = part.Replies.Copy();
+            part.IsShare = false;
+        }
     }
 
     /// <summary>
@@ -161,6 +229,15 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
                 continue;
             }
 
+            if (slot.Form == Form.Late)
+            {
+                if (_passOver == 0)
+                    output.Write(((LateReply)slot.Asked!).Reply);
+                else
+                    _passOver--;
+                continue;
+            }
+
             if (!Collect(slot))
                 return false;
             if (_passOver == 0)
@@ -168,7 +245,7 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
             else
                 _passOver--;
             _nextOperation += slot.Length;
-            _collected.Clear();
+            DropCollected();
             _error = null;
             _collectedBytes = 0;
         }
@@ -179,8 +256,13 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
     /// <summary>The connection is gone, perhaps in the middle of a command.</summary>
     public void Abandon()
     {
+        _abandoned = true;
+        DropCollected();
+        DropLate();
         foreach (PipelinePart part in _parts)
         {
+            gatherer.Held.Give(part.Held);
+            part.Held = 0;
             if (ReferenceEquals(gatherer.Filling[part.Shard], part))
                 gatherer.Filling[part.Shard] = null;
         }
@@ -193,15 +275,30 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
             gatherer.Return(part);
         _parts.Clear();
         _slots.Clear();
-        _operations.Clear();
+        Empty(_operations);
+        Empty(_collected);
+        DropLate();
         _ready.ResetWrittenCount();
+        if (_ready.Capacity > KeptBytes)
+            _ready = new ArrayBufferWriter<byte>(FewBytes);
         _sealed = 0;
         _bytes = 0;
         _nextSlot = 0;
         _nextReady = 0;
         _nextOperation = 0;
         _passOver = 0;
+        _uncounted = 0;
         IsFull = false;
+    }
+
+    // While keys are watched, values are not to be older than their versions.
+    private ReadTerms Reads => client.HasWatched ? default : client.Reads;
+
+    private static void Empty<T>(List<T> list)
+    {
+        list.Clear();
+        if (list.Capacity > KeptItems)
+            list.Capacity = 0;
     }
 
     private PipelinePart PartOf(int shard)
@@ -209,8 +306,8 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
         if (gatherer.Filling[shard] is not { } part)
         {
             gatherer.Filling[shard] = part = gatherer.RentPart(this, shard);
-            part.Concern = client.Concern;
-            part.ReadTerms = client.Reads.IsSession ? client.Reads with { Kind = default } : client.Reads;
+            part.WriteTerms = client.Writes;
+            part.ReadTerms = Reads.IsSession ? Reads with { Kind = default } : Reads;
             _parts.Add(part);
         }
 
@@ -230,6 +327,14 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
         {
             PipelinePart part = _operations[i];
             KeyValueReply reply = Next(part);
+            if (reply.Kind == KeyValueReplyKind.Full && !part.Writes && _error is not null)
+            {
+                // The command is refused: what else it asks for is not needed.
+                part.Answered++;
+                _collectedOperations++;
+                continue;
+            }
+
             if (reply.Kind == KeyValueReplyKind.Full)
             {
                 if (!part.Writes && (!part.Alone || part.Answered > 0))
@@ -249,16 +354,33 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
             _collectedBytes += reply.Bytes.Length;
             if (reply.Kind == KeyValueReplyKind.Error)
                 _error = RedisErrors.LessCertain(_error, reply.Error);
-            else if (_collectedBytes > MaxReplyBytes)
-                _error ??= $"ERR the reply would exceed {MaxReplyBytes} bytes";
+            else if (_collectedBytes > limits.MaxReplyBytes)
+            {
+                _error ??= $"ERR the reply would exceed {limits.MaxReplyBytes} bytes";
+                DropCollected();
+            }
             else
                 _collected.Add(reply);
         }
 
         _collectedOperations = 0;
-        if (_error is not null && slot.Form == Form.WrittenSum && _collected.Count > 0)
+        if (_error is not null && slot.Form is Form.WrittenSum or Form.AllOk && _collected.Count > 0)
             _error = RedisErrors.DoneInPart(_error);
         return true;
+    }
+
+    private void DropCollected()
+    {
+        Empty(_collected);
+        gatherer.Held.Give(_pinned);
+        _pinned = 0;
+    }
+
+    private void DropLate()
+    {
+        _late.Clear();
+        gatherer.Held.Give(_lateHeld);
+        _lateHeld = 0;
     }
 
     private static KeyValueReply Next(PipelinePart part)
@@ -295,6 +417,8 @@ internal sealed partial class Pipeline(RequestGatherer gatherer, RespLimits limi
         }
 
         _parts[_parts.IndexOf(part)] = rest;
+        if (_collected.Count > 0)
+            (_pinned, part.Held) = (_pinned + part.Held, 0);
         gatherer.Return(part);
         _waiting = 1;
         gatherer.Add(rest);

@@ -7,9 +7,13 @@ namespace ActorRepl.Hosting.Redis;
 /// <param name="From">Who.</param>
 /// <param name="Kind">None: linearizable.</param>
 /// <param name="MaxStalenessMillis">Of a <see cref="RequestKind.BoundedRead"/>.</param>
-internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, RequestKind Kind = default, int MaxStalenessMillis = 0)
+/// <param name="Level">Of groups without a leader.</param>
+internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, RequestKind Kind = default, int MaxStalenessMillis = 0, ConsistencyLevel Level = default)
 {
     public bool IsDefault => this == default;
+
+    /// <summary>Nothing is missed, whoever answers.</summary>
+    public bool IsLinearizable => (this with { From = ReadFrom.Default }).IsDefault;
 
     /// <summary>All that the connection has seen, and what it has written.</summary>
     public bool IsSession => Kind == RequestKind.SessionRead;
@@ -17,6 +21,7 @@ internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, Requ
     public RequestOptions? Options => IsDefault ? null : new RequestOptions
     {
         ReadFrom = From,
+        Level = Level,
         MaxStaleness = Kind == RequestKind.BoundedRead ? TimeSpan.FromMilliseconds(MaxStalenessMillis) : null,
     };
 
@@ -30,7 +35,12 @@ internal readonly record struct ReadTerms(ReadFrom From = ReadFrom.Default, Requ
 /// </summary>
 internal static class ReadText
 {
-    public const string Allowed = "primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, session, stale, or a time such as 500ms or 2s; or default";
+    public const string Allowed = "primary, primary-preferred, secondary, secondary-preferred or nearest; linearizable, session, stale, or a time such as 500ms or 2s; level:one, level:quorum and so on for groups without a leader; or default";
+
+    private const string Quorum = "quorum";
+
+    // Of groups without a leader: whose answers a read waits for.
+    private const string LevelWord = "level:";
 
     private static readonly Dictionary<string, ReadFrom> Preferences = new()
     {
@@ -52,6 +62,19 @@ internal static class ReadText
         return terms with { Kind = terms.Kind == RequestKind.Read ? default : terms.Kind };
     }
 
+    /// <summary>The same, of what the group can do.</summary>
+    /// <exception cref="FormatException">It is none, or the group cannot; the message says why.</exception>
+    public static ReadTerms ParseFor(GroupInfo group, string text)
+    {
+        ReadTerms terms = Parse(text);
+        return Refusal(group.Name, group.Protocol, terms) is { } why ? throw new FormatException(why) : terms;
+    }
+
+    /// <summary>Why the group cannot answer such reads; null: it can.</summary>
+    public static string? Refusal(string group, string protocol, in ReadTerms terms) => protocol == Quorum && terms.Kind is (RequestKind.SessionRead or RequestKind.BoundedRead)
+        ? $"group '{group}' has no leader, and so no sessions and no bounds of age: how fresh an answer is follows from its level, such as level:one or level:quorum"
+        : null;
+
     public static string Describe(in ReadTerms terms)
     {
         if (terms.IsDefault)
@@ -65,13 +88,16 @@ internal static class ReadText
             RequestKind.BoundedRead => $"{terms.MaxStalenessMillis}ms",
             _ => "linearizable",
         };
-        return who.Length > 0 ? $"{who} {what}" : what;
+        string level = terms.Level.IsDefault ? "" : $" {LevelWord}{terms.Level.Text}";
+        return (who.Length > 0 ? $"{who} {what}" : what) + level;
     }
 
     private static ReadTerms? With(in ReadTerms terms, string word)
     {
         if (terms.From == ReadFrom.Default && Preferences.TryGetValue(word, out ReadFrom from))
             return terms with { From = from };
+        if (terms.Level.IsDefault && word.StartsWith(LevelWord, StringComparison.Ordinal) && ConsistencyLevel.TryParse(word[LevelWord.Length..], out ConsistencyLevel level))
+            return terms with { Level = level };
         if (terms.Kind != default)
             return null;
         return word switch

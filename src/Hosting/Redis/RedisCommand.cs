@@ -95,6 +95,9 @@ internal sealed record RedisCommand(RedisCommandId Id, string Name, int Arity, s
 
     public bool Takes(int arguments) => Arity >= 0 ? arguments == Arity : arguments >= -Arity;
 
+    /// <summary>Where the last key of a command is.</summary>
+    public int LastKeyOf(RespParser command) => LastKey < 0 ? command.Count - 1 : LastKey;
+
     /// <summary>The name in lower case as one number; no two commands have the same.</summary>
     private static ulong Pack(ReadOnlySpan<byte> name)
     {

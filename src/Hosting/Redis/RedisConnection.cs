@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Net.Sockets;
+using System.Text;
 using ActorRepl.Hosting.Redis.Sockets;
+using ActorRepl.Hosting.Redis.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace ActorRepl.Hosting.Redis;
@@ -15,12 +17,16 @@ internal sealed class RedisConnection
     private const int LargeReply = 64 * 1024;
     private const int SmallestBuffer = 4 * 1024;
 
+    // A client that takes less within the write timeout is as good as one that takes nothing.
+    private const int LeastTaken = 16 * 1024;
+
     private readonly GatewayLoop _loop;
     private readonly Socket _socket;
     private readonly RespLimits _limits;
     private readonly RespParser _parser;
     private readonly RedisDispatcher _dispatcher;
     private readonly Pipeline _pipeline;
+    private readonly TlsChannel? _tls;
 
     // Bytes that have been read and are not taken yet; empty: there are none.
     private byte[] _input = [];
@@ -31,11 +37,13 @@ internal sealed class RedisConnection
     private byte[] _output = [];
     private int _outputStart;
     private int _outputEnd;
+    private int _taken;
 
     private Readiness _watched = Readiness.Read;
     private bool _inputEnded;
     private bool _closing;
     private bool _closed;
+    private bool _opened;
 
     public RedisConnection(GatewayLoop loop, Socket socket, int token, RedisClientInfo client)
     {
@@ -47,6 +55,9 @@ internal sealed class RedisConnection
         _parser = new RespParser(_limits);
         _dispatcher = new RedisDispatcher(loop.Server, client, _limits);
         _pipeline = new Pipeline(loop.Gatherer, _limits, loop.Server, client, OnAnswered);
+        _tls = loop.Tls is { } tls ? new TlsChannel(socket, tls, () => loop.Post(this)) : null;
+        _opened = _tls is null;
+        LastInput = Environment.TickCount64;
     }
 
     public int Token { get; }
@@ -58,6 +69,15 @@ internal sealed class RedisConnection
     /// <summary>Since when the client has taken none of the replies that wait, in ms of <see cref="Environment.TickCount64"/>; null: none wait.</summary>
     public long? BlockedSince { get; private set; }
 
+    /// <summary>When the client last said something, in ms of <see cref="Environment.TickCount64"/>.</summary>
+    public long LastInput { get; private set; }
+
+    /// <summary>Hands are being shaken still.</summary>
+    public bool IsOpening => !_opened;
+
+    /// <summary>Bytes have come that are not taken yet. While it is idle: a command has begun and is not whole.</summary>
+    public bool KeepsInput => _inputEnd > _inputStart;
+
     /// <summary>Nothing is under way, and no reply waits.</summary>
     public bool IsIdle => _pipeline.IsEmpty && BlockedSince is null;
 
@@ -68,10 +88,36 @@ internal sealed class RedisConnection
             // Broken connections are told of whether one asks or not.
             if (what == (Readiness.Read | Readiness.Write) && _watched == Readiness.None)
                 Close();
+            if (!_opened)
+            {
+                ContinueHandshake(what);
+                return;
+            }
+
             if (what.HasFlag(Readiness.Write) && BlockedSince is not null && !_closed)
                 ContinueWriting();
             if (what.HasFlag(Readiness.Read) && !_closed && _watched.HasFlag(Readiness.Read))
                 Read();
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            Fail(failure);
+        }
+    }
+
+    /// <summary>The handshake has got further, or is over.</summary>
+    public void OnHandshake()
+    {
+        if (_closed || _opened)
+            return;
+        try
+        {
+            if (!_tls!.TryFlush() || _tls.Failure is not null)
+                Close();
+            else if (_tls.IsShaking)
+                WatchHandshake();
+            else
+                Open();
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
@@ -92,31 +138,65 @@ internal sealed class RedisConnection
         if (_closed)
             return;
         _closed = true;
+        _tls?.Dispose();
         _pipeline.Abandon();
+        Client.Transaction.Close();
         ReleaseInput();
         ReleaseOutput();
         _loop.Remove(this);
         _socket.Dispose();
     }
 
+    private void ContinueHandshake(Readiness what)
+    {
+        if (what.HasFlag(Readiness.Read) && !_tls!.IsFull && !_tls.FeedHandshake(_loop.Scratch))
+            Close();
+        else
+            OnHandshake();
+    }
+
+    private void WatchHandshake() => Watch((_tls!.IsFull ? 0 : Readiness.Read) | (_tls.IsBlocked ? Readiness.Write : 0));
+
+    private void Open()
+    {
+        _opened = true;
+        LastInput = Environment.TickCount64;
+        if (_tls!.IsBlocked)
+            Block();
+        if (_tls.HasInput && _tls.Decrypt(_loop.Scratch, out SocketError error) is var read && error != SocketError.WouldBlock)
+            Take(_loop.Scratch, read, error);
+        else
+            Watch();
+    }
+
     private void Read()
     {
         bool kept = _inputEnd > 0;
-        if (kept)
-            MakeRoom();
+        if (kept && !MakeRoom())
+        {
+            GiveUp();
+            return;
+        }
+
         byte[] buffer = kept ? _input : _loop.Scratch;
         int start = kept ? _inputEnd : 0;
-        int read = _socket.Receive(buffer.AsSpan(start), SocketFlags.None, out SocketError error);
-        if (error is SocketError.WouldBlock or SocketError.Interrupted)
-            return;
+        int read = _tls is null ? _socket.Receive(buffer.AsSpan(start), SocketFlags.None, out SocketError error)
+            : _tls.Receive(buffer.AsSpan(start), _loop.Encrypted, out error);
+        if (error is not (SocketError.WouldBlock or SocketError.Interrupted))
+            Take(buffer, read, error);
+    }
+
+    private void Take(byte[] buffer, int read, SocketError error)
+    {
         if (error != SocketError.Success)
         {
             Close();
             return;
         }
 
+        LastInput = Environment.TickCount64;
         _inputEnded |= read == 0;
-        if (kept)
+        if (buffer == _input)
         {
             _inputEnd += read;
             if (_pipeline.IsEmpty)
@@ -138,9 +218,16 @@ internal sealed class RedisConnection
         int taken = idle ? TakeCommands(buffer.AsMemory(0, length)) : 0;
         if (taken < length)
         {
-            _input = ArrayPool<byte>.Shared.Rent(Math.Max(SmallestBuffer, Math.Max(length - taken, _parser.Needed)));
+            if (_loop.Held.TryRent(Math.Max(SmallestBuffer, RoomFor(length - taken))) is not { } room)
+            {
+                GiveUp();
+                return;
+            }
+
+            _input = room;
             buffer.AsSpan(taken, length - taken).CopyTo(_input);
             _inputEnd = length - taken;
+            _loop.CommandBegun();
         }
 
         if (!idle)
@@ -173,6 +260,7 @@ internal sealed class RedisConnection
         int taken = 0;
         while (!_closing && !_pipeline.IsFull)
         {
+            _parser.IsStranger = !Client.MayAsk;
             ParseStatus status = _parser.Parse(bytes[taken..]);
             if (status == ParseStatus.Incomplete)
                 break;
@@ -250,12 +338,25 @@ internal sealed class RedisConnection
     private void Send(ReadOnlySpan<byte> bytes)
     {
         int sent = TrySend(bytes);
-        if (_closed || sent == bytes.Length)
+        if (_closed || (sent == bytes.Length && _tls is not { IsBlocked: true }))
             return;
-        _output = ArrayPool<byte>.Shared.Rent(bytes.Length - sent);
+        if (_loop.Held.TryRent(bytes.Length - sent) is not { } room)
+        {
+            // What it was told so far is not to be followed by something else.
+            Close();
+            return;
+        }
+
+        _output = room;
         bytes[sent..].CopyTo(_output);
         _outputEnd = bytes.Length - sent;
-        BlockedSince = Environment.TickCount64;
+        Block();
+    }
+
+    private void Block()
+    {
+        (BlockedSince, _taken) = (Environment.TickCount64, 0);
+        _pipeline.OnBlocked();
         _loop.Blocked(this);
     }
 
@@ -266,10 +367,11 @@ internal sealed class RedisConnection
         if (_closed)
             return;
         _outputStart += sent;
-        if (_outputStart < _outputEnd)
+        if (_outputStart < _outputEnd || _tls is { IsBlocked: true })
         {
-            if (sent > 0)
-                BlockedSince = Environment.TickCount64;
+            _taken += sent;
+            if (_taken >= LeastTaken || (_tls is not null && sent > 0))
+                (BlockedSince, _taken) = (Environment.TickCount64, 0);
             return;
         }
 
@@ -284,6 +386,14 @@ internal sealed class RedisConnection
     private int TrySend(ReadOnlySpan<byte> bytes)
     {
         int sent = 0;
+        if (_tls is not null)
+        {
+            sent = _tls.Send(bytes, out SocketError broken);
+            if (broken != SocketError.Success)
+                Close();
+            return sent;
+        }
+
         while (sent < bytes.Length)
         {
             int more = _socket.Send(bytes[sent..], SocketFlags.None, out SocketError error);
@@ -304,35 +414,55 @@ internal sealed class RedisConnection
     /// <summary>Reads while there is room for input, and looks for room in the socket while output waits.</summary>
     private void Watch()
     {
-        bool full = !_pipeline.IsEmpty && _inputEnd - _inputStart >= _limits.MaxChunkBytes;
-        Readiness wanted = (_inputEnded || _closing || full ? 0 : Readiness.Read) | (BlockedSince is null ? 0 : Readiness.Write);
+        bool full = !_pipeline.IsEmpty && _inputEnd - _inputStart >= (Client.MayAsk ? _limits.MaxChunkBytes : RespLimits.StrangersBytes);
+        Watch((_inputEnded || _closing || full ? 0 : Readiness.Read) | (BlockedSince is null ? 0 : Readiness.Write));
+    }
+
+    private void Watch(Readiness wanted)
+    {
         if (wanted == _watched)
             return;
         _watched = wanted;
         _loop.Watch(this, wanted);
     }
 
+    /// <summary>
+    /// Room for so many bytes and those to come: twice as much, or the whole command once a part of it is here. What was only announced
+    /// takes no room, or a few bytes a connection would take all there is.
+    /// </summary>
+    private int RoomFor(int length) => _pipeline.IsEmpty && _parser.Needed > length && length >= _parser.Needed / 4 ? _parser.Needed : 2 * length;
+
     /// <summary>Room for more input behind what is kept: by moving it to the front, or in a larger buffer.</summary>
-    private void MakeRoom()
+    private bool MakeRoom()
     {
         int length = _inputEnd - _inputStart;
-        int wanted = Math.Max(length + SmallestBuffer / 2, _pipeline.IsEmpty ? _parser.Needed : 0);
+        int wanted = length + (_tls is null ? SmallestBuffer / 2 : TlsChannel.LeastRoom);
         if (_input.Length - _inputStart >= wanted && _inputEnd < _input.Length)
-            return;
+            return true;
         if (_input.Length >= wanted)
         {
             _input.AsSpan(_inputStart, length).CopyTo(_input);
         }
         else
         {
-            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(wanted, 2 * _input.Length));
+            if (_loop.Held.TryRent(Math.Max(wanted, RoomFor(length))) is not { } larger)
+                return false;
             _input.AsSpan(_inputStart, length).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_input);
+            _loop.Held.Return(_input);
             _input = larger;
         }
 
         _inputStart = 0;
         _inputEnd = length;
+        return true;
+    }
+
+    /// <summary>There is no room for what the client sends. It is told so, where no other reply is on its way, and has to come again.</summary>
+    private void GiveUp()
+    {
+        if (IsIdle)
+            TrySend(Encoding.ASCII.GetBytes($"-{RedisErrors.NoRoom}\r\n"));
+        Close();
     }
 
     private void Fail(Exception failure)
@@ -344,7 +474,8 @@ internal sealed class RedisConnection
     private void ReleaseInput()
     {
         if (_input.Length > 0)
-            ArrayPool<byte>.Shared.Return(_input);
+            _loop.Held.Return(_input);
+        _parser.Release();
         _input = [];
         _inputStart = 0;
         _inputEnd = 0;
@@ -353,7 +484,7 @@ internal sealed class RedisConnection
     private void ReleaseOutput()
     {
         if (_output.Length > 0)
-            ArrayPool<byte>.Shared.Return(_output);
+            _loop.Held.Return(_output);
         _output = [];
         _outputStart = 0;
         _outputEnd = 0;

@@ -19,8 +19,7 @@ internal sealed partial class RedisDispatcher
             _ when known.FirstKey > 0 => WrongArgument(known, command) ?? (HasOtherShard(known, command, pipeline) ? RedisErrors.CrossSlot : null),
             _ => null,
         };
-        if (wrong is null && !transaction.TryQueue(command))
-            wrong = "ERR the transaction is too long";
+        wrong ??= transaction.Queue(command);
         if (wrong is null)
         {
             pipeline.Ready.Write("+QUEUED\r\n"u8);
@@ -36,8 +35,7 @@ internal sealed partial class RedisDispatcher
 
     private bool HasOtherShard(RedisCommand known, RespParser command, Pipeline pipeline)
     {
-        int lastKey = known.LastKey < 0 ? command.Count - 1 : known.LastKey;
-        for (int i = known.FirstKey; i <= lastKey; i += known.Step)
+        for (int i = known.FirstKey; i <= known.LastKeyOf(command); i += known.Step)
         {
             int shard = pipeline.Group.ShardOf(command[i]);
             if ((client.Transaction.Shard ??= shard) != shard)

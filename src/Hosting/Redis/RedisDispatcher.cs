@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text;
 using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Crdt;
+using ActorRepl.Hosting.Redis.Crdt;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Redis;
@@ -15,6 +17,7 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
     {
         RedisCommandId.Ack or RedisCommandId.Read or RedisCommandId.ReadOnly or RedisCommandId.ReadWrite or RedisCommandId.Hello or RedisCommandId.Reset => true,
         RedisCommandId.Exec or RedisCommandId.Unwatch or RedisCommandId.Discard => client.HasWatched,
+        RedisCommandId.Watch => !client.HasWatched && !client.Reads.IsDefault,
         _ => false,
     };
 
@@ -22,6 +25,8 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
     public bool Dispatch(RespParser command, Pipeline pipeline)
     {
         RedisCommand? known = RedisCommand.Find(command[0]);
+        if (client.MayAsk && pipeline.Group.Protocol == CrdtGroup.Protocol && CrdtCommands.TryAdd(command, pipeline))
+            return true;
         if (!client.MayAsk && known?.Id is not (RedisCommandId.Auth or RedisCommandId.Hello or RedisCommandId.Quit or RedisCommandId.Reset))
         {
             pipeline.AnswerError("NOAUTH Authentication required.");
@@ -30,7 +35,7 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
 
         if (known is null)
         {
-            client.Transaction.IsWrong = client.Transaction.IsOpen;
+            client.Transaction.IsWrong |= client.Transaction.IsOpen;
             pipeline.AnswerError(RedisErrors.UnknownCommand(command));
 
             // A browser talking to this port: stop before a request's body is taken for commands, as Redis does.
@@ -39,7 +44,7 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
 
         if (!known.Takes(command.Count))
         {
-            client.Transaction.IsWrong = client.Transaction.IsOpen;
+            client.Transaction.IsWrong |= client.Transaction.IsOpen;
             pipeline.AnswerError(RedisErrors.WrongArity(known.Name));
             return true;
         }
@@ -71,6 +76,9 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
             case RedisCommandId.Exec:
                 Execute(pipeline);
                 return true;
+            case RedisCommandId.Wait:
+                Wait(command, pipeline);
+                return true;
             default:
                 return Unkeyed(known, command, pipeline);
         }
@@ -79,8 +87,7 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
     /// <summary>What is wrong with a key or a value; null: nothing.</summary>
     private string? WrongArgument(RedisCommand known, RespParser command)
     {
-        int lastKey = known.LastKey < 0 ? command.Count - 1 : known.LastKey;
-        for (int i = known.FirstKey; i <= lastKey; i += known.Step)
+        for (int i = known.FirstKey; i <= known.LastKeyOf(command); i += known.Step)
         {
             if (command[i].Length is var length && (length == 0 || length > limits.MaxKeyBytes))
                 return $"ERR a key has 1 to {limits.MaxKeyBytes} bytes, argument {i} of '{known.Name}' has {length}";
@@ -121,10 +128,10 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
                 reply.Write("+OK\r\n"u8);
                 break;
             case RedisCommandId.Ack:
-                Terms(command, reply, "acknowledgement", () => ConcernText.Describe(client.Concern), words => client.Concern = ConcernText.Parse(words));
+                Terms(command, reply, "acknowledgement", () => client.Writes.Describe(), words => client.Writes = WriteTerms.Parse(words));
                 break;
             case RedisCommandId.Read:
-                Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => (client.Reads, client.Session) = (ReadText.Parse(words), null));
+                Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => (client.Reads, client.Session) = (ReadText.ParseFor(pipeline.Group, words), null));
                 break;
             case RedisCommandId.ReadOnly or RedisCommandId.ReadWrite:
                 client.Session = null;
@@ -143,9 +150,6 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
                 break;
             case RedisCommandId.Cluster:
                 reply.WriteError(NoCluster);
-                break;
-            case RedisCommandId.Wait:
-                Wait(command, reply, pipeline.Group);
                 break;
             case RedisCommandId.Multi or RedisCommandId.Discard or RedisCommandId.Unwatch:
                 Transact(known.Id, reply);
@@ -205,15 +209,15 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
     }
 
     /// <summary>Members beside the leader that have every write that was acknowledged: WAIT has nothing to wait for.</summary>
-    private static void Wait(RespParser command, IBufferWriter<byte> reply, GroupInfo group)
+    private static void Wait(RespParser command, Pipeline pipeline)
     {
         if (!ExpiryArguments.TryNumber(command[1], out _))
-            reply.WriteError(RedisErrors.NotAnInteger);
+            pipeline.AnswerError(RedisErrors.NotAnInteger);
         else if (!ExpiryArguments.TryNumber(command[2], out long timeout))
-            reply.WriteError("ERR timeout is not an integer or out of range");
+            pipeline.AnswerError("ERR timeout is not an integer or out of range");
         else if (timeout < 0)
-            reply.WriteError("ERR timeout is negative");
+            pipeline.AnswerError("ERR timeout is negative");
         else
-            reply.WriteInteger(group.Protocol switch { "raft" => group.Replicas / 2, "chain" => group.Replicas - 1, _ => 0 });
+            pipeline.AnswerCopies();
     }
 }

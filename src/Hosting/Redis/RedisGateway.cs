@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Redis.Sockets;
@@ -11,10 +12,13 @@ namespace ActorRepl.Hosting.Redis;
 internal sealed record RedisGatewayOptions(IPEndPoint EndPoint, string Group, RespLimits Limits)
 {
     /// <summary>Connections at a time; beyond it new ones are closed at once.</summary>
-    public int MaxConnections { get; init; } = 4096;
+    public int MaxConnections { get; init; } = 8192;
 
     /// <summary>Threads that serve connections: one keeps up with a node's replicas on a few cores.</summary>
     public int Threads { get; init; } = Math.Clamp(Environment.ProcessorCount / 4, 1, 8);
+
+    /// <summary>Null: connections are not encrypted.</summary>
+    public SslServerAuthenticationOptions? Tls { get; init; }
 
     /// <summary>How sockets are waited for.</summary>
     public Func<IPoller> Poller { get; init; } = Sockets.Poller.Create;
@@ -31,7 +35,10 @@ internal sealed class RedisGateway(IReplicationClient client, RedisGatewayOption
 
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
 
+    private static readonly byte[] Full = "-ERR max number of clients reached\r\n"u8.ToArray();
+
     private readonly CancellationTokenSource _stopping = new();
+    private readonly HeldBytes _held = new(options.Limits.MaxHeldBytes);
     private GatewayLoop[] _loops = [];
     private Socket? _listener;
     private Task _accepting = Task.CompletedTask;
@@ -45,7 +52,7 @@ internal sealed class RedisGateway(IReplicationClient client, RedisGatewayOption
         _listener = new Socket(options.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         _listener.Bind(options.EndPoint);
         _listener.Listen(Backlog);
-        _loops = [.. Enumerable.Range(1, options.Threads).Select(i => new GatewayLoop($"redis-{i}", options.Poller(), client, group, server, options.Limits, log))];
+        _loops = [.. Enumerable.Range(1, options.Threads).Select(i => new GatewayLoop($"redis-{i}", options.Poller(), client, group, server, options.Limits, log, _held, options.Tls))];
         foreach (GatewayLoop loop in _loops)
             loop.Start();
         _accepting = AcceptAsync(_listener);
@@ -68,6 +75,21 @@ internal sealed class RedisGateway(IReplicationClient client, RedisGatewayOption
         _stopping.Dispose();
     }
 
+    /// <summary>Bytes that are held for clients.</summary>
+    public long Held => _held.Held;
+
+    private void Refuse(Socket socket)
+    {
+        // Over TLS it could only be said after a handshake, which is what there is no room for.
+        if (options.Tls is null)
+        {
+            socket.Blocking = false;
+            socket.Send(Full, SocketFlags.None, out _);
+        }
+
+        socket.Dispose();
+    }
+
     private async Task AcceptAsync(Socket listener)
     {
         while (!_stopping.IsCancellationRequested)
@@ -78,7 +100,7 @@ internal sealed class RedisGateway(IReplicationClient client, RedisGatewayOption
                 if (_loops.Sum(loop => loop.Count) < options.MaxConnections)
                     _loops.MinBy(loop => loop.Count)!.Adopt(socket);
                 else
-                    socket.Dispose();
+                    Refuse(socket);
             }
             catch (OperationCanceledException)
             {

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.IO.Enumeration;
 using System.Security.Cryptography;
 using System.Text;
 using ActorRepl.Actors.Client;
@@ -10,7 +9,7 @@ using ActorRepl.Protocols.Kernel;
 namespace ActorRepl.Hosting.Redis;
 
 /// <summary>What a client has told of itself, and when it came.</summary>
-internal sealed class RedisClientInfo(long id, string address, RespLimits limits)
+internal sealed class RedisClientInfo(long id, string address, RespLimits limits, HeldBytes held)
 {
     private readonly long _since = Stopwatch.GetTimestamp();
 
@@ -19,10 +18,10 @@ internal sealed class RedisClientInfo(long id, string address, RespLimits limits
     public string Name { get; set; } = "";
 
     /// <summary>When its writes count as done.</summary>
-    public WriteConcern Concern { get; set; }
+    public WriteTerms Writes { get; set; }
 
     /// <summary>Who may answer what it reads.</summary>
-    public ReadTerms Reads { get; set; }
+    public ReadTerms Reads { get; set; } = limits.Reads;
 
     /// <summary>What it has seen, while it reads as a session; null: it does not, or has not begun.</summary>
     public IReplicationSession? Session { get; set; }
@@ -33,7 +32,7 @@ internal sealed class RedisClientInfo(long id, string address, RespLimits limits
     /// <summary>It has said the password, or there is none.</summary>
     public bool MayAsk { get; set; } = limits.Password.Length == 0;
 
-    public Transaction Transaction { get; } = new(limits);
+    public Transaction Transaction { get; } = new(limits, held);
 
     /// <summary>It has asked for keys to be watched: EXEC waits for their versions.</summary>
     public bool HasWatched { get; set; }
@@ -41,7 +40,7 @@ internal sealed class RedisClientInfo(long id, string address, RespLimits limits
     /// <summary>As it was when it came.</summary>
     public void Reset()
     {
-        (Name, Concern, Reads, Protocol, MayAsk, HasWatched) = ("", default, default, 2, limits.Password.Length == 0, false);
+        (Name, Writes, Reads, Protocol, MayAsk, HasWatched) = ("", default, limits.Reads, 2, limits.Password.Length == 0, false);
         Session = null;
         Transaction.Close();
     }
@@ -75,9 +74,11 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         return right;
     }
 
-    public RedisClientInfo Connected(string address)
+    /// <param name="address">Where it comes from.</param>
+    /// <param name="held">Counts what is kept for it.</param>
+    public RedisClientInfo Connected(string address, HeldBytes held)
     {
-        var client = new RedisClientInfo(Interlocked.Increment(ref _lastClient), address, limits);
+        var client = new RedisClientInfo(Interlocked.Increment(ref _lastClient), address, limits, held);
         _clients[client.Id] = client;
         return client;
     }
@@ -140,7 +141,7 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
             }
             else if (!Ascii.EqualsIgnoreCase(command[i], "SETNAME"u8) || i + 1 == command.Count)
             {
-                reply.WriteError($"ERR Syntax error in HELLO option '{Encoding.UTF8.GetString(command[i])}'");
+                reply.WriteError($"ERR Syntax error in HELLO option '{RedisErrors.Quote(command[i])}'");
                 return;
             }
             else if (!SetName(command[++i], client, reply))
@@ -248,13 +249,16 @@ internal sealed class RedisServer(RedisServerFacts facts, RespLimits limits)
         (string Name, string Value)[] settings =
         [
             ("appendfsync", "always"), ("appendonly", "yes"), ("databases", "1"), ("maxmemory", "0"), ("port", $"{facts.Port}"),
-            ("proto-max-bulk-len", $"{limits.MaxBulkBytes}"), ("save", ""), ("timeout", "0"),
+            ("proto-max-bulk-len", $"{limits.MaxBulkBytes}"), ("save", ""), ("timeout", $"{(long)limits.IdleTimeout.TotalSeconds}"),
         ];
         var matching = new SortedSet<(string Name, string Value)>();
         for (int i = 2; i < command.Count; i++)
         {
-            string pattern = Encoding.UTF8.GetString(command[i]);
-            matching.UnionWith(settings.Where(setting => FileSystemName.MatchesSimpleExpression(pattern, setting.Name)));
+            // No setting has so long a name.
+            if (command[i].Length > RedisGlob.MostBytes)
+                continue;
+            var pattern = new RedisGlob(Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(command[i]).ToLowerInvariant()));
+            matching.UnionWith(settings.Where(setting => pattern.Matches(Encoding.ASCII.GetBytes(setting.Name))));
         }
 
         reply.WriteMapHeader(matching.Count, protocol);

@@ -1,34 +1,65 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Crdt;
+using ActorRepl.Hosting.Redis.Crdt;
 using ActorRepl.Protocols.Kernel;
 
 namespace ActorRepl.Hosting.Redis;
 
 /// <summary>
-/// Puts the parts of pipelines together into requests: at any time one of reads and one of writes a shard. While requests
-/// are under way the next ones grow, so that the busier a node is, the less a command costs; they go together when all
-/// answers are there, or after <see cref="RespLimits.GatherFor"/>, and those whose shard is late are not waited for again.
+/// Puts the parts of pipelines together into requests: at any time one of writes a shard for each point at which they count as done (<see cref="WriteTerms"/>), and one
+/// of reads for each way of reading (<see cref="ReadTerms"/>). While requests are under way the next ones grow, so that the busier a node is, the less a command costs; they
+/// go together when all answers are there, or after <see cref="RespLimits.GatherFor"/>, and those whose shard is late are not waited for again.
 /// A part that both reads and writes makes a request of its own, so that the room in its result is its own.
 /// </summary>
 internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient client, GroupInfo group, RespLimits limits)
 {
     private const int KeptRequests = 64;
+    private const int CopiesMillis = 1000;
 
-    private readonly Lane[] _reads = NewLanes(group.Shards);
-    private readonly Lane[] _writes = NewLanes(group.Shards);
+    // Clients choose how old an answer may be, to the ms, and how long to wait for backups; beyond so many ways, requests travel alone.
+    private const int MostWays = 16;
+
+    private readonly Dictionary<ReadTerms, Lane[]> _reads = new() { [default] = NewLanes(group.Shards) };
+    private readonly Dictionary<WriteTerms, Lane[]> _writes = new() { [default] = NewLanes(group.Shards) };
     private readonly List<Lane> _gathering = [];
     private readonly long _longestHold = (long)limits.GatherFor.TotalMilliseconds;
     private readonly Stack<SharedRequest> _free = new();
     private readonly Stack<PipelinePart> _freeParts = new();
+    private IReadOnlyList<GroupInfo>? _known;
+    private GroupInfo _group = group;
 
     // Since when something has been gathering, in ms of TickCount64; and the requests under way that it waits for.
     private long _since;
     private long _lastSent;
     private int _waitedFor;
 
-    public GroupInfo Group => group;
+    private Task<int>? _copies;
+    private long _copiesAt;
+
+    /// <summary>The group as the client knows it by now: how its keys are placed may be certain only once the node has started.</summary>
+    public GroupInfo Group
+    {
+        get
+        {
+            if (!ReferenceEquals(_known, client.Groups))
+                (_known, _group) = (client.Groups, client.Groups.Single(one => one.Name == _group.Name));
+            return _group;
+        }
+    }
+
+    /// <summary>Counts what is held for clients.</summary>
+    public HeldBytes Held => loop.Held;
+
+    /// <summary>Members beside the leader that have every write that was acknowledged, as it was within the last second.</summary>
+    public Task<int> CopiesBesideLeader()
+    {
+        if (_copies is null || Environment.TickCount64 - _copiesAt >= CopiesMillis)
+            (_copies, _copiesAt) = (AcknowledgedCopies.BesideLeaderAsync(client, Group), Environment.TickCount64);
+        return _copies;
+    }
 
     /// <summary>A session that has seen nothing yet.</summary>
-    public IReplicationSession OpenSession() => client.OpenSession(group.Name);
+    public IReplicationSession OpenSession() => client.OpenSession(_group.Name);
 
     /// <summary>Where the pipeline that is being filled has its part of a shard, by shard; null: nowhere yet.</summary>
     public PipelinePart?[] Filling { get; } = new PipelinePart?[group.Shards];
@@ -52,6 +83,9 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
     public void Return(PipelinePart part)
     {
+        Held.Give(part.Held);
+        part.Held = 0;
+
         // What once held large values is not kept.
         if (_freeParts.Count >= 4 * KeptRequests || part.Operations.Length > limits.MaxChunkBytes / 8)
             return;
@@ -61,8 +95,8 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
     public void Add(PipelinePart part)
     {
-        Lane lane = (part.Writes ? _writes : _reads)[part.Shard];
-        part.Alone |= part.Session is not null || (part.Writes ? part.Reads || !part.Concern.IsDefault : !part.ReadTerms.IsDefault);
+        part.Alone |= part.Session is not null || (part.Writes && part.Reads);
+        Lane lane = (part.Writes ? LanesOf(_writes, part.WriteTerms, part) : LanesOf(_reads, part.ReadTerms, part))[part.Shard];
         if (part.Alone)
         {
             SharedRequest alone = Rent(lane);
@@ -113,7 +147,7 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         {
             byte[] payload = request.Operations.ToArray();
             receiver.OnResult(asCommand
-                ? await session.SendAsync(part.Key, payload, part.Concern.IsDefault ? null : new RequestOptions { Concern = part.Concern }).ConfigureAwait(false)
+                ? await session.SendAsync(part.Key, payload, part.WriteTerms.Options).ConfigureAwait(false)
                 : await session.QueryAsync(part.Key, payload, new RequestOptions { ReadFrom = part.ReadTerms.From }).ConfigureAwait(false));
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
@@ -134,13 +168,17 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
         try
         {
-            client.Send(group.Name, request.Lane.Shard, RequestKind.Command, request.Operations.Written.Span, request);
+            client.Send(_group.Name, request.Lane.Shard, RequestKind.Command, request.Operations.Written.Span, request);
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
             ((IOutcomeReceiver)request).OnFailure(failure);
         }
     }
+
+    /// <summary>Carries out the commands of a CRDT group, each by itself.</summary>
+    public void CarryOut(Pipeline pipeline, LateReply[] replies) =>
+        _ = LateReply.CarryOutAsync(client, _group.Name, replies, defect => loop.Post(new LateAnswers(pipeline, defect)));
 
     /// <summary>After its answer.</summary>
     public void Return(SharedRequest request)
@@ -163,10 +201,40 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         _free.Push(request);
     }
 
+    /// <summary>Where what is asked in the same way gathers: reads of the same terms, writes that count as done at the same point.</summary>
+    private Lane[] LanesOf<T>(Dictionary<T, Lane[]> ways, T way, PipelinePart part)
+        where T : struct, IEquatable<T>
+    {
+        if (ways.TryGetValue(way, out Lane[]? lanes))
+            return lanes;
+        if (!part.Alone && ways.Count >= MostWays)
+            DropIdleWay(ways);
+        if (part.Alone || ways.Count >= MostWays)
+        {
+            part.Alone = true;
+            return ways[default];
+        }
+
+        return ways[way] = NewLanes(_group.Shards);
+    }
+
+    /// <summary>One that nobody uses now makes way for another.</summary>
+    private static void DropIdleWay<T>(Dictionary<T, Lane[]> ways)
+        where T : struct, IEquatable<T>
+    {
+        foreach ((T way, Lane[] lanes) in ways)
+        {
+            if (way.Equals(default) || lanes.Any(lane => lane.UnderWay > 0 || lane.Gathering is not null))
+                continue;
+            ways.Remove(way);
+            return;
+        }
+    }
+
     /// <summary>Nobody waits for these again until they have answered something.</summary>
     private void NoteLate()
     {
-        foreach (Lane lane in _reads.Concat(_writes))
+        foreach (Lane lane in _reads.Values.Concat(_writes.Values).SelectMany(lanes => lanes))
             lane.Late = lane.UnderWay > 0;
         _waitedFor = 0;
     }
@@ -195,8 +263,8 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         try
         {
             bool reads = request.Operations.IsReadOnly;
-            RequestOptions? options = reads ? request.ReadTerms.Options : request.Concern.IsDefault ? null : new RequestOptions { Concern = request.Concern };
-            client.Send(group.Name, request.Lane.Shard, reads ? request.ReadTerms.AskedKind : RequestKind.Command, request.Operations.Written.Span, request, options);
+            RequestOptions? options = reads ? request.ReadTerms.Options : request.WriteTerms.Options;
+            client.Send(_group.Name, request.Lane.Shard, reads ? request.ReadTerms.AskedKind : RequestKind.Command, request.Operations.Written.Span, request, options);
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {

@@ -27,12 +27,19 @@ internal sealed class RespParser(RespLimits limits)
     // A number's digits, with some room for what is none.
     private const int NumberBytes = 32;
 
-    private (int Offset, int Length)[] _arguments = new (int, int)[4];
+    // Room for more arguments is let go of after the command that needed it.
+    private const int KeptArguments = 1024;
+    private const int FewArguments = 4;
+
+    private (int Offset, int Length)[] _arguments = new (int, int)[FewArguments];
     private ReadOnlyMemory<byte> _source;
     private int _position;
     private int _expected;
     private int _bulkLength = -1;
     private bool _started;
+
+    /// <summary>Who speaks has not said the password: commands may be no longer than saying it takes.</summary>
+    public bool IsStranger { get; set; }
 
     /// <summary>Arguments of the command that was read, its name first.</summary>
     public int Count { get; private set; }
@@ -60,6 +67,8 @@ internal sealed class RespParser(RespLimits limits)
         {
             if (bytes.IsEmpty)
                 return ParseStatus.Incomplete;
+            if (_arguments.Length > KeptArguments)
+                _arguments = new (int, int)[FewArguments];
             if (bytes[0] != '*')
                 return ParseInline(bytes);
             ParseStatus status = ParseArrayHeader(bytes);
@@ -83,6 +92,9 @@ internal sealed class RespParser(RespLimits limits)
         return Done(ParseStatus.Command, _position);
     }
 
+    /// <summary>Lets go of the buffer that the last command lay in.</summary>
+    public void Release() => _source = default;
+
     private ParseStatus ParseArrayHeader(ReadOnlySpan<byte> bytes)
     {
         ParseStatus status = ParseNumber(bytes, 1, "invalid multibulk length", out long count, out int end);
@@ -92,6 +104,8 @@ internal sealed class RespParser(RespLimits limits)
             return Done(ParseStatus.Nothing, end);
         if (count > limits.MaxArguments)
             return Broken("invalid multibulk length");
+        if (IsStranger && count > RespLimits.StrangersArguments)
+            return Broken("unauthenticated multibulk length");
         _started = true;
         _expected = (int)count;
         _position = end;
@@ -111,6 +125,8 @@ internal sealed class RespParser(RespLimits limits)
             return status;
         if (length < 0 || length > limits.MaxBulkBytes)
             return Broken("invalid bulk length");
+        if (IsStranger && end + length > RespLimits.StrangersBytes)
+            return Broken("unauthenticated bulk length");
         if (end + length + 2 > limits.MaxCommandBytes)
             return Broken($"a command is longer than {limits.MaxCommandBytes} bytes");
         _bulkLength = (int)length;
@@ -146,11 +162,11 @@ internal sealed class RespParser(RespLimits limits)
 
     private ParseStatus ParseInline(ReadOnlySpan<byte> bytes)
     {
-        int length = bytes.IndexOf((byte)'\n');
-        if (length < 0)
-            return bytes.Length > limits.MaxInlineBytes ? Broken("too big inline request") : ParseStatus.Incomplete;
-        if (length > limits.MaxInlineBytes)
+        int length = bytes.IndexOf((byte)'\n'), longest = IsStranger ? Math.Min(RespLimits.StrangersBytes, limits.MaxInlineBytes) : limits.MaxInlineBytes;
+        if ((length < 0 ? bytes.Length : length) > longest)
             return Broken("too big inline request");
+        if (length < 0)
+            return ParseStatus.Incomplete;
         ReadOnlySpan<byte> text = bytes[..length];
         if (text.EndsWith("\r"u8))
             text = text[..^1];
@@ -159,7 +175,7 @@ internal sealed class RespParser(RespLimits limits)
         byte[] unquoted = new byte[text.Length];
         Count = 0;
         var splitter = new InlineSplitter(text, unquoted);
-        while (splitter.Next(out int offset, out int size))
+        while (Count <= limits.MaxArguments && splitter.Next(out int offset, out int size))
             AddArgument(offset, size);
         _source = unquoted;
         if (splitter.Unbalanced)

@@ -6,6 +6,9 @@ internal enum Form : byte
     /// <summary>Written when the command was read.</summary>
     Ready,
 
+    /// <summary>Written when the command was carried out, by itself.</summary>
+    Late,
+
     /// <summary>The one reply of the machine, as it is.</summary>
     Single,
 
@@ -18,7 +21,7 @@ internal enum Form : byte
     /// <summary>Replies of the machine as an array.</summary>
     Array,
 
-    /// <summary>OK once, for all.</summary>
+    /// <summary>OK once, for all; where only a part was done, that is not to be denied.</summary>
     AllOk,
 
     /// <summary>1 if the first reply is Ok, else 0.</summary>
@@ -47,4 +50,4 @@ internal enum Form : byte
 }
 
 /// <summary>What a SCAN asked for.</summary>
-internal sealed record ScanAsked(int Shard, byte[] Prefix, byte[]? Pattern, bool Strings);
+internal sealed record ScanAsked(long Cursor, int Shard, byte[] Prefix, byte[]? Pattern, bool Strings);

@@ -22,10 +22,10 @@ internal sealed class PipelinePart
     /// <summary>It makes a request of its own, so that all the room in a result is for it.</summary>
     public bool Alone { get; set; }
 
-    /// <summary>When what it writes counts as done; anything but the default is for this connection alone.</summary>
-    public WriteConcern Concern { get; set; }
+    /// <summary>When what it writes counts as done.</summary>
+    public WriteTerms WriteTerms { get; set; }
 
-    /// <summary>Who may answer it if it only reads; likewise.</summary>
+    /// <summary>Who may answer it if it only reads.</summary>
     public ReadTerms ReadTerms { get; set; }
 
     /// <summary>The session that it is of; null: none.</summary>
@@ -39,6 +39,12 @@ internal sealed class PipelinePart
     /// <summary>Why the operations were refused, as clients are told; null: they were not.</summary>
     public string? Error { get; set; }
 
+    /// <summary>Its replies are a piece of a large result that is of others, too.</summary>
+    public bool IsShare { get; set; }
+
+    /// <summary>Bytes of its replies that <see cref="HeldBytes"/> counts.</summary>
+    public int Held { get; set; }
+
     /// <summary>Operations whose replies have been taken.</summary>
     public int Answered { get; set; }
 
@@ -48,12 +54,13 @@ internal sealed class PipelinePart
         Operations.Clear();
         Reads = false;
         Alone = false;
-        Concern = default;
+        WriteTerms = default;
         ReadTerms = default;
         Session = null;
         Key = [];
         Replies = default;
         Error = null;
+        IsShare = false;
         Answered = 0;
     }
 }
@@ -74,7 +81,7 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     public RequestGatherer.Lane Lane { get; set; } = null!;
 
     /// <summary>When what it writes counts as done.</summary>
-    public WriteConcern Concern { get; private set; }
+    public WriteTerms WriteTerms { get; private set; }
 
     /// <summary>Who may answer what only reads.</summary>
     public ReadTerms ReadTerms { get; private set; }
@@ -85,11 +92,11 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     public void Add(PipelinePart part)
     {
         // Who reads what is true now is to see no key that has ended: docs/redis.md, "Expiry".
-        if (_parts.Count == 0 && !part.Writes && part.ReadTerms.IsDefault)
+        if (_parts.Count == 0 && !part.Writes && part.ReadTerms.IsLinearizable)
             Operations.AsOf(ExpiryArguments.Now);
         _parts.Add(part);
         if (part.Writes)
-            Concern = part.Concern;
+            WriteTerms = part.WriteTerms;
         else
             ReadTerms = part.ReadTerms;
         Operations.Add(part.Operations);
@@ -122,6 +129,9 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
         string? error = _failure switch
         {
             null => null,
+            // A read that brought the log the time was a read: nothing of it can yet take effect.
+            ReplicationException { OutcomeUnknown: true } refused when Operations.IsReadOnly =>
+                RedisErrors.Refused(ReplicationException.Of(refused.Rejection with { OutcomeUnknown = false })),
             ReplicationException refused => RedisErrors.Refused(refused),
             _ => RedisErrors.Internal,
         };
@@ -140,7 +150,8 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
                 defect = unreadable;
             }
 
-            part.Owner!.OnAnswered();
+            part.IsShare = _parts.Count > 1 && _result.Length > HeldBytes.FreeBytes;
+            part.Owner!.OnAnswered(part);
         }
 
         return defect;
@@ -149,7 +160,7 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     public void Clear()
     {
         _parts.Clear();
-        Concern = default;
+        WriteTerms = default;
         ReadTerms = default;
         Operations.Clear();
         _result = default;

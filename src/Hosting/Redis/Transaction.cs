@@ -1,16 +1,22 @@
 using System.Buffers;
+using System.Text;
 
 namespace ActorRepl.Hosting.Redis;
 
 /// <summary>What a connection has queued since MULTI, and the keys that it watches.</summary>
-internal sealed class Transaction(RespLimits limits)
+internal sealed class Transaction(RespLimits limits, HeldBytes held)
 {
     private const int MostCommands = 4096;
     private const int MostWatched = 1024;
 
+    // What lists and objects take beside the bytes of a command or a key.
+    private const int ItemBytes = 96;
+
     private readonly List<byte[]> _commands = [];
     private readonly Dictionary<string, (byte[] Key, long Version)> _watched = [];
-    private long _bytes;
+    private int _bytes;
+    private int _kept;
+    private int _counted;
 
     /// <summary>MULTI has been said.</summary>
     public bool IsOpen { get; private set; }
@@ -29,33 +35,65 @@ internal sealed class Transaction(RespLimits limits)
 
     public void Open() => IsOpen = true;
 
-    /// <summary>False: there are too many.</summary>
-    public bool TryQueue(RespParser command)
+    /// <summary>Why the command cannot be queued; null: it is.</summary>
+    public string? Queue(RespParser command)
     {
         byte[] bytes = Copy(command);
         if (_commands.Count == MostCommands || _bytes + bytes.Length > limits.MaxCommandBytes)
-            return false;
+            return "ERR the transaction is too long";
+        if (!TryKeep(bytes.Length))
+            return RedisErrors.NoRoom;
         _commands.Add(bytes);
         _bytes += bytes.Length;
-        return true;
+        return null;
     }
 
-    /// <summary>The first version that was seen counts.</summary>
-    public bool TryWatch(byte[] key, long version) =>
-        _watched.Count < MostWatched && (_watched.TryAdd(Convert.ToHexString(key), (key, version)) || true);
+    /// <summary>Why the key cannot be watched; null: it is. The first version that was seen counts.</summary>
+    public string? Watch(byte[] key, long version)
+    {
+        string name = Encoding.Latin1.GetString(key);
+        if (_watched.ContainsKey(name))
+            return null;
+        if (_watched.Count == MostWatched)
+            return "ERR too many keys are watched";
+        if (!TryKeep((1 + sizeof(char)) * key.Length))
+            return RedisErrors.NoRoom;
+        _watched.Add(name, (key, version));
+        return null;
+    }
 
     /// <summary>Nothing is queued any more, and nothing watched.</summary>
     public void Close()
     {
         _commands.Clear();
+        _commands.Capacity = 0;
         _watched.Clear();
-        (_bytes, IsOpen, IsWrong, Shard) = (0, false, false, null);
+        _watched.TrimExcess();
+        held.Give(_counted);
+        (_bytes, _kept, _counted, IsOpen, IsWrong, Shard) = (0, 0, 0, false, false, null);
     }
 
+    /// <summary>In a transaction it changes nothing: EXEC has looked at the keys by then, and closes.</summary>
     public void Unwatch()
     {
-        _watched.Clear();
-        IsWrong &= IsOpen;
+        if (!IsOpen)
+            Close();
+    }
+
+    /// <summary>What a few short commands take is free.</summary>
+    private bool TryKeep(int bytes)
+    {
+        _kept += bytes + ItemBytes;
+        if (_kept <= HeldBytes.FreeBytes)
+            return true;
+        if (!held.TryTake(bytes + ItemBytes))
+        {
+            _kept -= bytes + ItemBytes;
+            return false;
+        }
+
+        _counted += bytes + ItemBytes;
+        return true;
     }
 
     private static byte[] Copy(RespParser command)

@@ -34,6 +34,20 @@ internal static class ConfigReading
             : throw new UserErrorException($"{path} is '{text}'; it must be {string.Join(" or ", choices.Keys)}");
     }
 
+    /// <summary>What a text of its own form says; a <see cref="FormatException"/> tells what is allowed.</summary>
+    public static T Parsed<T>(this Config config, string path, Func<string, T> parse)
+    {
+        string text = config.GetString(path) ?? "";
+        try
+        {
+            return parse(text);
+        }
+        catch (FormatException wrong)
+        {
+            throw new UserErrorException($"{path} is '{text}': {wrong.Message}");
+        }
+    }
+
     /// <summary>Null for what cannot be read.</summary>
     private static T? Parse<T>(Func<T?> read)
         where T : struct

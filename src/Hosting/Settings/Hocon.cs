@@ -51,6 +51,9 @@ public static class Hocon
         return config;
     }
 
+    /// <summary>A text as HOCON has it between quotes.</summary>
+    internal static string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+
     private static IEnumerable<string> Names() => typeof(Hocon).Assembly.GetManifestResourceNames()
         .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
         .Select(name => name[Prefix.Length..^".conf".Length])

@@ -11,7 +11,7 @@ public static class UnknownSettings
     private const string GroupDefaults = "actorrepl.group-defaults";
 
     // What a group may have of its own under the protocol's name.
-    private static readonly string[] Protocols = [".primary-backup", ".chain"];
+    private static readonly string[] Protocols = [".primary-backup", ".chain", ".quorum", ".crdt"];
 
     /// <exception cref="UserErrorException">Names the first such setting, and the one that was probably meant.</exception>
     public static void Check(Config given, Config reference, string source)

@@ -15,6 +15,9 @@ internal sealed class ShardShipper
     private const int MostChanges = 1_000;
     private const int PageEntries = 500;
 
+    // Until it is asked again for a page of keys that are being put in order.
+    private static readonly TimeSpan OrderPause = TimeSpan.FromMilliseconds(100);
+
     /// <summary>A command is sent when the next operation would make it larger; one that is larger by itself goes alone.</summary>
     private const int CommandBytes = 256 * 1024;
 
@@ -119,10 +122,16 @@ internal sealed class ShardShipper
         byte[] from = [];
         for (byte[]? until = from; until is not null; from = until ?? from)
         {
-            KeyValueReply page = await AskSourceAsync(new KeyValuePayload().Scan(from, until: null, PageEntries, entries: true), stop).ConfigureAwait(false);
+            KeyValueReply page = await AskSourceAsync(new KeyValuePayload().Scan(from, until: null, PageEntries, entries: true, mayWait: true), stop).ConfigureAwait(false);
+            if (KeyValuePage.IsToCome(page))
+            {
+                await Task.Delay(OrderPause, stop).ConfigureAwait(false);
+                continue;
+            }
+
             KeyValueListed[] entries = [.. KeyValuePage.Read(page, entries: true)];
             until = page.Integer == 1 ? KeyValuePage.After(entries[^1].Key.Span) : null;
-            await DeleteSurplusAsync(from, until, entries).ConfigureAwait(false);
+            await DeleteSurplusAsync(from, until, entries, stop).ConfigureAwait(false);
             foreach (KeyValueListed entry in entries.Where(entry => !IsReserved(entry.Key)))
                 await GatherAsync(entry.Key, entry.Value, Nowhere).ConfigureAwait(false);
         }
@@ -131,12 +140,18 @@ internal sealed class ShardShipper
     }
 
     /// <summary>Deletes what the target has in a range and the source has not.</summary>
-    private async Task DeleteSurplusAsync(byte[] from, byte[]? until, KeyValueListed[] entries)
+    private async Task DeleteSurplusAsync(byte[] from, byte[]? until, KeyValueListed[] entries, CancellationToken stop)
     {
         HashSet<string> kept = [.. entries.Select(entry => Convert.ToBase64String(entry.Key.Span))];
         for (byte[]? next = from; next is not null;)
         {
-            KeyValueReply page = First(await _target.QueryAsync(_positionKey, new KeyValuePayload().Scan(next, until, PageEntries).ToArray()).ConfigureAwait(false));
+            KeyValueReply page = First(await _target.QueryAsync(_positionKey, new KeyValuePayload().Scan(next, until, PageEntries, mayWait: true).ToArray()).ConfigureAwait(false));
+            if (KeyValuePage.IsToCome(page))
+            {
+                await Task.Delay(OrderPause, stop).ConfigureAwait(false);
+                continue;
+            }
+
             KeyValueListed[] there = [.. KeyValuePage.Read(page, entries: false)];
             foreach (KeyValueListed key in there.Where(key => !IsReserved(key.Key) && !kept.Contains(Convert.ToBase64String(key.Key.Span))))
                 await GatherAsync(key.Key.ToArray(), null, Nowhere).ConfigureAwait(false);

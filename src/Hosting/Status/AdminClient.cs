@@ -8,7 +8,7 @@ namespace ActorRepl.Hosting.Status;
 /// <summary>Gives a local cluster orders over HTTP, by way of whichever node answers.</summary>
 internal sealed class AdminClient(LocalCluster cluster, TimeSpan? timeout = null) : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = timeout ?? TimeSpan.FromSeconds(30) };
+    private readonly HttpClient _http = cluster.Access.Http(timeout ?? TimeSpan.FromSeconds(30));
 
     public Task<MembersReport> MembersAsync(string group, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Get, $"/members?group={Uri.EscapeDataString(group)}", StatusJson.Default.MembersReport, cancellation);
@@ -34,7 +34,7 @@ internal sealed class AdminClient(LocalCluster cluster, TimeSpan? timeout = null
         {
             try
             {
-                using var request = new HttpRequestMessage(method, new Uri(node.HttpAddress, what));
+                using var request = new HttpRequestMessage(method, new Uri(cluster.Access.HttpAddress(node), what));
                 using HttpResponseMessage response = await _http.SendAsync(request, cancellation).ConfigureAwait(false);
                 if (response.IsSuccessStatusCode)
                     return await response.Content.ReadFromJsonAsync(type, cancellation).ConfigureAwait(false) ?? throw new JsonException("the answer is empty");

@@ -8,7 +8,7 @@ public sealed record MembersReport(string Group, IReadOnlyList<ShardMembersStatu
 /// <param name="Wanted">By the control group; null: the group is not registered there yet.</param>
 /// <param name="Actual">By the word of the leader; null: there is none.</param>
 /// <param name="Leaving">While one membership takes another's place: who was counted before, and still is.</param>
-/// <param name="Leader">0: nobody says that it leads.</param>
+/// <param name="Leader">0: nobody says that it leads, or the group has no leaders.</param>
 /// <param name="Settled">What is wanted is in force.</param>
 /// <param name="Missing">Committed entries each member lacks, by number; those of whom nobody knows are left out.</param>
 public sealed record ShardMembersStatus(

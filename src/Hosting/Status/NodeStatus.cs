@@ -30,10 +30,14 @@ public sealed record EngineStatus(string Name, string Version);
 /// <summary>A member of the cluster as this node sees it.</summary>
 public sealed record MemberStatus(string Address, string Status, bool Reachable);
 
-public sealed record GroupStatus(string Name, string Protocol, int Shards, int Replicas, IReadOnlyList<ShardReplicaStatus> Local);
+public sealed record GroupStatus(string Name, string Protocol, int Shards, int Replicas, IReadOnlyList<ShardReplicaStatus> Local)
+{
+    /// <summary>Which part of a key decides its shard: <c>braces</c> or <c>whole-key</c>.</summary>
+    public string KeyPlacement { get; init; } = "";
+}
 
 /// <summary>A replica on this node.</summary>
-/// <param name="Leader">The node this replica takes for the leader; 0: it knows none.</param>
+/// <param name="Leader">The node this replica takes for the leader; 0: it knows none, or the group has no leaders.</param>
 /// <param name="Lag">Committed entries, as far as it knows, that are not applied here.</param>
 /// <param name="Health"><c>running</c>, <c>storage-full</c>, <c>storage-failed</c> or <c>down</c>.</param>
 /// <param name="Followers">On a leader: the last index each follower has made durable.</param>
@@ -54,6 +58,10 @@ public sealed record ShardReplicaStatus(
     int Starts,
     IReadOnlyDictionary<string, long>? Followers)
 {
+    /// <summary>Any replica takes writes, and each has a log of its own: nobody leads.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsLeaderless => Repair is not null || Spread is not null;
+
     /// <summary>Who holds the shard as this replica knows it.</summary>
     public MemberSet? Members { get; init; }
 
@@ -71,6 +79,15 @@ public sealed record ShardReplicaStatus(
 
     /// <summary>The links of the shard's chain as this replica knows them, from the head to the tail; null: the protocol has no chain.</summary>
     public IReadOnlyList<int>? Chain { get; init; }
+
+    /// <summary>Of a group on a ring.</summary>
+    public RingStatus? Ring { get; init; }
+
+    /// <summary>Where replicas repair each other.</summary>
+    public RepairStatus? Repair { get; init; }
+
+    /// <summary>Where every member takes changes of its own.</summary>
+    public SpreadStatus? Spread { get; init; }
 
     /// <summary>On a leader: how far each follower has got.</summary>
     public IReadOnlyList<FollowerStatus>? Progress { get; init; }
@@ -113,6 +130,7 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(DeleteReport))]
 [JsonSerializable(typeof(ProcessesReport))]
 [JsonSerializable(typeof(ImportReport))]
+[JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(MembersReport))]
 [JsonSerializable(typeof(NodesReport))]
 [JsonSerializable(typeof(NodeEntry))]
@@ -120,6 +138,8 @@ public sealed record HealthStatus(string Status, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(TransferReport))]
 [JsonSerializable(typeof(TakeOverReport))]
 [JsonSerializable(typeof(FaultsReport))]
+[JsonSerializable(typeof(RepairReport))]
+[JsonSerializable(typeof(ReplicaRepairStatus))]
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(ShardVerifyStatus))]
 [JsonSerializable(typeof(LostFiles))]
@@ -152,6 +172,18 @@ public sealed record ProcessesReport(string Done, IReadOnlyList<ProcessEntry> No
 
 public sealed record ProcessEntry(int Node, int Pid);
 
+/// <summary>What <c>actorrepl export --json</c> prints.</summary>
+public sealed record ExportReport(string File, string Group, long Keys, double Seconds, IReadOnlyList<ExportedShard> Shards);
+
+/// <summary>A shard's part of an export.</summary>
+/// <param name="Node">Whose replica it is of.</param>
+/// <param name="Position">The entry of the log it is as of, term/index.</param>
+public sealed record ExportedShard(int Shard, int Node, string Position, long Keys);
+
 /// <summary>What <c>actorrepl import --json</c> prints. Records, and lines that are none.</summary>
 /// <param name="Problems">The first few.</param>
-public sealed record ImportReport(string File, long Acknowledged, long Failed, long BadLines, double Seconds, IReadOnlyList<string> Problems);
+public sealed record ImportReport(string File, long Acknowledged, long Failed, long BadLines, double Seconds, IReadOnlyList<string> Problems)
+{
+    /// <summary>By Ctrl-C: of the others some that were sent may be stored, too.</summary>
+    public bool Interrupted { get; init; }
+}

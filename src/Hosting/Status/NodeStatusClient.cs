@@ -5,14 +5,22 @@ using ActorRepl.Hosting.Cluster;
 namespace ActorRepl.Hosting.Status;
 
 /// <summary>Asks nodes over HTTP how they are.</summary>
-public sealed class NodeStatusClient(TimeSpan timeout) : IDisposable
+public sealed class NodeStatusClient : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = timeout };
+    private readonly NodeAccess _access;
+    private readonly HttpClient _http;
+
+    public NodeStatusClient(TimeSpan timeout)
+        : this(timeout, NodeAccess.Open)
+    {
+    }
+
+    internal NodeStatusClient(TimeSpan timeout, NodeAccess access) => (_access, _http) = (access, access.Http(timeout));
 
     /// <exception cref="HttpRequestException">The node does not answer, or is starting; the message says why.</exception>
     public async Task<NodeStatus> StatusAsync(NodePorts node, CancellationToken cancellation)
     {
-        using HttpResponseMessage response = await _http.GetAsync(new Uri(node.HttpAddress, "/status"), cancellation).ConfigureAwait(false);
+        using HttpResponseMessage response = await _http.GetAsync(new Uri(_access.HttpAddress(node), "/status"), cancellation).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
         {
             HealthStatus? starting = await response.Content.ReadFromJsonAsync(StatusJson.Default.HealthStatus, cancellation).ConfigureAwait(false);

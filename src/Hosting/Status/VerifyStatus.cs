@@ -23,7 +23,9 @@ public sealed record ShardVerifyStatus(
         [.. found.Replicas.Select(replica => Of(replica, found.Agreed))]);
 
     private static ReplicaVerifyStatus Of(ReplicaVerification replica, StateChecksum? agreed) => new(
-        replica.Node.Value, replica.Sum?.ToString(), replica.Sum is not null && replica.Sum == agreed, replica.Sum?.Items ?? 0, replica.Sum?.Bytes ?? 0, replica.Problem);
+        replica.Node.Value, Shown(replica)?.ToString(), replica.Sum is not null && replica.Sum == agreed, Shown(replica)?.Items ?? 0, Shown(replica)?.Bytes ?? 0, replica.Problem);
+
+    private static StateChecksum? Shown(ReplicaVerification replica) => replica.Own ?? replica.Sum;
 }
 
 /// <param name="Checksum">Of the whole state, 32 hexadecimal digits; null: it is not known, see <paramref name="Problem"/>.</param>

@@ -12,6 +12,8 @@ public sealed class CompletionTests : IDisposable
     [Theory]
     [InlineData("sta", "status")]
     [InlineData("up --proto", "--protocol")]
+    [InlineData("exp", "export")]
+    [InlineData("watch --cou", "--count")]
     [InlineData("members pro", "promote")]
     [InlineData("completion z", "zsh")]
     [InlineData("up --protocol r", "raft")]

@@ -41,11 +41,24 @@ public class TopSamplerTests
         Assert.Equal((2, 4), (report.Shards[0].Leader, report.Shards[0].Term));
     }
 
+    [Fact]
+    public void Where_all_take_changes_the_lag_is_the_most_that_anybody_lacks_and_the_problem_who_is_not_heard()
+    {
+        TopShard well = Look(0, Node(1, 100, 1, leads: true, spread: Spread(of: 2, lacks: 0)), Node(2, 100, 1, leads: true, spread: Spread(of: 1, lacks: 7))).Shards[0];
+        Assert.Equal((7, 2_000, null), (well.LagEntries, well.KeptBytes, well.Problem));
+        Assert.Equal("node 2 is being rebuilt", Look(1, Node(1, 100, 1, leads: true, spread: Spread(2, 0)), Node(2, 100, 1, leads: true, spread: Spread(1, 0) with { Rebuilding = true })).Shards[0].Problem);
+        Assert.Equal("node 1 does not hear node 2", Look(2, Node(1, 100, 1, leads: true, spread: Spread(2, 0, silent: 12))).Shards[0].Problem);
+        Assert.Equal("node 1 could not merge 3 parts of updates", Look(3, Node(1, 100, 1, leads: true, spread: Spread(2, 0) with { Unreadable = 3 })).Shards[0].Problem);
+    }
+
+    private static SpreadStatus Spread(int of, long lacks, double silent = 0) =>
+        new(false, 5, 1_000, 0, 10, 0, 0, 0, 0, 0, 0, [new MemberSpreadStatus(of, true, lacks, 0, silent)]);
+
     private TopReport Look(int second, params NodeReport[] nodes) => _sampler.Take(nodes, second * 1_000_000L, DateTimeOffset.UnixEpoch);
 
-    private static NodeReport Node(int id, long committed, double cpu, bool leads = false, long term = 1, int pid = 7)
+    private static NodeReport Node(int id, long committed, double cpu, bool leads = false, long term = 1, int pid = 7, SpreadStatus? spread = null)
     {
-        var replica = new ShardReplicaStatus(0, leads ? "leader" : "follower", term, leads ? id : 9, committed, committed, committed, 0, 0, true, "running", null, 0, 1, null);
+        var replica = new ShardReplicaStatus(0, leads ? "leader" : "follower", term, leads ? id : 9, committed, committed, committed, 0, 0, true, "running", null, 0, 1, null) { Spread = spread };
         var status = new NodeStatus(new NodeIdentity(id, $"node-{id}", "test", pid, "", "", 1, 0, 0, 0), new EngineStatus("", ""), true, [], [], [new GroupStatus("kv", "raft", 1, 3, [replica])])
         {
             Process = new ProcessStatus(cpu, 1 << 20),

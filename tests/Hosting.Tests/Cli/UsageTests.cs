@@ -26,7 +26,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("transfer kv 0 --force", "--force needs NODE, the one that is to lead")]
     [InlineData("transfer kv 0 2 --yes", "--yes is for --force")]
     [InlineData("put key value --ack async,applied", "--ack is 'async,applied': level Async waits for no other member")]
-    [InlineData("up --protocol paxos", "--protocol is 'paxos'; it must be raft or chain or primary-backup")]
+    [InlineData("up --protocol paxos", "--protocol is 'paxos'; it must be raft or chain or quorum or crdt or primary-backup")]
     [InlineData("completion fish", "SHELL is 'fish'; it must be one of bash, pwsh, zsh")]
     [InlineData("top --interval 0", "--interval is 0; it must be 1 to 3600")]
     [InlineData("top --count 0", "--count is 0; it must be at least 1")]

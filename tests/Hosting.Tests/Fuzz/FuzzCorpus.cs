@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Settings;
@@ -9,14 +11,24 @@ using Akka.Configuration;
 namespace ActorRepl.Fuzz;
 
 /// <summary>Well-formed inputs of each port of a node, from which broken ones are made.</summary>
-public static class FuzzCorpus
+internal static class FuzzCorpus
 {
+    /// <summary>Of a node that has all that is spoken of here.</summary>
+    public const string Settings = """
+        actorrepl.groups {
+          kv {}
+          values { protocol = crdt }
+          ring { protocol = quorum }
+        }
+        """;
+
     public static IReadOnlyList<byte[]> Redis { get; } =
     [
         Command("SET", "fuzz", "value"), Command("GET", "fuzz"), Command("DEL", "fuzz", "other"), Command("MGET", "fuzz", "a", "b"), Command("INCRBY", "n", "17"),
         Command("SET", "fuzz", "value", "PX", "1000", "NX"), Command("HELLO", "3"), Command("SCAN", "0", "MATCH", "f*", "COUNT", "10"), Command("APPEND", "fuzz", "more"),
         Command("MULTI"), Command("EXEC"), Command("EXPIRE", "fuzz", "10"), Command("GETRANGE", "fuzz", "0", "-1"), Command("SETRANGE", "fuzz", "3", "x"), Command("READ", "nearest,stale"),
-        Command("ACK", "default"), Command("CLUSTER", "SLOTS"), Command("WAIT", "1", "10"), Command("ECHO", new string('x', 4096)), Encoding.ASCII.GetBytes("GET fuzz\r\n"), Encoding.ASCII.GetBytes("SET fuzz \"a \\x41 b\"\r\n"),
+        Command("ACK", "default"), Command("CLUSTER", "SLOTS"), Command("WAIT", "1", "10"), Command("ECHO", new string('x', 4096)), Command("SADD", "fuzz", "a", "b"), Command("SREM", "fuzz", "a"), Command("SMEMBERS", "fuzz"), Command("HSET", "fuzz", "field", "value"), Command("HGETALL", "fuzz"), Command("DECRBY", "n", "3"),
+        Encoding.ASCII.GetBytes("GET fuzz\r\n"), Encoding.ASCII.GetBytes("SET fuzz \"a \\x41 b\"\r\n"),
     ];
 
     public static IReadOnlyList<byte[]> Http { get; } =
@@ -25,8 +37,19 @@ public static class FuzzCorpus
         Request("PUT", "/kv/kv/fuzz", "value", "If-Match: \"3\"\r\n"), Request("DELETE", "/kv/kv/fuzz"), Request("POST", "/verify?group=nosuch&shard=1"), Request("GET", "/members?group=kv"),
         Request("POST", "/members", """{"action":"nosuch","group":"kv","nodes":[{"node":9}]}"""), Request("POST", "/transfer", """{"group":"nosuch","shard":0,"node":1}"""),
         Request("POST", "/kv/kv", """{"operations":[{"op":"put","key":"a","value":"b"}]}""", "Content-Type: application/json\r\n"),
+        Request("GET", "/kv/ring/fuzz?read=quorum"), Request("PUT", "/kv/ring/fuzz", "value", "If-Match: \"3\"\r\n"), Request("DELETE", "/kv/ring/fuzz"), Request("GET", "/export/kv?shard=1"),
+        Request("POST", "/crdt/values/counter/fuzz", """{"add":3}"""), Request("POST", "/crdt/values/set/fuzz", """{"operations":[{"insert":"milk"},{"remove":{"base64":"AAE="}}]}"""),
+        Request("POST", "/crdt/values/text/fuzz", """{"at":0,"insert":"abc"}"""), Request("POST", "/crdt/values/text/fuzz", """{"at":0,"delete":3}"""),
+        Request("POST", "/crdt/values/map/fuzz", """{"field":"visits","kind":"counter","add":1}"""), Request("POST", "/crdt/values/bounded-counter/fuzz", """{"take":3}"""),
+        Request("GET", "/crdt/values/text/fuzz"), Request("GET", "/crdt/values/set/fuzz"), Request("GET", "/crdt/values/map/fuzz"),
         Encoding.ASCII.GetBytes("PUT /kv/kv/fuzz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nvalue\r\n0\r\n\r\n"),
     ];
+
+    /// <summary>
+    /// What a TLS client says first: alone, and with bytes behind it that are none of a handshake. For a port with TLS, where nothing else comes
+    /// from somebody without a certificate.
+    /// </summary>
+    public static IReadOnlyList<byte[]> Tls { get; } = [.. FirstFlights()];
 
     /// <summary>
     /// What another actor system sends to a node's port: recorded by standing between the two. The address that each conversation
@@ -52,6 +75,28 @@ public static class FuzzCorpus
         await outside.Terminate().ConfigureAwait(false);
         // Twice as it is: half of what is made of it breaks late, beyond the greeting.
         return [conversation, conversation, conversation[..(conversation.Length / 2)]];
+    }
+
+    private static IEnumerable<byte[]> FirstFlights()
+    {
+        foreach (SslProtocols version in (SslProtocols[])[SslProtocols.Tls12, SslProtocols.Tls13])
+        {
+            using var said = new MemoryStream();
+            using var client = new SslStream(new OneWayStream(said));
+            try
+            {
+                client.AuthenticateAsClient(new SslClientAuthenticationOptions { TargetHost = "localhost", EnabledSslProtocols = version });
+            }
+            catch (IOException)
+            {
+                // Nobody answers.
+            }
+
+            byte[] hello = said.ToArray();
+            yield return hello;
+            yield return [.. hello, 23, 3, 3, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+            yield return [.. hello, 20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 4, 20, 0, 0, 0];
+        }
     }
 
     private static byte[] Command(params string[] words) =>
@@ -83,6 +128,36 @@ public static class FuzzCorpus
         Task forth = PumpAsync(client, node, said, mine, theirs, ended.Token), back = PumpAsync(node, client, null, theirs, mine, ended.Token);
         await Task.WhenAll(forth, back).ConfigureAwait(false);
         return [.. said];
+    }
+
+    /// <summary>Keeps what is written; there is never anything to read.</summary>
+    private sealed class OneWayStream(MemoryStream said) : Stream
+    {
+        public override bool CanRead => true;
+
+        public override bool CanWrite => true;
+
+        public override bool CanSeek => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => 0;
+
+        public override void Write(byte[] buffer, int offset, int count) => said.Write(buffer, offset, count);
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
     }
 
     private static async Task PumpAsync(Socket from, Socket to, List<byte>? record, string replace, string by, CancellationToken ended)

@@ -23,7 +23,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        CommandResult up = await CommandLine.RunAsync("up", "--nodes", "1", "--data", Data, "--base-port", $"{_basePort}", "--detach");
+        CommandResult up = await CommandLine.RunAsync("up", "--nodes", "1", "--data", Data, "--base-port", $"{_basePort}", "--detach", "--config", _directory.File("fuzz.conf", FuzzCorpus.Settings));
         Assert.True(up.ExitCode == 0, up.Error);
     }
 

@@ -11,21 +11,22 @@ namespace ActorRepl.Fuzz;
 /// <param name="GoodCalls">By a client that behaves, meanwhile.</param>
 /// <param name="SlowestGoodMs">The longest that one of its calls took.</param>
 public sealed record FuzzReport(
-    string Port, ulong Seed, long Inputs, long Connections, long Hung, double Seconds, long GoodCalls, long GoodFailed, double SlowestGoodMs, long MemoryBefore, long MemoryAfter, bool SameProcess)
+    string Port, ulong Seed, long Inputs, long Connections, long Hung, double Seconds, long GoodCalls, long GoodFailed, double SlowestGoodMs, long MemoryBefore, long MemoryAfter, bool SameProcess, bool Ready)
 {
     /// <summary>No crash, no hang, no good client that suffered, memory level.</summary>
-    public bool IsGood => SameProcess && Hung == 0 && GoodFailed == 0 && GoodCalls > 0 && MemoryAfter - MemoryBefore < Fuzzer.MemoryAllowance;
+    public bool IsGood => SameProcess && Ready && Hung == 0 && GoodFailed == 0 && GoodCalls > 0 && MemoryAfter - MemoryBefore < Fuzzer.MemoryAllowance;
 
     public override string ToString() => FormattableString.Invariant(
-        $"{Port}: seed {Seed}: {Inputs:N0} malformed inputs over {Connections:N0} connections in {Seconds:N1} s, {Hung} hung; a good client beside: {GoodCalls:N0} calls, {GoodFailed} failed, slowest {SlowestGoodMs:N0} ms; memory {MemoryBefore >> 20} -> {MemoryAfter >> 20} MiB; {(SameProcess ? "the process lives" : "THE PROCESS IS ANOTHER")}");
+        $"{Port}: seed {Seed}: {Inputs:N0} malformed inputs over {Connections:N0} connections in {Seconds:N1} s, {Hung} hung; a good client beside: {GoodCalls:N0} calls, {GoodFailed} failed, slowest {SlowestGoodMs:N0} ms; memory {MemoryBefore >> 20} -> {MemoryAfter >> 20} MiB; {(SameProcess ? "the process lives" : "THE PROCESS IS ANOTHER")}{(Ready ? "" : ", and is not ready")}");
 }
 
 /// <summary>Sends broken inputs to a port of a running node, from several connections at once, while a client that behaves uses it.</summary>
 /// <param name="name">Of the port, for the report.</param>
 /// <param name="port">Where the inputs go, on 127.0.0.1.</param>
 /// <param name="node">The ports of the same node.</param>
+/// <param name="access">How the client that behaves talks to it; null: openly.</param>
 /// <param name="perConnection">Inputs that share a connection, as long as the node leaves it open.</param>
-public sealed class Fuzzer(string name, int port, NodePorts node, IReadOnlyList<byte[]> corpus, int perConnection)
+internal sealed class Fuzzer(string name, int port, NodePorts node, IReadOnlyList<byte[]> corpus, int perConnection, NodeAccess? access = null)
 {
     public const long MemoryAllowance = 256L << 20;
     private const int Lanes = 8;
@@ -33,6 +34,7 @@ public sealed class Fuzzer(string name, int port, NodePorts node, IReadOnlyList<
 
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    private readonly NodeAccess _access = access ?? NodeAccess.Open;
     private long _inputs;
     private long _connections;
     private long _hung;
@@ -51,13 +53,16 @@ public sealed class Fuzzer(string name, int port, NodePorts node, IReadOnlyList<
         await done.CancelAsync().ConfigureAwait(false);
         (long calls, long failed, double slowest) = await good.ConfigureAwait(false);
         NodeStatus after = await StatusAsync().ConfigureAwait(false);
+        // A shard may be between two leaders at any moment, malformed inputs or none.
+        for (long until = Environment.TickCount64 + (long)Patience.TotalMilliseconds; !after.Ready && Environment.TickCount64 < until; after = await StatusAsync().ConfigureAwait(false))
+            await Task.Delay(100).ConfigureAwait(false);
         return new FuzzReport(name, seed, _inputs, _connections, _hung, seconds, calls, failed, slowest,
-            before.Process!.MemoryBytes, after.Process!.MemoryBytes, before.Node.Pid == after.Node.Pid && after.Ready);
+            before.Process!.MemoryBytes, after.Process!.MemoryBytes, before.Node.Pid == after.Node.Pid, after.Ready);
     }
 
     private async Task<NodeStatus> StatusAsync()
     {
-        using var client = new NodeStatusClient(Patience);
+        using var client = new NodeStatusClient(Patience, _access);
         return await client.StatusAsync(node, CancellationToken.None).ConfigureAwait(false);
     }
 
@@ -127,7 +132,7 @@ public sealed class Fuzzer(string name, int port, NodePorts node, IReadOnlyList<
     {
         long calls = 0, failed = 0;
         double slowest = 0;
-        await using RespClient client = await RespClient.ConnectAsync(node.RedisAddress, CancellationToken.None).ConfigureAwait(false);
+        await using RespClient client = await _access.ConnectAsync(node, CancellationToken.None).ConfigureAwait(false);
         while (!done.IsCancellationRequested)
         {
             long started = Stopwatch.GetTimestamp();

@@ -230,6 +230,10 @@ public sealed class KvEndpointTests
         Assert.Equal("204", await ShowAsync(host, HttpMethod.Put, "/kv/kv/a", "v", ("Authorization", "Bearer secret"), ("Origin", "http://page.example")));
         await using KvHost open = await KvHost.StartAsync(_group);
         Assert.Equal("403 web-page", await ShowAsync(open, HttpMethod.Put, "/kv/kv/a", "w", ("Origin", "http://page.example")));
+
+        // A page of the node's own, but not one under a name that somebody else lets point here.
+        Assert.Equal("204", await ShowAsync(open, HttpMethod.Put, "/kv/kv/a", "w", ("Origin", open.Client.BaseAddress!.GetLeftPart(UriPartial.Authority))));
+        Assert.Equal("403 web-page", await ShowAsync(open, HttpMethod.Put, "/kv/kv/a", "w", ("Origin", "http://page.example"), ("Host", "page.example")));
     }
 
     [Fact]
@@ -258,6 +262,67 @@ public sealed class KvEndpointTests
     }
 
     [Fact]
+    public async Task A_shard_without_a_quorum_holds_up_no_other_in_a_watch()
+    {
+        var group = new FakeReplicationClient(2);
+        await using KvHost host = await KvHost.StartAsync(group);
+        string Of(int shard) => Enumerable.Range(0, 100).Select(i => $"w{i}").First(key => group.Groups[0].ShardOf(Encoding.UTF8.GetBytes(key)) == shard);
+
+        // A key of shard 0 has ended and nothing can be written there; then shard 0 does not answer at all.
+        await SendAsync(host, HttpMethod.Put, $"/kv/kv/{Of(0)}?ttl-ms=1", "short");
+        using var watch = await Watch.OpenAsync(host, "/watch/kv?prefix=w");
+        Assert.Equal("from {}", (await watch.NextAsync()).Text);
+        var never = new TaskCompletionSource();
+        group.BeforeCommand = shard => shard == 0 ? never.Task : Task.CompletedTask;
+        await SendAsync(host, HttpMethod.Put, $"/kv/kv/{Of(1)}", "a");
+        Assert.StartsWith($"set {Of(1)} a", await NextOfAsync(watch, Of(1)), StringComparison.Ordinal);
+        group.Refuse = shard => shard == 0 ? ReplicationException.Of(new Rejection(RejectReason.NoQuorum)) : null;
+        await SendAsync(host, HttpMethod.Put, $"/kv/kv/{Of(1)}", "b");
+        Assert.StartsWith($"set {Of(1)} b", await NextOfAsync(watch, Of(1)), StringComparison.Ordinal);
+        never.SetResult();
+    }
+
+    private static async Task<string> NextOfAsync(Watch watch, string key)
+    {
+        while (true)
+        {
+            string text = (await watch.NextAsync()).Text;
+            if (text.Contains($" {key} ", StringComparison.Ordinal))
+                return text;
+        }
+    }
+
+    [Fact]
+    public async Task One_client_takes_half_of_the_places_at_most()
+    {
+        await using KvHost host = await KvHost.StartAsync(_group, new KvHttpOptions { MaxInFlight = 4 });
+        var gate = new TaskCompletionSource();
+        _group.Before = _ => gate.Task;
+        Task<string>[] held = [.. Enumerable.Range(0, 2).Select(i => ShowAsync(host, HttpMethod.Put, $"/kv/kv/k{i}", "v"))];
+        SpinWait.SpinUntil(() => _group.Requests.Count == 2, TimeSpan.FromSeconds(10));
+        Assert.Equal("503 overloaded", await ShowAsync(host, HttpMethod.Put, "/kv/kv/more", "v"));
+        gate.SetResult();
+        Assert.All(await Task.WhenAll(held), answer => Assert.Equal("204", answer));
+        Assert.Equal("204", await ShowAsync(host, HttpMethod.Put, "/kv/kv/more", "v"));
+    }
+
+    [Fact]
+    public async Task A_request_as_proxies_write_it_and_a_weak_tag_are_taken()
+    {
+        await using KvHost host = await KvHost.StartAsync(_group);
+        await SendAsync(host, HttpMethod.Put, "/kv/kv/a", "v");
+        string tag = (await SendAsync(host, HttpMethod.Get, "/kv/kv/a")).Headers.ETag!.Tag;
+        Assert.Equal("304", await ShowAsync(host, HttpMethod.Get, "/kv/kv/a", null, ("If-None-Match", "W/" + tag)));
+        using var socket = new System.Net.Sockets.TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, host.Client.BaseAddress!.Port);
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET {new Uri(host.Client.BaseAddress, "/kv/kv/a")} HTTP/1.1\r\nHost: {host.Client.BaseAddress.Authority}\r\nConnection: close\r\n\r\n"));
+        using var reader = new StreamReader(socket.GetStream());
+        string answer = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
+        Assert.EndsWith("v", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_watch_that_would_miss_changes_is_told_so()
     {
         var small = new FakeReplicationClient(1, new Protocols.Machines.KeyValueOptions { MaxHistoryBytes = 4096 });
@@ -272,28 +337,9 @@ public sealed class KvEndpointTests
     {
         await using KvHost host = await KvHost.StartAsync(_group);
         using JsonDocument description = JsonDocument.Parse(await host.Client.GetStringAsync("/openapi.json"));
-        foreach (JsonProperty path in description.RootElement.GetProperty("paths").EnumerateObject())
-        {
-            string target = path.Name.Replace("{group}", "kv", StringComparison.Ordinal).Replace("{key}", "k", StringComparison.Ordinal);
-            string[] described = [.. path.Value.EnumerateObject().Select(method => method.Name)];
-            foreach (string method in new[] { "get", "head", "put", "post", "delete", "patch" })
-            {
-                using var request = new HttpRequestMessage(new HttpMethod(method.ToUpperInvariant()), target) { Content = method is "put" or "post" ? new StringContent("{}") : null };
-                using HttpResponseMessage answer = await host.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-                int code = (int)answer.StatusCode;
-                if (path.Name == "/openapi.json")
-                    continue;
-                Assert.True(described.Contains(method) == (code != 405), $"{method} {path.Name}: {code}");
-                if (code >= 400 && method != "head" && described.Contains(method))
-                {
-                    JsonElement responses = path.Value.GetProperty(method).GetProperty("responses");
-                    Assert.True(responses.TryGetProperty($"{code}", out _) || responses.TryGetProperty("default", out _), $"{method} {path.Name}: {code}");
-                    string title = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("title").GetString()!;
-                    Assert.Contains(title, description.RootElement.GetProperty("components").GetProperty("schemas").GetProperty("Problem").GetProperty("properties")
-                        .GetProperty("title").GetProperty("enum").EnumerateArray().Select(one => one.GetString()));
-                }
-            }
-        }
+        await Description.IsServedAsync(
+            host.Client, description, path => path.StartsWith("/kv/", StringComparison.Ordinal) || path.StartsWith("/watch/", StringComparison.Ordinal),
+            path => path.Replace("{group}", "kv", StringComparison.Ordinal).Replace("{key}", "k", StringComparison.Ordinal));
     }
 
     private static async Task<HttpResponseMessage> SendAsync(KvHost host, HttpMethod method, string path, string? body = null, params (string Name, string Value)[] headers)

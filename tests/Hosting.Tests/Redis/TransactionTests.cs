@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Redis;
 using ActorRepl.Hosting.Tests.Support;
@@ -123,6 +125,208 @@ public sealed class TransactionTests
         await other.ExpectAsync("_\r\n*2\r\n_\r\n_\r\n$2\r\nme\r\n%1\r\n$4\r\nsave\r\n$0\r\n\r\n");
     }
 
+    [Fact]
+    public async Task After_a_watch_that_was_refused_no_word_makes_exec_go_on()
+    {
+        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        _group.Refuse = _ => new ReplicationException(new Rejection(RejectReason.NoQuorum), "no majority");
+        await client.SendAsync("WATCH {k}a\r\n");
+        await client.ExpectAsync("-NOQUORUM no majority\r\n");
+        _group.Refuse = _ => null;
+        await client.SendAsync("NOSUCH\r\nGET\r\n");
+        await client.ReadLineAsync();
+        await client.ReadLineAsync();
+        await client.SendAsync("MULTI\r\nSET {k}a 1\r\nEXEC\r\nEXISTS {k}a\r\n");
+        await client.ExpectAsync("+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of previous errors.\r\n:0\r\n");
+    }
+
+    [Fact]
+    public async Task While_keys_are_watched_the_primary_answers_reads()
+    {
+        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        await client.SendAsync("READONLY\r\nGET {k}a\r\nWATCH {k}a\r\nGET {k}a\r\nUNWATCH\r\nGET {k}a\r\n");
+        await client.ExpectAsync("+OK\r\n$-1\r\n+OK\r\n$-1\r\n+OK\r\n$-1\r\n");
+        Assert.Equal([RequestKind.StaleRead, RequestKind.Read, RequestKind.StaleRead], _group.Reads.Select(read => read.Kind));
+    }
+
+    [Theory]
+    [InlineData("READ primary")]
+    [InlineData("READ nearest linearizable")]
+    [InlineData("READ default")]
+    public async Task A_key_ends_for_whoever_reads_what_is_true_now(string read)
+    {
+        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        await client.SendAsync($"{read}\r\nSET k v PX 50\r\n");
+        await client.ExpectAsync("+OK\r\n+OK\r\n");
+        await Eventually.TrueAsync(async () =>
+        {
+            await client.CommandAsync("GET", "k");
+            return await client.ReadReplyAsync() == "$-1\r\n";
+        });
+    }
+
+    [Fact]
+    public async Task A_read_that_brought_the_log_the_time_in_vain_is_refused_as_a_read()
+    {
+        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        await client.CommandAsync("SET", "k", "v", "PX", "1");
+        await client.ExpectAsync("+OK\r\n");
+        await Eventually.TrueAsync(() => Task.FromResult(Environment.TickCount64 > 0 && _group.Requests.Count > 0));
+
+        // The first question is a query, the second, which is the same, a command.
+        int asked = 0;
+        _group.Refuse = _ => ++asked % 2 == 0 ? new ReplicationException(new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true), "no answer (the outcome is unknown)") : null;
+        string reply = "";
+        await Eventually.TrueAsync(async () =>
+        {
+            await client.CommandAsync("GET", "k");
+            return (reply = await client.ReadReplyAsync()).StartsWith('-');
+        });
+        Assert.Equal("-NOQUORUM no quorum\r\n", reply);
+    }
+
+    [Fact]
+    public async Task Wait_counts_the_members_in_force_where_they_are_the_fewest()
+    {
+        ReplicaId[] ids = [.. Enumerable.Range(1, 5).Select(id => new ReplicaId(id))];
+        _group.Members = shard => shard == 2 ? new Membership(ids[..3], witnesses: ids[3..]) : new Membership(ids);
+        await using (GatewayHost gateway = await GatewayHost.StartAsync(_group))
+        {
+            using RawConnection client = await gateway.ConnectAsync();
+            await client.SendAsync("WAIT 1 100\r\nMULTI\r\nWAIT 1 100\r\nEXEC\r\n");
+            await client.ExpectAsync(":0\r\n+OK\r\n+QUEUED\r\n*1\r\n:0\r\n");
+        }
+
+        Assert.Equal(2, AcknowledgedCopies.Of("raft", new Membership(ids)));
+        Assert.Equal(1, AcknowledgedCopies.Of("raft", new Membership(ids[..4], witnesses: ids[4..])));
+        Assert.Equal(1, AcknowledgedCopies.Of("chain", new Membership(ids[..2], learners: ids[2..])));
+        _group.Members = _ => null;
+        await using GatewayHost unknown = await GatewayHost.StartAsync(_group);
+        using RawConnection other = await unknown.ConnectAsync();
+        await other.SendAsync("WAIT 1 100\r\n");
+        await other.ExpectAsync(":0\r\n");
+    }
+
+    [Fact]
+    public void Cursors_of_one_client_do_not_push_out_those_of_others()
+    {
+        var cursors = new ScanCursors();
+        var place = new ScanPosition(1, [7]);
+        long mine = cursors.Keep(1, place);
+        for (int i = 0; i < 5 * ScanCursors.Most; i++)
+            cursors.Keep(2, new ScanPosition(0, []));
+        Assert.Equal(place, cursors.Find(mine));
+
+        // All together have their limit, and the oldest goes first.
+        for (int client = 3; client < 3 + ScanCursors.Most; client++)
+            cursors.Keep(client, place);
+        Assert.Null(cursors.Find(mine));
+    }
+
+    [Fact]
+    public void Patterns_of_any_make_match_as_one_tries_by_hand_and_none_takes_long()
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        for (int i = 0; i < 20_000; i++)
+        {
+            bool isLong = i % 10 == 0;
+            byte[] pattern = isLong ? Any(random, "aaa?*", 150) : Any(random, "ab*?[]^-\\c", 9), text = isLong ? Any(random, "a", 200) : Any(random, "abc-^]", 8);
+            Assert.True(Oracle(pattern, text) == new RedisGlob(pattern).Matches(text), $"seed {seed}: '{Encoding.ASCII.GetString(pattern)}' and '{Encoding.ASCII.GetString(text)}'");
+        }
+
+        // What takes a search with second thoughts a second takes this a hundredth.
+        byte[] worst = Encoding.ASCII.GetBytes("*" + new string('a', 500) + "b"), key = Encoding.ASCII.GetBytes(new string('a', 1024));
+        long began = Stopwatch.GetTimestamp();
+        var glob = new RedisGlob(worst);
+        for (int i = 0; i < 100; i++)
+            Assert.False(glob.Matches(key));
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task A_pattern_that_is_too_long_is_refused()
+    {
+        await using GatewayHost gateway = await GatewayHost.StartAsync(_group);
+        using RawConnection client = await gateway.ConnectAsync();
+        await client.CommandAsync("SCAN", "0", "MATCH", "*[" + new string('b', 1_000_000) + "]");
+        await client.ExpectAsync("-ERR a pattern has at most 1024 bytes, this one has 1000003\r\n");
+    }
+
+    private static byte[] Any(Random random, string letters, int most)
+    {
+        byte[] text = new byte[random.Next(most)];
+        for (int i = 0; i < text.Length; i++)
+            text[i] = (byte)letters[random.Next(letters.Length)];
+        return text;
+    }
+
+    // Fills a table: whether the first so many bytes match the first so many things.
+    private static bool Oracle(byte[] pattern, byte[] text)
+    {
+        bool[] matches = new bool[text.Length + 1];
+        matches[0] = true;
+        for (int at = 0; at < pattern.Length;)
+        {
+            bool[] next = new bool[text.Length + 1];
+            if (pattern[at] == '*')
+            {
+                for (int i = 0; i <= text.Length; i++)
+                    next[i] = matches[i] || (i > 0 && next[i - 1]);
+                at++;
+            }
+            else
+            {
+                int end = at;
+                for (int i = 0; i < text.Length; i++)
+                    next[i + 1] = matches[i] && StandsFor(pattern, at, text[i], out end);
+                StandsFor(pattern, at, 0, out end);
+                at = end;
+            }
+
+            matches = next;
+        }
+
+        return matches[^1];
+    }
+
+    private static bool StandsFor(byte[] pattern, int at, byte one, out int end)
+    {
+        end = at + 1;
+        if (pattern[at] == '?')
+            return true;
+        if (pattern[at] == '\\' && at + 1 < pattern.Length)
+            return pattern[end++] == one;
+        if (pattern[at] != '[')
+            return pattern[at] == one;
+        bool not = end < pattern.Length && pattern[end] == '^', found = false;
+        end += not ? 1 : 0;
+        while (end < pattern.Length && pattern[end] != ']')
+        {
+            if (pattern[end] == '\\' && end + 1 < pattern.Length)
+            {
+                found |= pattern[end + 1] == one;
+                end += 2;
+            }
+            else if (end + 2 < pattern.Length && pattern[end + 1] == '-')
+            {
+                found |= one >= Math.Min(pattern[end], pattern[end + 2]) && one <= Math.Max(pattern[end], pattern[end + 2]);
+                end += 3;
+            }
+            else
+            {
+                found |= pattern[end++] == one;
+            }
+        }
+
+        end = Math.Min(end + 1, pattern.Length);
+        return found != not;
+    }
+
     [Theory]
     [InlineData("*", "", true)]
     [InlineData("a*c", "abbc", true)]
@@ -139,5 +343,5 @@ public sealed class TransactionTests
     [InlineData("[", "[", false)]
     [InlineData("[ab", "b", true)]
     public void Patterns_are_those_of_redis(string pattern, string text, bool matches) =>
-        Assert.Equal(matches, RedisGlob.Matches(System.Text.Encoding.ASCII.GetBytes(pattern), System.Text.Encoding.ASCII.GetBytes(text)));
+        Assert.Equal(matches, new RedisGlob(Encoding.ASCII.GetBytes(pattern)).Matches(Encoding.ASCII.GetBytes(text)));
 }

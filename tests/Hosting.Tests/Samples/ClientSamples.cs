@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Messages;
@@ -30,6 +31,7 @@ public sealed class ClientSamples : IAsyncLifetime
             options.Data = data;
             options.BasePort = basePort;
             options.AddGroup("seats", g => g.Raft(replicas: 1, shards: 2).StateMachine(() => new SeatsMachine()));
+            options.AddGroup("kv", g => g.Raft(replicas: 1, shards: 2));
         });
         IHost host = builder.Build();
         await host.StartAsync();
@@ -85,6 +87,49 @@ public sealed class ClientSamples : IAsyncLifetime
     }
 
     [Fact]
+    public async Task By_the_version_that_was_read()
+    {
+        var client = _host.Services.GetRequiredService<IReplicationClient>();
+        async Task TakeAsync()
+        {
+            // sample: conflict
+            var keys = new KeyValueClient(client, "kv");
+            var options = new RequestOptions { Timeout = TimeSpan.FromSeconds(10), Retry = RetryPolicy.Transient };
+            while (true)
+            {
+                KeyValueItem? stock = await keys.GetAsync("stock"u8.ToArray(), options);
+                int left = stock is null ? 10 : int.Parse(Encoding.UTF8.GetString(stock.Value.Span), CultureInfo.InvariantCulture);
+                try
+                {
+                    byte[] fewer = Encoding.UTF8.GetBytes($"{left - 1}");
+                    await keys.PutAsync("stock"u8.ToArray(), fewer, ifVersion: stock?.Version ?? KeyValueClient.Missing, options: options);
+                    break;
+                }
+                catch (ConflictException)
+                {
+                    // Somebody was faster: look again.
+                }
+            }
+            // end
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => TakeAsync()));
+        var left = new KeyValueClient(client, "kv");
+        KeyValueItem stock = (await left.GetAsync("stock"u8.ToArray()))!;
+        Assert.Equal("2", Encoding.UTF8.GetString(stock.Value.Span));
+
+        var conflict = await Assert.ThrowsAsync<ConflictException>(() => left.PutAsync("stock"u8.ToArray(), "9"u8.ToArray(), ifVersion: stock.Version - 1).AsTask());
+        Assert.False(conflict.OutcomeUnknown || conflict.IsTransient);
+        await Assert.ThrowsAsync<ConflictException>(() => left.DeleteAsync("stock"u8.ToArray(), ifVersion: stock.Version - 1).AsTask());
+        Assert.False(await left.DeleteAsync("nothing"u8.ToArray()));
+        Assert.True(await left.DeleteAsync("stock"u8.ToArray(), ifVersion: stock.Version));
+        await left.PutAsync("short"u8.ToArray(), "x"u8.ToArray(), expiresIn: TimeSpan.FromMilliseconds(20));
+        for (DateTime end = DateTime.UtcNow.AddSeconds(20); await left.GetAsync("short"u8.ToArray()) is not null; await Task.Delay(5))
+            Assert.True(DateTime.UtcNow < end, "the key ends");
+        await Assert.ThrowsAsync<InvalidRequestException>(() => left.PutAsync(default, "x"u8.ToArray()).AsTask());
+    }
+
+    [Fact]
     public async Task By_message()
     {
         string node = $"akka.tcp://actorrepl@127.0.0.1:{_basePort + 201}";
@@ -114,11 +159,11 @@ public sealed class ClientSamples : IAsyncLifetime
         string root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "ActorRepl.sln")))
             root = Path.GetDirectoryName(root) ?? throw new DirectoryNotFoundException("the sources are not above the test");
-        string page = await File.ReadAllTextAsync(Path.Combine(root, "docs", "client.md"));
+        string page = string.Concat(await Task.WhenAll(Directory.EnumerateFiles(Path.Combine(root, "docs"), "*.md").Select(file => File.ReadAllTextAsync(file))));
         foreach (string file in Directory.EnumerateFiles(Path.Combine(root, "tests", "Hosting.Tests", "Samples"), "*.cs"))
         {
             foreach ((string name, string sample) in Samples(await File.ReadAllLinesAsync(file)))
-                Assert.True(page.Contains(sample, StringComparison.Ordinal), $"docs/client.md does not show sample '{name}' of {Path.GetFileName(file)} as it stands");
+                Assert.True(page.Contains(sample, StringComparison.Ordinal), $"no page of docs shows sample '{name}' of {Path.GetFileName(file)} as it stands");
         }
     }
 

@@ -30,6 +30,9 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     /// <summary>Awaited before each request is carried out.</summary>
     public Func<int, Task> Before { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Awaited before each command is carried out.</summary>
+    public Func<int, Task> BeforeCommand { get; set; } = _ => Task.CompletedTask;
+
     public ValueTask<ReadOnlyMemory<byte>> ExecuteAsync(
         string group, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default) =>
         ExecuteOnShardAsync(group, Groups[0].ShardOf(key.Span), command, options, cancellation);
@@ -38,6 +41,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
         string group, int shard, ReadOnlyMemory<byte> command, RequestOptions? options = null, CancellationToken cancellation = default)
     {
         await EnterAsync(query: false, shard, command);
+        await BeforeCommand(shard);
         lock (_lock)
             return _machines[shard].Apply(new AppliedCommand(++_index, Wall, command)).ToArray();
     }
@@ -73,7 +77,14 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
         _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
     }
 
-    public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default) => throw new NotSupportedException();
+    /// <summary>Who holds a shard, as its leader says.</summary>
+    public Func<int, Membership?> Members { get; set; } = _ => new Membership([new ReplicaId(1), new ReplicaId(2), new ReplicaId(3)]);
+
+    public Task<ShardMembers> MembersAsync(string group, int shard, CancellationToken cancellation = default)
+    {
+        var leader = new ReplicaId(1);
+        return Task.FromResult(new ShardMembers(group, shard, null, leader, new ReplicaStatus("leader", 1, leader, 1, 1, 1, 0, true) { Members = Members(shard) }));
+    }
 
     public Task ChangeMembersAsync(string group, int shard, Membership members, RequestOptions? options = null, CancellationToken cancellation = default) =>
         throw new NotSupportedException();

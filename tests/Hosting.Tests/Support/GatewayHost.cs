@@ -17,11 +17,15 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     public int Port => _gateway.EndPoint.Port;
 
-    public static async Task<GatewayHost> StartAsync(IReplicationClient client, RespLimits? limits = null, Func<IPoller>? poller = null, int threads = 1)
+    /// <summary>Bytes that are held for clients.</summary>
+    public long Held => _gateway.Held;
+
+    public static async Task<GatewayHost> StartAsync(IReplicationClient client, RespLimits? limits = null, Func<IPoller>? poller = null, int threads = 1,
+        System.Net.Security.SslServerAuthenticationOptions? tls = null, int maxConnections = 10_000)
     {
         limits ??= new RespLimits();
         var server = new RedisServer(new RedisServerFacts("1.0", "fake", 0, () => ["shards:4"]), limits);
-        var options = new RedisGatewayOptions(new IPEndPoint(IPAddress.Loopback, 0), "kv", limits) { Poller = poller ?? Poller.Create, Threads = threads };
+        var options = new RedisGatewayOptions(new IPEndPoint(IPAddress.Loopback, 0), "kv", limits) { Poller = poller ?? Poller.Create, Threads = threads, Tls = tls, MaxConnections = maxConnections };
         var gateway = new RedisGateway(client, options, server, NullLogger<RedisGateway>.Instance);
         await gateway.StartAsync(CancellationToken.None);
         return new GatewayHost(gateway);
@@ -125,6 +129,22 @@ internal sealed class RawConnection(Socket socket) : IDisposable
         catch (SocketException reset) when (reset.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
         {
             return 0;
+        }
+    }
+}
+
+/// <summary>Waits for what is to become true, within a time in which it must.</summary>
+internal static class Eventually
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    public static async Task TrueAsync(Func<Task<bool>> condition)
+    {
+        long until = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+        while (!await condition())
+        {
+            Assert.True(Environment.TickCount64 < until, $"not so within {Patience.TotalSeconds} s");
+            await Task.Delay(10);
         }
     }
 }

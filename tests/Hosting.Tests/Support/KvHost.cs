@@ -1,5 +1,6 @@
 using System.Net;
 using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Http;
 using ActorRepl.Hosting.Http.Kv;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -28,7 +29,8 @@ internal sealed class KvHost : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         WebApplication app = builder.Build();
-        var endpoints = new KvEndpoints(client, options ?? new KvHttpOptions { WatchEvery = TimeSpan.FromMilliseconds(5) });
+        options ??= new KvHttpOptions { WatchEvery = TimeSpan.FromMilliseconds(5) };
+        var endpoints = new KvEndpoints(new ActorRepl.Hosting.Quorum.GatewayClient(client, new ActorRepl.Protocols.Machines.KeyValueOptions()), options, new HttpAdmission(options));
         app.Run(endpoints.HandleAsync);
         await app.StartAsync();
         return new KvHost(app);

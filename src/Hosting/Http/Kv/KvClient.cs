@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Hosting.Crdt;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 
@@ -18,6 +19,8 @@ internal sealed class KvClient
         _terms = terms;
         Group = client.Groups.FirstOrDefault(one => one.Name == group)
             ?? throw new ProblemException(404, "no-group", $"there is no group '{group}'; there are: {string.Join(", ", client.Groups.Select(one => one.Name))}");
+        if (Group.Protocol == CrdtGroup.Protocol)
+            throw ProblemException.BadRequest($"group '{group}' holds CRDTs, not keys and values: /crdt/{group}/TYPE/KEY serves them, and a watch of /crdt/{group} tells which have changed");
         if (terms.Session is not { } token)
             return;
         try
@@ -37,7 +40,7 @@ internal sealed class KvClient
 
     public async Task<List<KeyValueReply>> WriteAsync(byte[] key, KeyValuePayload operations, CancellationToken cancellation)
     {
-        RequestOptions options = new() { Timeout = _terms.Options.Timeout, Concern = _terms.Options.Concern };
+        RequestOptions options = new() { Timeout = _terms.Options.Timeout, Concern = _terms.Options.Concern, Level = _terms.Options.Level };
         return Replies(_session is { } session
             ? await session.SendAsync(key, operations.ToArray(), options, cancellation).ConfigureAwait(false)
             : await _client.ExecuteAsync(Group.Name, key, operations.ToArray(), options, cancellation).ConfigureAwait(false));

@@ -19,7 +19,7 @@ internal static class KvItem
         context.Response.Headers.ETag = tag;
         if (found.ExpiresAt != 0)
             context.Response.Headers[ExpiresHeader] = found.ExpiresAt.ToString(CultureInfo.InvariantCulture);
-        if (context.Request.Headers.IfNoneMatch.ToString() is { Length: > 0 } known && (known == "*" || known.Split(',').Any(one => one.Trim() == tag)))
+        if (context.Request.Headers.IfNoneMatch.ToString() is { Length: > 0 } known && (known == "*" || known.Split(',').Any(one => IsSame(one.Trim(), tag))))
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;
@@ -71,7 +71,10 @@ internal static class KvItem
     public static ProblemException Conflict() =>
         new(StatusCodes.Status412PreconditionFailed, "conflict", "the key is not as the request says it must be; nothing was done");
 
-    private static string Tag(long version) => string.Create(CultureInfo.InvariantCulture, $"\"{version}\"");
+    /// <summary>By the weak comparison (RFC 9110, 8.8.3.2): a proxy that compresses what passes makes tags weak.</summary>
+    private static bool IsSame(string known, string tag) => (known.StartsWith("W/", StringComparison.Ordinal) ? known[2..] : known) == tag;
+
+    internal static string Tag(long version) => string.Create(CultureInfo.InvariantCulture, $"\"{version}\"");
 
     private static KeyValueTerms Condition(HttpRequest request)
     {
@@ -89,7 +92,7 @@ internal static class KvItem
             : throw ProblemException.BadRequest($"If-Match is {match}; it must be one entity tag as GET gives it, or *");
     }
 
-    private static KeyValueTerms WithExpiry(in KeyValueTerms terms, HttpRequest request)
+    internal static KeyValueTerms WithExpiry(in KeyValueTerms terms, HttpRequest request)
     {
         string? ttl = request.Query.Text("ttl-ms"), at = request.Query.Text("expires-at-ms");
         if (ttl is not null && at is not null)

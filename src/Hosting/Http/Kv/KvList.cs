@@ -12,6 +12,9 @@ internal static class KvList
 {
     private const int UsualLimit = 100, MostLimit = 1000;
 
+    // For the order of a large shard's keys, which takes a second for each million.
+    private const int MostWaits = 100, WaitMillis = 100;
+
     public static async Task ListAsync(HttpContext context, KvClient client)
     {
         IQueryCollection query = context.Request.Query;
@@ -25,10 +28,10 @@ internal static class KvList
         if (from.AsSpan().SequenceCompareTo(prefix) < 0)
             from = prefix;
 
-        KeyValuePayload scan = new KeyValuePayload().Scan(from, KeyValuePage.EndOf(prefix), limit, entries: true);
-        List<KeyValueReply>[] pages = await Task.WhenAll(Enumerable.Range(0, client.Group.Shards)
-            .Select(shard => client.ReadShardAsync(shard, scan, context.RequestAborted))).ConfigureAwait(false);
-        (List<KeyValueListed> listed, bool more) = Merge([.. pages.Select(page => KvItem.Checked(page[0]))], limit);
+        byte[]? until = KeyValuePage.EndOf(prefix);
+        KeyValueReply[] pages = await Task.WhenAll(Enumerable.Range(0, client.Group.Shards)
+            .Select(shard => PageAsync(client, shard, mayWait => new KeyValuePayload().Scan(from, until, limit, entries: true, mayWait), context.RequestAborted))).ConfigureAwait(false);
+        (List<KeyValueListed> listed, bool more) = Merge(pages, limit);
         byte[] body = KvJson.Build(json =>
         {
             json.WriteStartObject();
@@ -53,6 +56,18 @@ internal static class KvList
         context.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(context.Request.Method))
             await context.Response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>A shard's part. While the keys of a large shard are being put in order, it is asked again; in the end it has to say.</summary>
+    private static async Task<KeyValueReply> PageAsync(KvClient client, int shard, Func<bool, KeyValuePayload> scan, CancellationToken cancellation)
+    {
+        for (int left = MostWaits; ; left--)
+        {
+            KeyValueReply page = KvItem.Checked((await client.ReadShardAsync(shard, scan(left > 0), cancellation).ConfigureAwait(false))[0]);
+            if (!KeyValuePage.IsToCome(page))
+                return page;
+            await Task.Delay(WaitMillis, cancellation).ConfigureAwait(false);
+        }
     }
 
     /// <summary>The first keys of all pages; none that is above the end of a page that goes on, for there keys are missing.</summary>

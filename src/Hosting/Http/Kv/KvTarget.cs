@@ -19,6 +19,9 @@ internal readonly record struct KvTarget(string Root, string Group, byte[]? Key)
     public static KvTarget Of(HttpContext context)
     {
         string raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget is { Length: > 0 } target ? target : context.Request.Path.Value ?? "";
+        // As proxies write it (RFC 9112, 3.2.2): with scheme and host before the path.
+        if (!raw.StartsWith('/') && raw.IndexOf("://", StringComparison.Ordinal) is > 0 and var scheme && raw.IndexOf('/', scheme + 3) is > 0 and var path)
+            raw = raw[path..];
         int query = raw.IndexOf('?', StringComparison.Ordinal);
         string[] parts = (query < 0 ? raw : raw[..query]).TrimStart('/').Split('/', 3);
         if (parts.Length < 2 || parts[1].Length == 0 || parts[0] is not ("kv" or "watch") || (parts[0] == "watch" && parts.Length > 2))

@@ -11,7 +11,8 @@ internal sealed record KvTerms(RequestOptions Options, string? Session)
 {
     public const string StalenessHeader = "X-Max-Staleness-Ms", SessionHeader = "X-Session-Token", TimeoutHeader = "X-Timeout-Ms";
 
-    private const int MostMillis = 3_600_000;
+    // Who waits holds a place that others need.
+    private const int MostMillis = 300_000;
 
     /// <summary>The state now, from wherever it is: keys whose time is over by this node's clock are to be gone.</summary>
     public bool IsLinearizable => Session is null && Options.ReadKind is RequestKind.Read or RequestKind.FollowerRead;
@@ -43,6 +44,7 @@ internal sealed record KvTerms(RequestOptions Options, string? Session)
                 ReadKind = kind,
                 MaxStaleness = staleness is { } millis ? TimeSpan.FromMilliseconds(millis) : null,
                 ReadFrom = request.Query.Text("from") is { } from ? ReadText.Parse(from).From : ReadFrom.Default,
+                Level = request.Query.Text("level") is { } level ? LevelOf(level) : default,
                 Concern = request.Query.Text("ack") is { } ack ? ConcernText.Parse(ack) : default,
                 Timeout = Millis(request.Headers[TimeoutHeader], TimeoutHeader, 1) is { } timeout ? TimeSpan.FromMilliseconds(timeout) : null,
             };
@@ -53,6 +55,9 @@ internal sealed record KvTerms(RequestOptions Options, string? Session)
             throw ProblemException.BadRequest(wrong.Message);
         }
     }
+
+    private static ConsistencyLevel LevelOf(string text) => ConsistencyLevel.TryParse(text, out ConsistencyLevel level) ? level
+        : throw ProblemException.BadRequest($"level is '{text}'; it must be {ConsistencyLevel.Texts}");
 
     private static int? Millis(string? text, string name, int least) => string.IsNullOrEmpty(text) ? null
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int millis) && millis >= least && millis <= MostMillis ? millis

@@ -17,7 +17,11 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
     private const long Now = -1;
     private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(10);
 
+    // Between two commands that only bring a shard's log the time.
+    private static readonly TimeSpan BringingPause = TimeSpan.FromSeconds(1);
+
     private readonly long[] _after = new long[group.Shards];
+    private readonly Bringing?[] _bringing = new Bringing?[group.Shards];
 
     public static byte[] PrefixOf(HttpRequest request) => Encoding.UTF8.GetBytes(request.Query.Text("prefix") ?? "");
 
@@ -52,7 +56,7 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
             if (compacted is not null)
                 return;
             events.Clear();
-            compacted = await TryLookAsync(events, gone).ConfigureAwait(false);
+            compacted = await LookAsync(events, first: false, gone).ConfigureAwait(false);
             if (compacted is { } lost)
                 events.Append(CultureInfo.InvariantCulture, $"event: compacted\ndata: {{\"detail\":\"{Compacted(lost)}\"}}\n\n");
         }
@@ -60,32 +64,25 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
 
     private static string Compacted(int shard) => $"the changes after what was seen are not kept any more, of shard {shard}; read the keys anew and watch from then on";
 
-    /// <summary>A shard that does not answer is asked again with the next look: nothing is missed by that.</summary>
-    private async Task<int?> TryLookAsync(StringBuilder events, CancellationToken gone)
-    {
-        try
-        {
-            return await LookAsync(events, first: false, gone).ConfigureAwait(false);
-        }
-        catch (ReplicationException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Appends what has changed; returns a shard whose changes are not kept any more.</summary>
+    /// <summary>Appends what has changed; returns a shard whose changes are not kept any more. One that does not answer holds up no other, and is asked again with the next look.</summary>
     private async Task<int?> LookAsync(StringBuilder events, bool first, CancellationToken gone)
     {
         // Where it begins is now, for everybody; from there on any replica's word is as good, if perhaps late.
         var options = new KvTerms(new RequestOptions { ReadKind = first ? Protocols.Kernel.RequestKind.Read : Protocols.Kernel.RequestKind.StaleRead }, null);
         var reader = new KvClient(client, group.Name, options);
-        Task<List<KeyValueReply>>[] asked = [.. _after.Select((after, shard) =>
-            reader.QueryShardAsync(shard, new KeyValuePayload().AsOf(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).Changes(prefix, after, MostAtOnce), gone))];
+        Task<KeyValueReply>[] asked = [.. Enumerable.Range(0, _after.Length).Select(shard => ChangesAsync(reader, shard, gone))];
         for (int shard = 0; shard < asked.Length; shard++)
         {
-            KeyValueReply reply = (await asked[shard].ConfigureAwait(false))[0];
-            if (reply.Kind == KeyValueReplyKind.Due)
-                reply = await BringTimeAsync(reader, shard, gone).ConfigureAwait(false);
+            KeyValueReply reply;
+            try
+            {
+                reply = await asked[shard].ConfigureAwait(false);
+            }
+            catch (ReplicationException) when (!first)
+            {
+                continue;
+            }
+
             if (reply.Kind == KeyValueReplyKind.Compacted)
                 return shard;
             if (KvItem.Checked(reply).Kind == KeyValueReplyKind.Changes)
@@ -95,11 +92,29 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
         return null;
     }
 
-    /// <summary>A key has ended, and nobody has written since: the log is brought the time, so that the end is a change.</summary>
-    private async Task<KeyValueReply> BringTimeAsync(KvClient reader, int shard, CancellationToken gone)
+    /// <summary>Where a key has ended and nobody has written since, the log is brought the time, so that the end is a change that a later look finds; this one does not wait for it.</summary>
+    private async Task<KeyValueReply> ChangesAsync(KvClient reader, int shard, CancellationToken gone)
     {
-        await client.ExecuteOnShardAsync(group.Name, shard, new KeyValuePayload().CountKeys().ToArray(), cancellation: gone).ConfigureAwait(false);
-        return (await reader.QueryShardAsync(shard, new KeyValuePayload().Changes(prefix, _after[shard], MostAtOnce), gone).ConfigureAwait(false))[0];
+        KeyValuePayload changes = new KeyValuePayload().Changes(prefix, _after[shard], MostAtOnce);
+        KeyValuePayload now = new KeyValuePayload().AsOf(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).Add(changes);
+        KeyValueReply reply = (await reader.QueryShardAsync(shard, now, gone).ConfigureAwait(false))[0];
+        if (reply.Kind != KeyValueReplyKind.Due)
+            return reply;
+        if (_bringing[shard] is not { } bringing || (bringing.Done.IsCompleted && bringing.Since.Elapsed > BringingPause))
+            _bringing[shard] = new Bringing(BringTimeAsync(shard, gone), Stopwatch.StartNew());
+        return (await reader.QueryShardAsync(shard, changes, gone).ConfigureAwait(false))[0];
+    }
+
+    private async Task BringTimeAsync(int shard, CancellationToken gone)
+    {
+        try
+        {
+            await client.ExecuteOnShardAsync(group.Name, shard, new KeyValuePayload().CountKeys().ToArray(), cancellation: gone).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (failure is ReplicationException or OperationCanceledException)
+        {
+            // It is still due, and seen to be by a later look.
+        }
     }
 
     private void Append(StringBuilder events, int shard, KeyValueReply reply)
@@ -129,6 +144,9 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
 
         _after[shard] = Math.Max(_after[shard], reply.Integer);
     }
+
+    /// <summary>A command that brings a shard's log the time, and when it was sent.</summary>
+    private sealed record Bringing(Task Done, Stopwatch Since);
 
     private string WriteId() => string.Join('.', _after.Select(version => version.ToString("x", CultureInfo.InvariantCulture)));
 

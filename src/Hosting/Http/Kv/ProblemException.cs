@@ -40,6 +40,7 @@ internal sealed class ProblemException(int status, string reason, string detail)
             RejectReason.StorageUnavailable => (StatusCodes.Status507InsufficientStorage, "storage", false),
             RejectReason.Overloaded => (StatusCodes.Status503ServiceUnavailable, "overloaded", true),
             RejectReason.TooStale => (StatusCodes.Status503ServiceUnavailable, "too-stale", true),
+            RejectReason.Conflict => (StatusCodes.Status412PreconditionFailed, "conflict", false),
             RejectReason.HistoryLost => (StatusCodes.Status409Conflict, "history-lost", false),
             RejectReason.Invalid => (StatusCodes.Status400BadRequest, "invalid", false),
             _ => (StatusCodes.Status503ServiceUnavailable, "unavailable", true),

@@ -65,6 +65,9 @@ internal sealed record Profile(string Name)
     /// <summary>A leader is cut off while another wants its place, and those who have given it a lease start again.</summary>
     public int ForgottenLease { get; init; }
 
+    /// <summary>Clients also give keys an end, change pairs of keys by batches, and scan.</summary>
+    public bool Lists { get; init; }
+
     /// <summary>The last replica applies what is committed only after a while.</summary>
     public bool Delayed { get; init; }
 

@@ -11,6 +11,7 @@ internal static class RaftProfiles
     [
         Base,
         Base with { Name = "five", Nodes = 5 },
+        Base with { Name = "lists", Weight = 2, Lists = true, Keys = 2, CheckpointEntries = 30, KeepEntries = 3, WallJump = 8, ThinkTime = 20 * Instant.Millisecond },
         Base with { Name = "members", Weight = 4, Spares = 4, OperatorGap = 150 * Instant.Millisecond, CheckpointEntries = 25, KeepEntries = 5, Damage = 3, ReplaceDisk = 3, FaultGap = 400 * Instant.Millisecond },
         Base with { Name = "members-calm", Weight = 2, Spares = 4, OperatorGap = 30 * Instant.Millisecond, CheckpointEntries = 15, KeepEntries = 0, FaultGap = 1500 * Instant.Millisecond },
         Base with { Name = "crashes", Crash = 10, CrashLeader = 10, CrashAll = 3, Partition = 0, IsolateLeader = 0, OneWay = 0, SlowSync = 100, FaultGap = 200 * Instant.Millisecond },

@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using ActorRepl.Protocols.Driver;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Quorum;
+using ActorRepl.Protocols.Versions;
 
 namespace ActorRepl.Simulation.Quorum;
 
@@ -16,12 +18,12 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
     private (byte[] Manifest, byte[][] Segments)? _checkpoint;
     private long _boot;
     private long _timers;
-    private bool _joins;
+    private bool _joins = !world.Founders.Contains(new ReplicaId(number));
     private string? _damage;
 
     public ReplicaId Id { get; } = new(number);
     public int Incarnation { get; private set; }
-    public QuorumStore Store { get; private set; } = new();
+    public QuorumStore Store { get; private set; } = new(world.Options);
     public QuorumReplica? Replica { get; private set; }
     public bool IsUp => _driver is not null;
 
@@ -31,6 +33,9 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
     public long MaxSync { get; set; } = 2 * Instant.Millisecond;
     public List<string> Reports { get; } = [];
     public int Checkpoints { get; private set; }
+
+    /// <summary>How often it ended because its memory was found damaged.</summary>
+    public int DamageFound { get; private set; }
 
     public Instant Now => new(world.Time - _boot, world.Wall + WallSkew, 0);
 
@@ -51,10 +56,12 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
             fold.Record(RecordCodec.DecodeRecord(record));
         if (_damage is not null)
             fold.Damaged(_damage);
-        Store = new QuorumStore(world.Options.MerkleDepth);
-        Replica = (QuorumReplica)world.Factory.Create(Id, world.Ids, world.Random.NextUInt64(), _joins);
+        Store = new QuorumStore(world.Options);
+        Replica = (QuorumReplica)world.Factory.Create(Id, world.Founders, world.Random.NextUInt64(), _joins);
         _driver = new ReplicaDriver(Replica, Store, this);
         _driver.Start(fold.Finish(), segments);
+        if (world.Epoch > 0)
+            Later(1 + world.Random.Next(100 * Instant.Millisecond), TellView);
     }
 
     /// <summary>The process dies; of what was being written, some may have reached the disk.</summary>
@@ -63,6 +70,8 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
         if (!IsUp)
             return;
         int kept = (int)world.Random.Next(_writing.Count + 1);
+        foreach (WalEntry lost in _writing.Skip(kept).Concat(_waiting))
+            world.Rules?.TakenBack(lost);
         Land(_writing.Take(kept));
         _writing.Clear();
         _waiting.Clear();
@@ -90,19 +99,25 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
         _damage = $"{lost} records cannot be read";
     }
 
-    public void Receive(ReplicaId from, PeerChannel channel, byte[] bytes)
+    /// <summary>A value that lies in its memory is not what it was. False: it has none.</summary>
+    public bool DamageMemory(ReadOnlyMemory<byte> key)
     {
-        _driver!.Receive(from, channel, bytes);
-        Flush();
+        foreach (Sibling<StoredValue> sibling in Store.VersionsOf(key).Set.Siblings)
+        {
+            if (sibling.Value.Bytes.Length == 0 || !MemoryMarshal.TryGetArray(sibling.Value.Bytes, out ArraySegment<byte> bytes))
+                continue;
+            bytes[(int)world.Random.Next(bytes.Count)] ^= (byte)(1 << (int)world.Random.Next(8));
+            return true;
+        }
+
+        return false;
     }
 
-    public void Ask(ClientRequest request)
-    {
-        _driver!.Enqueue(request);
-        Flush();
-    }
+    public void Receive(ReplicaId from, PeerChannel channel, byte[] bytes) => Drive(driver => driver.Receive(from, channel, bytes));
 
-    public void Tell(Input input) => _driver!.Handle(input);
+    public void Ask(ClientRequest request) => Drive(driver => driver.Enqueue(request));
+
+    public void Tell(Input input) => Drive(driver => driver.Handle(input));
 
     public void Persist(WalEntry entry)
     {
@@ -122,8 +137,7 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
             if (_armed[timer.Value] != armed)
                 return;
             _armed[timer.Value] = 0;
-            _driver!.TimerFired(timer, _generations[timer.Value]);
-            Flush();
+            Drive(driver => driver.TimerFired(timer, _generations[timer.Value]));
         });
     }
 
@@ -142,8 +156,7 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
             _checkpoint = (RecordCodec.Encode(saved), segments);
             _records.RemoveAll(record => RecordCodec.DecodeRecord(record).Lsn <= saved.Lsn);
             Checkpoints++;
-            _driver!.CheckpointSaved(saved);
-            Flush();
+            Drive(driver => driver.CheckpointSaved(saved));
         });
         view.Dispose();
     }
@@ -152,18 +165,42 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
 
     public void ReadRange(long first, long last, int maxBytes) => throw new NotSupportedException("nobody reads the log of a quorum replica back");
 
-    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view) => throw new NotSupportedException("a quorum group has no views");
+    public void ProposeView(long expectedEpoch, ReadOnlyMemory<byte> view)
+    {
+        byte[] bytes = view.ToArray();
+        world.AfterControl(() => world.Install(expectedEpoch, bytes));
+    }
 
-    public void AskView() => throw new NotSupportedException("a quorum group has no views");
+    public void AskView() => world.AfterControl(() => Later(1, TellView));
+
+    public void TellViewIfUp()
+    {
+        if (IsUp)
+            TellView();
+    }
+
+    /// <summary>The control group says which view is in force.</summary>
+    public void TellView() => Drive(driver => driver.Handle(new Input.ViewChanged(world.Epoch, world.View)));
 
     public void SetAside(IReadOnlyList<EntryBatch> lost, string why) => throw new NotSupportedException("a quorum replica takes nothing back");
 
     public void Report(string what) => Reports.Add(what);
 
-    private void Flush()
+    // Its supervisor starts it again.
+    private void Drive(Action<ReplicaDriver> what)
     {
-        if (_driver?.CanFlush == true)
-            Later(1 + world.Random.Next(100), () => _driver!.Flush());
+        try
+        {
+            what(_driver!);
+            if (_driver?.CanFlush == true)
+                Later(1 + world.Random.Next(100), () => Drive(driver => driver.Flush()));
+        }
+        catch (DamagedMemoryException)
+        {
+            DamageFound++;
+            Crash();
+            world.After(1 + world.Random.Next(100 * Instant.Millisecond), Start);
+        }
     }
 
     private void SyncIfIdle()
@@ -177,8 +214,7 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
             Land(_writing);
             long last = _writing[^1].Lsn;
             _writing.Clear();
-            _driver!.Durable(last);
-            Flush();
+            Drive(driver => driver.Durable(last));
             SyncIfIdle();
         });
     }

@@ -14,6 +14,9 @@ internal sealed class QuorumRuleBrokenException(string rule, string what) : Exce
 /// <summary>One write of a client, however often it was sent, and what became of it.</summary>
 internal sealed class ClientWrite(Guid id, string key, string value, bool isDelete, VersionVector context)
 {
+    // By the record that gave each.
+    private readonly SortedDictionary<Dot, Number> _numbers = [];
+
     public Guid Id => id;
     public string Key => key;
 
@@ -25,12 +28,32 @@ internal sealed class ClientWrite(Guid id, string key, string value, bool isDele
     public VersionVector Context => context;
 
     /// <summary>The numbers coordinators gave it: one, or one for each coordinator that did not know of the others.</summary>
-    public HashSet<Dot> Dots { get; } = [];
+    public IReadOnlyCollection<Dot> Dots => _numbers.Keys;
 
-    /// <summary>Acknowledged by a majority of owners.</summary>
+    /// <summary>When its coordinators took it: the earliest and the latest.</summary>
+    public (HybridTime First, HybridTime Last)? Times => _numbers.Count == 0 ? null : (_numbers.Values.Min(number => number.Time), _numbers.Values.Max(number => number.Time));
+
+    /// <summary>Acknowledged by so many owners that every read asks one of them.</summary>
     public bool IsSafe { get; set; }
 
-    public override string ToString() => $"{(isDelete ? "a deletion" : $"'{value}'")} ({string.Join(' ', Dots.Order())}, after {context})";
+    /// <summary>What its coordinators knew, and it so replaced where the last write wins.</summary>
+    public VersionVector Known => _numbers.Values.Aggregate(VersionVector.Empty, (known, number) => known.Merge(number.Known));
+
+    /// <summary>It has this number. False: and had it already.</summary>
+    /// <param name="dot">The number.</param>
+    /// <param name="by">The record that gives it, if no earlier one did.</param>
+    /// <param name="time">When its coordinator took it.</param>
+    /// <param name="known">What that one knew.</param>
+    public bool Give(in Dot dot, WalEntry by, HybridTime time, VersionVector known) => _numbers.TryAdd(dot, new Number(by, time, known));
+
+    /// <summary>This record is lost: what it gave was never given. A number that came back to its coordinator, which had lost its disk, is of an earlier record.</summary>
+    public void TakeBack(in Dot dot, WalEntry lost)
+    {
+        if (_numbers.TryGetValue(dot, out Number? number) && ReferenceEquals(number.By, lost))
+            _numbers.Remove(dot);
+    }
+
+    public override string ToString() => $"{(isDelete ? "a deletion" : $"'{value}'")} ({string.Join(' ', Dots)}, after {context})";
 
     /// <summary>
     /// It was sent to two coordinators, and there are more writes of its key than ids are remembered; which of them go first, clocks decide. What it had under
@@ -39,6 +62,8 @@ internal sealed class ClientWrite(Guid id, string key, string value, bool isDele
     public bool MayComeTwice { get; set; }
 
     public bool IsReplacedBy(ClientWrite other) => other != this && other.Key == key && Dots.Any(dot => other.Context.Covers(dot));
+
+    private sealed record Number(WalEntry By, HybridTime Time, VersionVector Known);
 }
 
 /// <summary>What must hold of a group whose clients keep each value unlike all others, and which keeps siblings.</summary>
@@ -55,6 +80,16 @@ internal sealed class QuorumRules(QuorumWorld world)
     public long Purges { get; private set; }
     public long Rebuilds { get; private set; }
     public long Synced { get; private set; }
+    public long Views { get; private set; }
+
+    public void Installed(RingView before, RingView after)
+    {
+        Views++;
+        bool isNext = (before.Phase, after.Phase) is (RingPhase.Stable, RingPhase.Copying) or (RingPhase.Copying, RingPhase.Switched or RingPhase.Stable) or (RingPhase.Switched, RingPhase.Stable);
+        if (!isNext)
+            throw new QuorumRuleBrokenException("ring", $"{after} follows {before}");
+    }
+
     public long Twins => _writes.Values.Count(write => write.Dots.Count > 1);
 
     public void Begins(ClientWrite write)
@@ -78,16 +113,38 @@ internal sealed class QuorumRules(QuorumWorld world)
         foreach (EntryBatch batch in entry.Record.Entries)
         {
             foreach (ReadOnlyMemory<byte> payload in batch)
-                Writing(node, StoreUpdate.Decode(payload));
+                Writing(node, entry, StoreUpdate.Decode(payload));
         }
     }
 
-    private void Writing(QuorumNode node, StoreUpdate update)
+    /// <summary>A crash takes back what had not reached the disk, numbers too: nobody has heard of them, and the write is another one when it is sent again.</summary>
+    public void TakenBack(WalEntry entry)
+    {
+        foreach (EntryBatch batch in entry.Record.Entries)
+        {
+            foreach (ReadOnlyMemory<byte> payload in batch)
+            {
+                if (StoreUpdate.Decode(payload) is StoreUpdate.Merge merge)
+                    TakenBack(entry, merge.Versions);
+            }
+        }
+    }
+
+    private void TakenBack(WalEntry entry, KeyVersions versions)
+    {
+        foreach (Sibling<StoredValue> sibling in versions.Set.Siblings)
+        {
+            if (_writes.TryGetValue(sibling.Value.Id, out ClientWrite? write))
+                write.TakeBack(sibling.Dot, entry);
+        }
+    }
+
+    private void Writing(QuorumNode node, WalEntry entry, StoreUpdate update)
     {
         switch (update)
         {
             case StoreUpdate.Merge merge:
-                Dotted(node, merge.Key, merge.Versions);
+                Dotted(node, entry, merge.Key, merge.Versions);
                 break;
             case StoreUpdate.KeepHint hint:
                 Invariant.That(hint.Owner != node.Id, "nobody keeps a hint for itself");
@@ -108,17 +165,19 @@ internal sealed class QuorumRules(QuorumWorld world)
         }
     }
 
-    private void Dotted(QuorumNode node, ReadOnlyMemory<byte> key, KeyVersions versions)
+    private void Dotted(QuorumNode node, WalEntry entry, ReadOnlyMemory<byte> key, KeyVersions versions)
     {
         KeyVersions before = node.Store.VersionsOf(key);
         foreach (Sibling<StoredValue> sibling in versions.Set.Siblings)
         {
             if (!_writes.TryGetValue(sibling.Value.Id, out ClientWrite? write))
                 continue;
-            bool isNew = write.Dots.Add(sibling.Dot);
+            bool isNew = write.Give(sibling.Dot, entry, sibling.Value.Time, versions.Set.Clock);
+            if (isNew && sibling.Dot.Source.Replica != node.Id)
+                throw new QuorumRuleBrokenException("numbers", $"{node.Id} has {sibling.Dot} for {write}, which its coordinator has never written down, or has lost");
             if (_byKey[write.Key].Count > KeyVersions.MaxRecent)
                 Forget(write);
-            if (isNew && sibling.Dot.Source.Replica == node.Id && before.Latest >= sibling.Value.Time)
+            if (isNew && before.Latest >= sibling.Value.Time)
                 throw new QuorumRuleBrokenException("hybrid time", $"{node.Id} gives {sibling.Value.Time} to a write of a key it knows a value at {before.Latest} of");
         }
     }
@@ -131,7 +190,9 @@ internal sealed class QuorumRules(QuorumWorld world)
         // A clock that is set back makes a hint as old as it likes.
         bool isOld = world.Options.MaxHintAgeMicros <= 20 * Instant.Second;
         HintsDelivered++;
-        if (!has && !isOld && !owner.Replica!.IsRebuilding)
+        // It may have had it, and given it up with its place on the ring.
+        bool mayHaveMoved = Views > 0;
+        if (!has && !mayHaveMoved && !isOld && !owner.Replica!.IsRebuilding)
             throw new QuorumRuleBrokenException("hints", $"{node.Id} drops a hint for {gone.Owner} that does not have it");
     }
 
@@ -143,6 +204,16 @@ internal sealed class QuorumRules(QuorumWorld world)
         Siblings += values.Length > 1 ? 1 : 0;
         List<ClientWrite> all = _byKey.GetValueOrDefault(key) ?? [];
         ClientWrite[] found = [.. values.Select(value => all.Find(write => write.Value == value) ?? throw new QuorumRuleBrokenException("values", $"'{value}' of {key} was never written"))];
+        VersionVector clock = ContextToken.Decode(reply.Context, Encoding.UTF8.GetBytes(key));
+        // A purge forgets all of a key.
+        if (Purges == 0 && mustKnow.FirstOrDefault(safe => !safe.Dots.Any(dot => clock.Covers(dot))) is { } unknown)
+            throw new QuorumRuleBrokenException("lost write", $"{unknown} of {key} was acknowledged, and a read knows nothing of it: {clock}");
+        if (IsLatestKept)
+        {
+            ReadLatest(key, found, all, mustKnow);
+            return;
+        }
+
         foreach (ClientWrite safe in mustKnow)
         {
             if (!safe.IsDelete && !found.Contains(safe) && !all.Exists(other => safe.IsReplacedBy(other)))
@@ -157,16 +228,46 @@ internal sealed class QuorumRules(QuorumWorld world)
             throw new QuorumRuleBrokenException("siblings", $"one write of {key} is read twice: {string.Join(", ", values)}");
     }
 
+    private bool IsLatestKept => world.Options.Resolution == Resolution.LastWriteWins;
+
+    // What is returned was written no earlier than all that a majority had, or than what had seen and replaced it: no clock brings an older value back.
+    private static void ReadLatest(string key, ClientWrite[] found, List<ClientWrite> all, IReadOnlyList<ClientWrite> mustKnow)
+    {
+        if (found.Length > 1)
+            throw new QuorumRuleBrokenException("last write wins", $"{found.Length} values of {key} are read");
+        foreach (ClientWrite safe in mustKnow)
+        {
+            if (!IsPassed(safe, []))
+                throw new QuorumRuleBrokenException("last write wins", $"{safe} of {key} at {safe.Times} was acknowledged, and {(found.Length == 1 ? $"{found[0]} at {found[0].Times}" : "nothing")} is read");
+        }
+
+        bool IsPassed(ClientWrite write, HashSet<ClientWrite> seen)
+        {
+            if (write.Times is not { } times || !seen.Add(write))
+                return false;
+            bool isLater = found.Length == 1 ? found[0].Times!.Value.Last >= times.First : write.IsDelete || all.Exists(other => other.IsDelete && other.Times is { } later && later.Last >= times.First);
+            return isLater || all.Exists(other => other != write && write.Dots.Any(dot => other.Known.Covers(dot)) && IsPassed(other, seen));
+        }
+    }
+
+    public bool HaveSameBytes(IEnumerable<string> keys) => keys.All(key => HeldByOwners(key) is var held && held.All(versions => versions.ToBytes().AsSpan().SequenceEqual(held[0].ToBytes())));
+
+    private KeyVersions[] HeldByOwners(string key)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(key);
+        return [.. new KeyPlacement(world.Ring).Of(bytes).All.Select(owner => world[owner.Value].Store.VersionsOf(bytes))];
+    }
+
     /// <summary>All is healed and repaired.</summary>
     public void Ended(IEnumerable<string> keys)
     {
-        var placement = new KeyPlacement(world.Ids, world.Options);
         foreach (string key in keys)
         {
-            byte[] bytes = Encoding.UTF8.GetBytes(key);
-            KeyVersions[] held = [.. placement.Of(bytes).Owners.Select(owner => world[owner.Value].Store.VersionsOf(bytes))];
+            KeyVersions[] held = HeldByOwners(key);
             if (held.Any(versions => !versions.IsSame(held[0])))
                 throw new QuorumRuleBrokenException("convergence", $"owners of {key} differ: {string.Join(" | ", held.Select(versions => versions.ToString()))}");
+            if (IsLatestKept)
+                continue;
             foreach (ClientWrite write in _byKey.GetValueOrDefault(key) ?? [])
                 CheckKept(write, held[0]);
         }

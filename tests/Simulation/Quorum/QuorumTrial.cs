@@ -13,45 +13,80 @@ internal sealed record QuorumResult(ulong Seed, string Profile, long Steps, ulon
 /// </summary>
 internal sealed class QuorumTrial
 {
-    public static readonly string[] Profiles = ["everything", "network", "crashes", "disks", "deletions", "stand-ins"];
+    public static readonly string[] Profiles = ["everything", "network", "crashes", "disks", "deletions", "stand-ins", "serial", "ring", "sets", "levels", "latest", "forgetting"];
 
     private static readonly SortedDictionary<string, long> NoCoverage = [];
+
+    /// <summary>What is written at the one is read at the other, whoever answers: R + W > N.</summary>
+    private static readonly (ConsistencyLevel Read, ConsistencyLevel Write)[] Meeting =
+    [
+        (ConsistencyLevel.Quorum, ConsistencyLevel.Quorum), (ConsistencyLevel.One, ConsistencyLevel.All), (ConsistencyLevel.All, ConsistencyLevel.One),
+        (ConsistencyLevel.Two, ConsistencyLevel.Two), (ConsistencyLevel.LocalQuorum, ConsistencyLevel.EachQuorum),
+    ];
 
     private readonly SortedDictionary<string, long> _coverage = [];
     private readonly QuorumWorld _world;
     private readonly QuorumRules _rules;
     private readonly string _profile;
     private readonly string[] _keys;
+    private readonly int _spares;
+    private readonly bool _forgets;
+    private readonly (ConsistencyLevel Read, ConsistencyLevel Write) _levels;
     private bool _healing;
     private int _busy;
     private int _lostDisk;
+    private readonly SerialClients _serial;
+    private readonly SetClients _sets;
 
     private QuorumTrial(ulong seed, string profile)
     {
         _profile = profile;
         var draw = new DeterministicRandom(seed ^ 0x51C0);
         int nodes = profile == "stand-ins" || draw.Chance(1, 3) ? 5 : 3;
-        bool forgets = profile == "deletions";
+        _forgets = profile is "deletions" or "forgetting";
+        bool changes = profile is "ring" or "forgetting" || (profile is "everything" or "sets" && draw.Chance(1, 3));
+        _levels = profile == "levels" ? Meeting[(int)draw.Next(Meeting.Length)] : Meeting[0];
+        bool hasRegions = _levels.Write.Kind == ConsistencyKind.EachQuorum;
+        if (hasRegions)
+            nodes = 6;
+        else if (profile == "levels")
+            changes = draw.Chance(1, 2);
+        _spares = changes ? 2 : 0;
         _world = new QuorumWorld(seed, new QuorumOptions
         {
             Tokens = 4,
+            Read = _levels.Read,
+            Write = _levels.Write,
+            Places = hasRegions ? Enumerable.Range(1, nodes).ToDictionary(number => new ReplicaId(number), number => new ReplicaPlace(number % 2 == 0 ? "east" : "west", $"{number}")) : [],
+            Resolution = profile == "latest" ? Resolution.LastWriteWins : Resolution.Siblings,
             MerkleDepth = 1 + (int)draw.Next(2),
             HintAfterMicros = (20 + draw.Next(100)) * Instant.Millisecond,
             HintReplayMicros = (50 + draw.Next(200)) * Instant.Millisecond,
+            // In some worlds hints are lost for want of room.
+            MaxHintBytes = draw.Chance(1, 4) ? 400 : 256L << 20,
             HintReplayBytes = (int)(100 + draw.Next(1_000)),
-            MaxHintAgeMicros = forgets ? Instant.Second : 3600 * Instant.Second,
+            MaxHintAgeMicros = _forgets ? Instant.Second : 3600 * Instant.Second,
             RepairMicros = (100 + draw.Next(900)) * Instant.Millisecond,
             RepairBytes = (int)(100 + draw.Next(1_000)),
-            GraceMicros = forgets ? 4 * Instant.Second : 7200 * Instant.Second,
+            GraceMicros = _forgets ? 4 * Instant.Second : 7200 * Instant.Second,
             MaxSkewMicros = 500 * Instant.Millisecond,
             TickMicros = 5 * Instant.Millisecond,
             CheckpointEntries = 20 + draw.Next(200),
-        }, nodes)
+            SpeculatePercentile = draw.Chance(1, 2) ? 99 : 0,
+            PaxosFinishMicros = (200 + draw.Next(1_000)) * Instant.Millisecond,
+            PaxosKeepMicros = (1_500 + draw.Next(5_000)) * Instant.Millisecond,
+            StreamBytes = (int)(100 + draw.Next(1_000)),
+            StreamMicros = (1 + draw.Next(20)) * Instant.Millisecond,
+            RingBeatMicros = (20 + draw.Next(100)) * Instant.Millisecond,
+            RecountMicros = (1 + draw.Next(20)) * Instant.Second,
+        }, nodes, _spares)
         {
             Drop = profile == "network" ? 50 : (int)draw.Next(20),
             Duplicate = (int)draw.Next(20),
             MaxLatency = (1 + draw.Next(profile == "network" ? 50 : 5)) * Instant.Millisecond,
         };
+        _serial = new SerialClients(_world, Count);
+        _sets = new SetClients(_world, Count);
         _rules = new QuorumRules(_world);
         _world.Rules = _rules;
         _keys = [.. Enumerable.Range(0, 3).Select(number => $"key{number}")];
@@ -82,8 +117,19 @@ internal sealed class QuorumTrial
     private void Run(long steps)
     {
         _world.Start();
-        for (int client = 0; client < 4; client++)
+        for (int client = 0; client < (_profile == "sets" ? 1 : 4); client++)
             Think(new Client(client));
+        if (_profile is "serial" or "ring" or "everything")
+            _serial.Begin(_profile == "serial" ? 4 : 2);
+        if (_profile == "sets")
+            _sets.Begin(4);
+        if (_spares > 0)
+        {
+            foreach (QuorumNode node in _world.Nodes)
+                node.Start();
+            _world.After(Random.Next(300 * Instant.Millisecond), Reshape);
+        }
+
         _world.After(200 * Instant.Millisecond, Strike);
         while (_world.Steps < steps)
             _world.Step();
@@ -128,13 +174,15 @@ internal sealed class QuorumTrial
 
     private void Read(Client client, string key)
     {
-        bool isWeak = Random.Chance(1, 5);
+        bool isWeak = _levels.Read != ConsistencyLevel.One && Random.Chance(1, 5);
         IReadOnlyList<ClientWrite> safe = _rules.SafeWrites(key);
-        _world.Submit(AnyNode(), new QuorumRequest(QuorumOperation.Get, Encoding.UTF8.GetBytes(key), Level: isWeak ? Consistency.One : Consistency.Quorum), Patience(), outcome =>
+        _world.Submit(AnyNode(), new QuorumRequest(QuorumOperation.Get, Encoding.UTF8.GetBytes(key), Level: isWeak ? ConsistencyLevel.One : _levels.Read), Patience(), outcome =>
         {
             if (outcome.Reply is { } reply)
             {
                 Count(isWeak ? "weak reads" : "quorum reads");
+                if (!isWeak && _levels.Read.Kind != ConsistencyKind.Quorum)
+                    Count("reads at other levels");
                 if (!isWeak)
                     _rules.Read(key, reply, safe);
                 client.Tokens[key] = reply.Context;
@@ -151,7 +199,7 @@ internal sealed class QuorumTrial
 
     private void Write(Client client, string key)
     {
-        bool isDelete = Random.Chance(_profile == "deletions" ? 1 : 0, 2) || Random.Chance(1, 6);
+        bool isDelete = Random.Chance(_forgets ? 1 : 0, 2) || Random.Chance(1, 6);
         bool isBlind = Random.Chance(1, 4);
         VersionVector context = isBlind ? VersionVector.Empty : client.Contexts.GetValueOrDefault(key, VersionVector.Empty);
         string value = isDelete ? "" : $"{client.Number}.{++client.Values}";
@@ -165,7 +213,7 @@ internal sealed class QuorumTrial
         Send(client, write, request, AnyNode(), attempts: 4);
     }
 
-    private Consistency Level() => Random.Next(10) switch { 0 => Consistency.One, 1 => Consistency.Any, 2 => Consistency.All, _ => Consistency.Quorum };
+    private ConsistencyLevel Level() => Random.Next(10) switch { 0 => ConsistencyLevel.One, 1 => ConsistencyLevel.Any, 2 => ConsistencyLevel.All, _ => _levels.Write };
 
     private void Send(Client client, ClientWrite write, QuorumRequest request, int node, int attempts)
     {
@@ -173,7 +221,7 @@ internal sealed class QuorumTrial
         {
             if (outcome.Reply is { } reply)
             {
-                bool isSafe = request.Level.Kind is ConsistencyKind.Quorum or ConsistencyKind.All;
+                bool isSafe = request.Level == _levels.Write || request.Level == ConsistencyLevel.All;
                 Count(isSafe ? "safe writes" : "weak writes");
                 write.IsSafe |= isSafe;
                 client.Tokens[write.Key] = reply.Context;
@@ -205,11 +253,10 @@ internal sealed class QuorumTrial
             return;
         int number = AnyNode();
         QuorumNode node = _world[number];
-        bool forgets = _profile == "deletions";
-        switch (Random.Next(10))
+        switch (Random.Next(11))
         {
             case 0 or 1:
-                Crash(node, forgets ? 10 * Instant.Second : Instant.Second);
+                Crash(node, _forgets ? 10 * Instant.Second : Instant.Second);
                 break;
             case 2 when _profile is "crashes" or "everything":
                 foreach (QuorumNode each in _world.Nodes)
@@ -218,7 +265,7 @@ internal sealed class QuorumTrial
             case 3 or 4:
                 Count("isolations");
                 _world.Isolate(number);
-                _world.After(Random.Next((forgets ? 8 : 2) * Instant.Second), _world.HealNetwork);
+                _world.After(Random.Next((_forgets ? 8 : 2) * Instant.Second), _world.HealNetwork);
                 break;
             case 5:
                 _world.Cut(new ReplicaId(number), new ReplicaId(AnyNode()));
@@ -228,7 +275,8 @@ internal sealed class QuorumTrial
                 Count("clocks set");
                 node.WallSkew = Random.Next(Instant.Second) - Instant.Second / 2 + (Random.Chance(1, 4) ? (Random.Next(20) - 10) * Instant.Second : 0);
                 break;
-            case 7 when _profile is "disks" or "everything":
+            // What one alone acknowledged goes with its disk.
+            case 7 when _profile is "disks" or "everything" or "serial" or "ring" or "sets" or "latest" or "forgetting" || (_profile == "levels" && _levels.Write != ConsistencyLevel.One):
                 LoseDisk(node);
                 break;
             case 8:
@@ -236,14 +284,41 @@ internal sealed class QuorumTrial
                 _world.After(Random.Next(Instant.Second), () => node.MaxSync = 2 * Instant.Millisecond);
                 break;
             case 9:
+                if (_spares > 0 && Random.Chance(1, 2))
+                {
+                    _world.IsControlAway = true;
+                    _world.After(Random.Next(Instant.Second), () => _world.IsControlAway = false);
+                }
+
                 int other = AnyNode();
                 bool up = Random.Chance(1, 2);
                 if (node.IsUp && other != number)
                     node.Tell(new Input.PeerHint(new ReplicaId(other), up));
                 break;
+            case 10:
+                if (node.IsUp && node.DamageMemory(Encoding.UTF8.GetBytes(_keys[Random.Next(_keys.Length)])))
+                    Count("values damaged in memory");
+                break;
         }
 
         _world.After(Random.Next(400 * Instant.Millisecond), Strike);
+    }
+
+    // Somebody wants other members, and asks anybody.
+    private void Reshape()
+    {
+        if (_healing)
+            return;
+        int size = 3 + (int)Random.Next(_world.Nodes.Count - 2);
+        ReplicaId[] members = [.. _world.Ids.OrderBy(_ => Random.NextUInt64()).Take(size)];
+        if (Random.Chance(1, 4))
+            members = [.. _world.Ring.Before.Nodes.Select(node => node.Id)];
+        Count("changes of members asked for");
+        _world.Submit(AnyNode(), RequestKind.ChangeMembers, new Membership(members).Encode(), Random.Next(3 * Instant.Second), outcome =>
+        {
+            Count(outcome.Reply is null ? "changes of members refused" : "changes of members done");
+            _world.After(Random.Next(500 * Instant.Millisecond), Reshape);
+        });
     }
 
     private void Crash(QuorumNode node, long downtime)
@@ -275,7 +350,8 @@ internal sealed class QuorumTrial
 
     private void Heal()
     {
-        _healing = true;
+        _healing = _serial.IsOver = _sets.IsOver = true;
+        _world.IsControlAway = false;
         _world.HealNetwork();
         (_world.Drop, _world.Duplicate, _world.MaxLatency) = (0, 0, Instant.Millisecond);
         foreach (QuorumNode node in _world.Nodes)
@@ -289,12 +365,22 @@ internal sealed class QuorumTrial
 
         // Values from clocks that were ahead are taken once the others have come there.
         _world.RunFor(15 * Instant.Second);
-        Until("operations that were under way end", () => _busy == 0);
-        Until("replicas are rebuilt", () => _world.Nodes.All(node => !node.Replica!.IsRebuilding));
+        Until("operations that were under way end", () => _busy == 0 && _serial.Busy == 0 && _sets.Busy == 0);
+        Until("the ring stands", () => !_world.Ring.IsChanging && _world.Ring.Members.All(id => _world[id.Value].Replica?.Status.Term == _world.Epoch));
+        Until("replicas are rebuilt", () => _world.Nodes.All(node => node.Replica is { IsRebuilding: false }));
         Until("hints drain", () => _world.Nodes.All(node => HintsOf(node) == 0));
         Until("trees are equal", () => _world.Nodes.All(one => _world.Nodes.All(other => one == other || one.Store.RootWith(other.Id) == other.Store.RootWith(one.Id))));
+        // A value that was damaged in memory is found by a read, or when all is counted anew.
+        Until("owners have the same bytes", () => _world.Nodes.All(node => node.IsUp) && _rules.HaveSameBytes(_keys));
         _rules.Ended(_keys);
         FinalReads();
+        bool isRead = false;
+        _serial.ReadAll(() => isRead = true);
+        Until("the last Serial reads end", () => isRead);
+        bool areSetsRead = false;
+        _sets.ReadAll(() => areSetsRead = true);
+        Until("the last reads of sets end", () => areSetsRead);
+        _serial.Judge();
     }
 
     private void FinalReads()
@@ -303,7 +389,8 @@ internal sealed class QuorumTrial
         foreach (string key in _keys)
         {
             IReadOnlyList<ClientWrite> safe = _rules.SafeWrites(key);
-            _world.Submit(1, new QuorumRequest(QuorumOperation.Get, Encoding.UTF8.GetBytes(key), Level: Consistency.All), Instant.Second, outcome =>
+            ReplicaId owner = new KeyPlacement(_world.Ring).Of(Encoding.UTF8.GetBytes(key)).All[0];
+            _world.Submit(owner.Value, new QuorumRequest(QuorumOperation.Get, Encoding.UTF8.GetBytes(key), Level: ConsistencyLevel.All), Instant.Second, outcome =>
             {
                 if (outcome.Reply is null)
                     throw new QuorumRuleBrokenException("availability", $"a read of {key} fails although everything is healed: {outcome.Why!.Value.Detail}");
@@ -315,12 +402,14 @@ internal sealed class QuorumTrial
         Until("the last reads end", () => left == 0);
     }
 
-    private static long HintsOf(QuorumNode node) => StoreStanding.Decode(node.Store.Query(new StoreQuery.Standing().ToBytes())).HintBytes;
+    private static StoreStanding StandingOf(QuorumNode node) => StoreStanding.Decode(node.Store.Query(new StoreQuery.Standing().ToBytes()));
+
+    private static long HintsOf(QuorumNode node) => StandingOf(node).HintBytes;
 
     private void Until(string what, Func<bool> holds)
     {
         if (!_world.RunUntil(holds, 120 * Instant.Second))
-            throw new QuorumRuleBrokenException("recovery", $"two minutes after everything has healed: not yet that {what}");
+            throw new QuorumRuleBrokenException("recovery", $"two minutes after everything has healed: not yet that {what}: {_world.Ring}; {string.Join("; ", _world.Nodes.Select(node => $"{node.Id}: {node.Replica?.Status.Ring}{(node.Replica is not { IsRebuilding: false } ? ", being rebuilt" : "")}"))}");
     }
 
     private void Count(string what) => _coverage[what] = _coverage.GetValueOrDefault(what) + 1;
@@ -330,8 +419,8 @@ internal sealed class QuorumTrial
         foreach ((string what, long count) in (ReadOnlySpan<(string, long)>)
             [
                 ("writes", _rules.Writes), ("reads judged", _rules.Reads), ("reads with siblings", _rules.Siblings), ("hints kept", _rules.HintsKept), ("hints delivered", _rules.HintsDelivered),
-                ("purges", _rules.Purges), ("rebuilds", _rules.Rebuilds), ("comparisons", _rules.Synced), ("writes with two dots", _rules.Twins),
-                ("checkpoints", _world.Nodes.Sum(node => (long)node.Checkpoints)), ("messages", _world.Messages),
+                ("purges", _rules.Purges), ("rebuilds", _rules.Rebuilds), ("comparisons", _rules.Synced), ("writes with two dots", _rules.Twins), ("views", _rules.Views), ("damaged leaves", _world.Nodes.Sum(node => StandingOf(node).Damaged)),
+                ("damage found in memory", _world.Nodes.Sum(node => (long)node.DamageFound)), ("checkpoints", _world.Nodes.Sum(node => (long)node.Checkpoints)), ("messages", _world.Messages),
                 ("skew refused", _world.Nodes.Sum(node => (long)node.Reports.Count(report => report.Contains("ahead of this replica's clock", StringComparison.Ordinal)))),
             ])
             _coverage[what] = count;

@@ -101,6 +101,10 @@ internal enum CoverageItem
     LinksSpliced,
     SlowRemoved,
     ReadsAtLinks,
+    BatchesDone,
+    BatchesRefused,
+    Scans,
+    KeysEnded,
 
     /// <summary>Not a thing to reach: the checker came to its limit.</summary>
     HistoriesUndecided,

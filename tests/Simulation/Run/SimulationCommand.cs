@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using ActorRepl.Simulation.Convergence;
 using ActorRepl.Simulation.Faults;
 using ActorRepl.Simulation.Figure16;
 using ActorRepl.Simulation.Invariants;
@@ -13,18 +14,29 @@ internal static class SimulationCommand
     private const string Mixed = "mixed";
     private static readonly ISimulatedProtocol[] Protocols = [new SimulatedRaft(), new SimulatedPrimaryBackup(), new SimulatedChain()];
 
+    // There is no leader and no common log: they have worlds and rules of their own.
+    private static readonly LeaderlessRun[] Leaderless =
+    [
+        new(QuorumRun.Name, QuorumTrial.Profiles, QuorumRun.DefaultSteps, QuorumRun.Run), new(ConvergentRun.Name, ConvergentTrial.Profiles, ConvergentRun.DefaultSteps, ConvergentRun.Run),
+    ];
+
+    private sealed record LeaderlessRun(string Name, string[] Profiles, long DefaultSteps, Func<ulong, long, string?, long, int, bool, bool, TextWriter, int> Run)
+    {
+        public string ProfileNames => string.Join(", ", Profiles);
+    }
+
     public static ISimulatedProtocol? FindProtocol(string name) => Array.Find(Protocols, protocol => protocol.Name == name);
 
     public static int Invoke(string[] arguments)
     {
-        var protocol = new Option<string>("--protocol") { Description = $"the protocol: {string.Join(", ", Protocols.Select(item => item.Name))}", DefaultValueFactory = _ => "raft" };
-        protocol.AcceptOnlyFromAmong([.. Protocols.Select(item => item.Name), QuorumRun.Name]);
+        var protocol = new Option<string>("--protocol") { Description = $"the protocol: {string.Join(", ", Protocols.Select(item => item.Name).Concat(Leaderless.Select(item => item.Name)))}", DefaultValueFactory = _ => "raft" };
+        protocol.AcceptOnlyFromAmong([.. Protocols.Select(item => item.Name), .. Leaderless.Select(item => item.Name)]);
         var seeds = new Option<long>("--seeds") { Description = "how many seeds to run", DefaultValueFactory = _ => 1000 };
         var from = new Option<long>("--from") { Description = "the first of them", DefaultValueFactory = _ => 1 };
         var seed = new Option<long?>("--seed") { Description = "run this one seed" };
         var steps = new Option<long>("--steps") { Description = "steps with faults in a seed, before it heals", DefaultValueFactory = _ => 2_500 };
         var nodes = new Option<int?>("--nodes") { Description = "replicas, 1 to 9; the profile's own if not given" };
-        var profile = new Option<string>("--profile") { Description = $"schedule of faults: {Mixed}, or {string.Join("; ", Protocols.Select(item => $"for {item.Name} {Names(item)}"))}; for {QuorumRun.Name} {QuorumRun.ProfileNames}", DefaultValueFactory = _ => Mixed };
+        var profile = new Option<string>("--profile") { Description = $"schedule of faults: {Mixed}, or {string.Join("; ", Protocols.Select(item => $"for {item.Name} {Names(item)}"))}{string.Concat(Leaderless.Select(item => $"; for {item.Name} {item.ProfileNames}"))}", DefaultValueFactory = _ => Mixed };
         var failures = new Option<int>("--failures") { Description = "stop after so many failing seeds", DefaultValueFactory = _ => 1 };
         var trace = new Option<bool>("--trace") { Description = "with --seed: print all that happens" };
         var json = new Option<bool>("--json") { Description = "print the result as JSON" };
@@ -47,9 +59,10 @@ internal static class SimulationCommand
         {
             // Values are not there yet, neither what was wrong nor what is the default.
             string name = result.GetResult(protocol)?.Tokens is [var given] ? given.Value : Protocols[0].Name;
-            if (name == QuorumRun.Name && result.GetResult(profile)?.Tokens is [var drawn] && drawn.Value != Mixed && !QuorumTrial.Profiles.Contains(drawn.Value))
-                result.AddError($"--profile is {drawn.Value}; for {name} it must be {Mixed}, {QuorumRun.ProfileNames}");
-            if (name == QuorumRun.Name && (result.GetResult(trace) is { Implicit: false } || result.GetResult(nodes) is { Implicit: false }))
+            LeaderlessRun? leaderless = Array.Find(Leaderless, item => item.Name == name);
+            if (leaderless is not null && result.GetResult(profile)?.Tokens is [var drawn] && drawn.Value != Mixed && !leaderless.Profiles.Contains(drawn.Value))
+                result.AddError($"--profile is {drawn.Value}; for {name} it must be {Mixed}, {leaderless.ProfileNames}");
+            if (leaderless is not null && (result.GetResult(trace) is { Implicit: false } || result.GetResult(nodes) is { Implicit: false }))
                 result.AddError($"--trace and --nodes are not for {name}, whose world is one of its own");
             if (FindProtocol(name) is { } known && result.GetResult(profile)?.Tokens is [var schedule] && schedule.Value != Mixed && Find(known, schedule.Value) is null)
                 result.AddError($"--profile is {schedule.Value}; for {known.Name} it must be {Mixed}, {Names(known)}");
@@ -58,13 +71,12 @@ internal static class SimulationCommand
         {
             if (result.GetValue(figure16))
                 return Downtimes.Print(Console.Out, (ulong)(result.GetValue(seed) ?? 1));
-            if (result.GetValue(protocol) == QuorumRun.Name)
+            if (Array.Find(Leaderless, item => item.Name == result.GetValue(protocol)) is { } leaderless)
             {
-                // It has a world of its own: there is no leader, no common log, and histories are judged by their versions.
                 string? drawn = result.GetValue(profile) is { } given && given != Mixed ? given : null;
-                long most = result.GetResult(steps) is { Implicit: false } ? result.GetValue(steps) : QuorumRun.DefaultSteps;
+                long most = result.GetResult(steps) is { Implicit: false } ? result.GetValue(steps) : leaderless.DefaultSteps;
                 long first = result.GetValue(seed) ?? result.GetValue(from), count = result.GetValue(seed) is null ? result.GetValue(seeds) : 1;
-                return QuorumRun.Run((ulong)first, count, drawn, most, result.GetValue(failures), result.GetValue(json), !result.GetValue(floors), Console.Out);
+                return leaderless.Run((ulong)first, count, drawn, most, result.GetValue(failures), result.GetValue(json), !result.GetValue(floors), Console.Out);
             }
 
             ISimulatedProtocol chosen = FindProtocol(result.GetValue(protocol)!)!;

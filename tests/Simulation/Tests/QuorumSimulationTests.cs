@@ -1,3 +1,5 @@
+using ActorRepl.Protocols.Kernel;
+using ActorRepl.Protocols.Versions;
 using ActorRepl.Simulation.Quorum;
 using Xunit.Abstractions;
 
@@ -27,5 +29,24 @@ public class QuorumSimulationTests(ITestOutputHelper output)
             Assert.Equal((profile, first.Hash, first.Steps, first.Rule), (profile, again.Hash, again.Steps, again.Rule));
             Assert.NotEqual(first.Hash, other.Hash);
         }
+    }
+
+    /// <summary>A replica gives a write its number, loses its disk and is sent the write by another: the crash that takes that record takes no number that others have.</summary>
+    [Fact]
+    public void A_crash_takes_back_a_number_only_with_the_record_that_gave_it()
+    {
+        var dot = new Dot(new VersionSource(new ReplicaId(3)), 4);
+        var write = new ClientWrite(Guid.NewGuid(), "key", "value", isDelete: false, VersionVector.Empty);
+        WalEntry given = new(1, new WalRecord()), again = new(1, new WalRecord());
+        Assert.True(write.Give(dot, given, new HybridTime(7, 0), VersionVector.Of(dot)));
+        Assert.False(write.Give(dot, again, new HybridTime(7, 0), VersionVector.Of(dot)));
+
+        write.TakeBack(dot, again);
+        Assert.Equal([dot], write.Dots);
+
+        write.TakeBack(dot, given);
+        Assert.Empty(write.Dots);
+        Assert.Null(write.Times);
+        Assert.True(write.Known.IsEmpty);
     }
 }

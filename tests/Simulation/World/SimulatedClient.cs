@@ -10,7 +10,7 @@ namespace ActorRepl.Simulation.World;
 /// A client that does one thing at a time and writes down what it saw. With a session it sends a command again until it
 /// knows; without one it gives up where sending again could do it twice.
 /// </summary>
-internal sealed class SimulatedClient(SimulatedWorld world, int number, bool hasSession)
+internal sealed partial class SimulatedClient(SimulatedWorld world, int number, bool hasSession)
 {
     /// <summary>Request ids are made so that the client is known from them.</summary>
     public const int MaxClients = 16;
@@ -111,6 +111,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         _backOff = MinBackOff;
         _maybeDone = _wasSent = false;
         _parts.Clear();
+        _ends.Clear();
+        _take = null;
         _called = world.Events;
         _beganAt = world.Time;
         var payload = new KeyValuePayload();
@@ -156,6 +158,8 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         string key = world.Keys[world.Random.Next(world.Keys.Length)];
         _kind = world.Random.Chance(world.Profile.Reads, 100) ? AnyRead() : world.Random.Chance(1, 20) ? RequestKind.StaleRead : RequestKind.Command;
         _concern = world.Protocol.HasConcerns && _kind == RequestKind.Command ? AnyConcern() : default;
+        if (TryChooseMore(payload))
+            return;
         if (_kind != RequestKind.Command)
         {
             Read(payload, key);
@@ -324,6 +328,7 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         {
             world.Coverage.Count(CoverageItem.OutcomesUnknown);
             world.History.AddRange(_parts);
+            RecordEnds();
         }
 
         if (_registering)
@@ -351,16 +356,30 @@ internal sealed class SimulatedClient(SimulatedWorld world, int number, bool has
         }
 
         KeyValueReplyReader replies = KeyValueCodec.Replies(result);
-        foreach (RecordedOperation part in _parts)
+        _kept.Clear();
+        if (_take is { } take)
         {
-            if (!replies.Next(out KeyValueReply reply))
-                throw new Invariants.RuleBrokenException("replies", $"client {number} got fewer replies than operations");
-            if (_kind == RequestKind.BoundedRead)
-                Record(Returned(part, reply) with { Called = CurrentSince(answersLastAttempt ? _lastSentAt : _beganAt) }, seen);
-            else if (_kind is not (RequestKind.StaleRead or RequestKind.SessionRead))
-                Record(Returned(part, reply), seen);
+            take(replies);
+        }
+        else
+        {
+            foreach (RecordedOperation part in _parts)
+            {
+                if (!replies.Next(out KeyValueReply reply))
+                    throw new Invariants.RuleBrokenException("replies", $"client {number} got fewer replies than operations");
+                _kept.Add(Returned(part, reply));
+            }
         }
 
+        foreach (RecordedOperation done in _kept)
+        {
+            if (_kind == RequestKind.BoundedRead)
+                Record(done with { Called = CurrentSince(answersLastAttempt ? _lastSentAt : _beganAt) }, seen);
+            else if (_kind is not (RequestKind.StaleRead or RequestKind.SessionRead))
+                Record(done, seen);
+        }
+
+        RecordEnds();
         End();
     }
 

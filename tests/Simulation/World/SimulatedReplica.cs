@@ -193,12 +193,14 @@ internal sealed class SimulatedReplica : IReplicaHost
     }
 
     /// <summary>What the machine holds, for comparing replicas that have applied the same.</summary>
-    public byte[] MachineContent(IEnumerable<string> keys)
+    /// <param name="keys">Of which keys.</param>
+    /// <param name="withMemory">And what memory it says it takes: where clients scan, that is also for the order of its keys, which is the replica's own.</param>
+    public byte[] MachineContent(IEnumerable<string> keys, bool withMemory)
     {
         var query = new KeyValuePayload().CountKeys();
         foreach (string key in keys)
             query.Get(System.Text.Encoding.UTF8.GetBytes(key));
-        return [.. BitConverter.GetBytes(_machine!.ApproximateBytes), .. BitConverter.GetBytes(_machine.SessionCount), .. _machine.Query(query.ToArray()).Span];
+        return [.. BitConverter.GetBytes(withMemory ? _machine!.ApproximateBytes : 0), .. BitConverter.GetBytes(_machine!.SessionCount), .. _machine.Query(query.ToArray()).Span];
     }
 
     /// <summary>The disk has room again.</summary>

@@ -23,6 +23,7 @@ internal sealed class SimulatedWorld
     private readonly SimulatedOperator _operator;
     private readonly FaultSchedule _faults;
     private readonly Dictionary<string, string> _lastSeen = [];
+    private readonly Dictionary<string, (string Value, long Version)> _lastPairs = [];
     private readonly List<long> _eventTimes = [0];
     private ulong _hash = 14695981039346656037;
     private long _requests;
@@ -161,6 +162,11 @@ internal sealed class SimulatedWorld
     public string LastSeen(string key) => _lastSeen.GetValueOrDefault(key, "");
 
     public void Saw(string key, string value) => _lastSeen[key] = value;
+
+    /// <summary>What was last read of a pair of keys, and the version of its first.</summary>
+    public (string Value, long Version) LastPair(string pair) => _lastPairs.GetValueOrDefault(pair, ("", KeyValueVersion.Missing));
+
+    public void SawPair(string pair, string value, long version) => _lastPairs[pair] = (value, version);
 
     public void Wake(int client, long token, long delay) =>
         Schedule(new Event { Time = Time + delay, Kind = EventKind.ClientWakes, Target = client, Incarnation = Event.Any, A = token });
@@ -302,7 +308,7 @@ internal sealed class SimulatedWorld
     {
         Trace?.Write(Time, "", "healing");
         IsHealing = true;
-        Profile = Calm with { Nodes = Profile.Nodes, Spares = Profile.Spares };
+        Profile = Calm with { Nodes = Profile.Nodes, Spares = Profile.Spares, Lists = Profile.Lists };
         _faults.EndAll();
         Until("operations that were under way end", () => _clients.All(client => client.IsIdle));
         Until("the change of members that was under way ends", () => _operator.IsIdle);
@@ -382,7 +388,7 @@ internal sealed class SimulatedWorld
         byte[]? first = null;
         foreach (SimulatedReplica replica in Leader() is { } leader ? Holders(leader) : Replicas)
         {
-            byte[] content = replica.MachineContent(Keys);
+            byte[] content = replica.MachineContent(Profile.Lists ? Keys.Concat(SimulatedClient.MoreKeys) : Keys, withMemory: !Profile.Lists);
             first ??= content;
             if (!content.AsSpan().SequenceEqual(first))
                 throw new RuleBrokenException("state machine safety", $"the state of {replica.Id} is not that of {Replicas[0].Id} after the same commands: {Convert.ToHexString(content)} and {Convert.ToHexString(first)}");

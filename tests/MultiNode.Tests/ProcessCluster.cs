@@ -105,6 +105,9 @@ internal sealed class ProcessCluster : IAsyncDisposable
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
+    /// <summary>What a node answers to a GET over HTTP.</summary>
+    public Task<string> GetAsync(int asked, string what) => _http.GetStringAsync(Uri(asked, what));
+
     /// <summary>Runs <c>actorrepl</c> on this cluster; its exit code, and what it said on both outputs.</summary>
     public async Task<(int Code, string Said)> CommandAsync(params string[] words)
     {
@@ -214,6 +217,8 @@ internal sealed class ProcessCluster : IAsyncDisposable
             NodeReport[] reports = await Task.WhenAll(Ids.Select(id => _status.ReportAsync(new NodePorts(BasePort, id), default)));
             if (reports.All(report => report.State == "ready"))
                 return;
+            if (reports.FirstOrDefault(report => _processes[report.Id].HasExited) is { } gone)
+                throw new InvalidOperationException($"node {gone.Id} ended with {_processes[gone.Id].ExitCode}: {await _processes[gone.Id].StandardError.ReadToEndAsync()}{Describe(gone)}");
             if (patience.Elapsed > ReadyPatience)
                 throw new TimeoutException($"not ready after {ReadyPatience.TotalSeconds} s: {string.Join("; ", reports.Select(Describe))}");
             await Task.Delay(50);
@@ -232,7 +237,7 @@ internal sealed class ProcessCluster : IAsyncDisposable
         NodeReport[] reports = await Task.WhenAll(Ids.Select(id => _status.ReportAsync(new NodePorts(BasePort, id), default)));
         return reports
             .SelectMany(report => (report.Status?.Groups ?? []).Where(group => group.Name == "kv").SelectMany(group => group.Local), (report, replica) => (report.Id, Replica: replica))
-            .Where(item => item.Replica.Leader == item.Id)
+            .Where(item => item.Replica.Leader == item.Id || item.Replica.IsLeaderless)
             .GroupBy(item => item.Replica.Shard)
             .ToDictionary(shard => shard.Key, shard => shard.Select(item => (Node: item.Id, item.Replica.Term)).MaxBy(item => item.Term));
     }

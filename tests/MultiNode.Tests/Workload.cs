@@ -4,6 +4,7 @@ using System.Text;
 using ActorRepl.Actors.Client;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Protocols.Checking;
+using ActorRepl.Protocols.Placement;
 
 namespace ActorRepl.MultiNode.Tests;
 
@@ -138,7 +139,7 @@ internal sealed class Workload(ProcessCluster cluster, int seed)
         for (int salt = 0; ; salt++)
         {
             string key = $"{prefix}-{salt}";
-            if (ShardHash.ShardOf(Encoding.UTF8.GetBytes(key), Shards) == shard)
+            if (ShardHash.ShardOf(Encoding.UTF8.GetBytes(key), Shards, KeyPlacement.Braces) == shard)
                 return key;
         }
     }

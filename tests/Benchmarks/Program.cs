@@ -4,6 +4,7 @@ using System.Text;
 using ActorRepl.Benchmarks;
 using ActorRepl.Benchmarks.Crdt;
 using ActorRepl.Benchmarks.Chain;
+using ActorRepl.Benchmarks.Connections;
 using ActorRepl.Benchmarks.Failover;
 using ActorRepl.Benchmarks.Fuzz;
 using ActorRepl.Benchmarks.InProcess;
@@ -80,7 +81,16 @@ var journals = new Command("journals", "The journals on SQLite and in segments, 
 journals.SetAction(parse => JournalBenchmark.RunAsync([.. parse.GetValue(writerCounts)!.Split(',').Select(int.Parse)], parse.GetValue(rounds),
     parse.GetValue(size), parse.GetValue(seconds), Path.GetFullPath(parse.GetValue(data)!)));
 
-var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals, LagCommand.Build(), CrdtBenchmark.Build(), FuzzCommand.Build() };
+var values = new Option<int>("--values") { Description = "Values that are added to one map.", DefaultValueFactory = _ => 20_000 };
+var crdtPort = new Option<int?>("--base-port") { Description = "Where the nodes listen; none: where nobody does." };
+var crdtGroup = new Command("crdt-group", "Three node processes of a CRDT group: values into one map, increments, and what two sides have changed while cut off from each other.") { values, keys, rounds, crdtPort };
+crdtGroup.SetAction(parse => new CrdtGroupBenchmark(parse.GetValue(values), parse.GetValue(keys), parse.GetValue(rounds), parse.GetValue(crdtPort)).RunAsync());
+
+var counters = new Option<int>("--counters") { Description = "Counters that there are in the end.", DefaultValueFactory = _ => 1_000_000 };
+var crdtMemory = new Command("crdt-memory", "Three node processes of a CRDT group: their memory as small counters become more.") { counters, crdtPort };
+crdtMemory.SetAction(parse => new CrdtMemoryBenchmark(parse.GetValue(counters), parse.GetValue(crdtPort)).RunAsync());
+
+var root = new RootCommand("Benchmarks of ActorRepl and its peers.") { etcd, inProcess, node, disk, journals, LagCommand.Build(), CrdtBenchmark.Build(), crdtGroup, crdtMemory, FuzzCommand.Build(), ConnectionsCommand.Build() };
 foreach (Command command in FailoverCommands.All.Concat(ChainCommands.All))
     root.Add(command);
 // On Ctrl-C a run ends its nodes before it goes.

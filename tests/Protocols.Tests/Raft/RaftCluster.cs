@@ -3,43 +3,28 @@ using ActorRepl.Protocols.Raft;
 
 namespace ActorRepl.Protocols.Tests.Raft;
 
-/// <summary>Some replicas on a perfect network of no delay, except where the test cuts it. Every message is encoded and decoded.</summary>
-internal sealed class RaftCluster
+internal sealed class RaftCluster : LogCluster<RaftNode>
 {
-    private readonly Dictionary<int, RaftNode> _nodes = [];
-    private readonly HashSet<(int From, int To)> _cut = [];
-    private readonly HashSet<int> _down = [];
-    private readonly RaftOptions _options;
-    private readonly int _size;
-    private readonly Dictionary<long, int> _leaders = [];
-    private ulong _seed;
+    private readonly RaftOptions? _options;
 
     public RaftCluster(int size, RaftOptions? options = null, ulong seed = 1, Func<int, RecoveredState?>? recovered = null)
+        : base(size, seed)
     {
-        _size = size;
-        _options = options ?? RaftOptions.Default;
-        _seed = seed * 1000;
+        _options = options;
         for (int id = 1; id <= size; id++)
-            _nodes[id] = new RaftNode(id, size, _options, recovered?.Invoke(id), ++_seed);
+            Put(id, new RaftNode(id, size, options, recovered?.Invoke(id), NextSeed()));
         foreach (RaftNode node in Nodes)
             node.Start();
     }
-
-    public long Now { get; private set; }
-    public RaftNode this[int id] => _nodes[id];
-    public IEnumerable<RaftNode> Nodes => _nodes.OrderBy(pair => pair.Key).Select(pair => pair.Value);
-    public IEnumerable<RaftNode> Running => Nodes.Where(node => !_down.Contains(node.Id.Value));
 
     /// <summary>The leader of the latest term among those that run.</summary>
     public RaftNode? Leader => Running.Where(node => node.IsLeader).MaxBy(node => node.Status.Term);
 
     /// <summary>A replica that is not among the first ones starts with an empty disk.</summary>
-    public RaftNode Join(int id)
-    {
-        var node = new RaftNode(id, _size, _options, seed: ++_seed, now: Now);
-        _nodes.Add(id, node);
-        return node.Start();
-    }
+    public RaftNode Join(int id) => Put(id, new RaftNode(id, Size, _options, seed: NextSeed(), now: Now)).Start();
+
+    /// <summary>A replica of this number joins with an empty disk, in place of the one that had it.</summary>
+    public RaftNode Replace(int id) => Put(id, new RaftNode(id, Size, _options, seed: NextSeed(), now: Now, joins: true)).Start();
 
     /// <summary>Asks the leader for these members and waits for the answer: empty, or why not.</summary>
     public string Change(Membership target, long limit = 10 * Instant.Second)
@@ -50,145 +35,18 @@ internal sealed class RaftCluster
         return leader.Rejections.TryGetValue(id, out Rejection why) ? why.Detail! : leader.Replies[id];
     }
 
-    public void Cut(int from, int to) => _cut.Add((from, to));
-
-    public void Isolate(int id)
-    {
-        foreach (int other in _nodes.Keys.Where(other => other != id))
-        {
-            _cut.Add((id, other));
-            _cut.Add((other, id));
-        }
-    }
-
-    public void Heal() => _cut.Clear();
-
-    public void Kill(int id) => _down.Add(id);
-
-    /// <summary>A replica of this number joins with an empty disk, in place of the one that had it.</summary>
-    public RaftNode Replace(int id)
-    {
-        _down.Remove(id);
-        _nodes[id] = new RaftNode(id, _size, _options, seed: ++_seed, now: Now, joins: true);
-        return _nodes[id].Start();
-    }
-
-    /// <summary>Starts a replica again with what its disk holds, or with what the test says.</summary>
-    public RaftNode Restart(int id, RecoveredState? recovered = null)
-    {
-        RaftNode old = _nodes[id];
-        _down.Remove(id);
-        var node = new RaftNode(id, _size, _options, recovered ?? old.Recover(), ++_seed, Now) { Applied = [.. old.SavedState] };
-        node.Written.AddRange(old.Written.Where(entry => entry.Lsn <= old.DurableLsn));
-        _nodes[id] = node;
-        return node.Start();
-    }
-
-    /// <summary>Lets time pass: messages arrive at once, timers at their moment.</summary>
-    public void Run(long micros)
-    {
-        long end = Now + micros;
-        Settle();
-        while (Running.Min(node => node.NextTimer) is { } at && at <= end)
-        {
-            Now = Math.Max(Now, at);
-            foreach (RaftNode node in Running.ToArray())
-            {
-                node.Now = Math.Max(node.Now, Now);
-                node.FireDue();
-                Settle();
-            }
-        }
-
-        Now = end;
-        foreach (RaftNode node in Nodes)
-            node.Now = Math.Max(node.Now, Now);
-    }
-
-    /// <summary>It is that late; no timer has run out meanwhile.</summary>
-    public void SkipTo(long now)
-    {
-        Now = now;
-        foreach (RaftNode node in Nodes)
-            node.Now = Math.Max(node.Now, now);
-        Settle();
-    }
-
-    /// <summary>Runs until a condition holds, for a bounded time.</summary>
-    public void Until(Func<bool> condition, long limit = 10 * Instant.Second)
-    {
-        for (long waited = 0; !condition(); waited += 10 * RaftNode.Ms)
-        {
-            Assert.True(waited < limit, $"not within {limit / Instant.Second} s");
-            Run(10 * RaftNode.Ms);
-        }
-    }
-
     public RaftNode ElectLeader()
     {
         Until(() => Leader is { } leader && Running.All(node => node.Status.Leader == leader.Id || !leader.Status.Members!.Members.Contains(node.Id)) && leader.Status.CommitIndex == leader.Status.LastIndex);
         return Leader!;
     }
 
-    /// <summary>Delivers until nothing is on its way, transfers included.</summary>
-    public void Settle()
-    {
-        for (bool busy = true; busy;)
-        {
-            busy = false;
-            foreach (RaftNode node in Running.ToArray())
-            {
-                busy |= Deliver(node);
-                busy |= Transfer(node);
-                if (node.IsLeader)
-                    Assert.True(_leaders.TryAdd(node.Status.Term, node.Id.Value) || _leaders[node.Status.Term] == node.Id.Value, "one leader a term");
-            }
-        }
+    protected override RaftNode Anew(RaftNode old, RecoveredState recovered, ulong seed) => new(old.Id.Value, Size, _options, recovered, seed, Now);
 
-        CheckStateMachineSafety();
-    }
-
-    private bool Deliver(RaftNode node)
-    {
-        (ReplicaId To, RaftMessage Message)[] sent = [.. node.Sent];
-        node.Sent.Clear();
-        foreach ((ReplicaId to, RaftMessage message) in sent)
-        {
-            if (_cut.Contains((node.Id.Value, to.Value)) || _down.Contains(to.Value) || !_nodes.ContainsKey(to.Value))
-                continue;
-            RaftNode target = _nodes[to.Value];
-            target.Now = Math.Max(target.Now, Now);
-            target.Receive(node.Id.Value, target.Raft.Decode(message.ToBytes()));
-        }
-
-        return sent.Length > 0;
-    }
-
-    private bool Transfer(RaftNode node)
-    {
-        if (node.Fetching is { } fetch)
-        {
-            node.Fetching = null;
-            RaftNode source = _nodes[fetch.From.Value];
-            if (source.Saved is { } saved && saved.Index >= fetch.Index)
-            {
-                node.Step(new Input.TransferReady(fetch.From, saved));
-                if (node.Installing is not null)
-                    node.FinishInstall(fetch.MetadataOnly ? [] : source.SavedState);
-            }
-            else
-            {
-                node.Step(new Input.TransferFailed(fetch.From, fetch.Index, "it is gone"));
-            }
-
-            return true;
-        }
-
-        return false;
-    }
+    protected override long? TermLedBy(RaftNode node) => node.IsLeader ? node.Status.Term : null;
 
     /// <summary>State Machine Safety: no two replicas apply different commands at the same index.</summary>
-    private void CheckStateMachineSafety()
+    protected override void OnSettled()
     {
         var chosen = new Dictionary<long, (long, string)>();
         foreach (RaftNode node in Nodes.Where(node => !node.Standing.Hollow))

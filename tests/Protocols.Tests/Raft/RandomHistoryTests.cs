@@ -235,7 +235,7 @@ public class RandomHistoryTests
         private void Collect(RaftNode node)
         {
             int id = node.Id.Value;
-            foreach ((ReplicaId to, RaftMessage message) in node.Sent)
+            foreach ((ReplicaId to, PeerMessage message) in node.Sent)
                 _network.Add((id, to.Value, message.ToBytes()));
             node.Sent.Clear();
             while (!_calm && _network.Count > 300)

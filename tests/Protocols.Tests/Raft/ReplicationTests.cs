@@ -388,13 +388,13 @@ public class ReplicationTests
         int refused = 0;
         for (bool busy = true; busy;)
         {
-            List<(ReplicaId To, RaftMessage Message)> out1 = [.. leader.Sent.Where(sent => sent.To == follower.Id)];
+            List<(ReplicaId To, PeerMessage Message)> out1 = [.. leader.Sent.Where(sent => sent.To == follower.Id)];
             leader.Sent.Clear();
-            foreach ((_, RaftMessage message) in out1)
+            foreach ((_, PeerMessage message) in out1)
                 follower.Receive(leader.Id.Value, message);
-            List<(ReplicaId To, RaftMessage Message)> out2 = [.. follower.Sent];
+            List<(ReplicaId To, PeerMessage Message)> out2 = [.. follower.Sent];
             follower.Sent.Clear();
-            foreach ((_, RaftMessage message) in out2)
+            foreach ((_, PeerMessage message) in out2)
             {
                 refused += message is AppendReply { Success: false } ? 1 : 0;
                 leader.Receive(follower.Id.Value, message);

@@ -81,12 +81,19 @@ public sealed record GroupInfo(string Name, string Protocol, int Shards, int Rep
     /// <summary>Its replicas have no common log and no state machine: any of them takes writes.</summary>
     public bool IsLeaderless { get; init; }
 
+    /// <summary>Linearizable reads that do not say where they go are answered by any replica.</summary>
+    public bool ReadsAnywhere { get; init; }
+
+    /// <summary>A read of this kind is answered by the replica that the group's linearizable reads are asked of, and by no other.</summary>
+    public bool IsReadAtPrimary(RequestKind kind, ReadFrom from) =>
+        kind == RequestKind.Read && (from == ReadFrom.Primary || (from == ReadFrom.Default && !ReadsAnywhere));
+
     /// <summary>The shard that owns a key: see <see cref="ShardHash"/>.</summary>
     public int ShardOf(ReadOnlySpan<byte> key) => ShardHash.ShardOf(key, Shards, KeyPlacement);
 
     /// <summary>The group as it is declared here.</summary>
     public static GroupInfo Of(GroupDefinition group) =>
-        new(group.Name, group.Protocol.Name, group.Shards, group.Replicas) { KeyPlacement = group.KeyPlacement, IsLeaderless = group.Protocol.IsLeaderless };
+        new(group.Name, group.Protocol.Name, group.Shards, group.Replicas) { KeyPlacement = group.KeyPlacement, IsLeaderless = group.Protocol.IsLeaderless, ReadsAnywhere = group.Protocol.ReadsAnywhere };
 }
 
 /// <summary>How one request is to be treated; what is left out is the group's default.</summary>
@@ -131,6 +138,9 @@ public sealed record RequestOptions
     /// refuse one.
     /// </summary>
     public ConsistencyLevel Level { get; init; }
+
+    /// <summary>For queries: the same as a linearizable read of the leader, and of no other.</summary>
+    public RequestOptions AtPrimary => this with { ReadKind = RequestKind.Read, ReadFrom = ReadFrom.Primary };
 }
 
 /// <summary>

@@ -29,7 +29,11 @@ public sealed class KeyValueClient(IReplicationClient client, string group)
         byte[] query = isNow ? new KeyValuePayload().AsOf(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).Add(read).ToArray() : read.ToArray();
         KeyValueReply found = Reply(await client.QueryAsync(Checked(), key, query, options, cancellation).ConfigureAwait(false));
 
-        // Its time is over by this node's clock and not by the log's: as a command, the read brings the log the time.
+        // Its time is over by the clock of the replica that was asked: of clocks that differ the leader's decides, which stamps the log.
+        if (found.Kind == KeyValueReplyKind.Due && Info?.IsReadAtPrimary(options?.ReadKind ?? RequestKind.Read, options?.ReadFrom ?? default) == false)
+            found = Reply(await client.QueryAsync(group, key, query, (options ?? new RequestOptions()).AtPrimary, cancellation).ConfigureAwait(false));
+
+        // And not by the log's: as a command, the read brings the log the time.
         if (found.Kind == KeyValueReplyKind.Due)
             found = Reply(await client.ExecuteAsync(group, key, read.ToArray(), new RequestOptions { Timeout = options?.Timeout, Retry = options?.Retry }, cancellation).ConfigureAwait(false));
         return found.Kind == KeyValueReplyKind.Nil ? null
@@ -64,8 +68,10 @@ public sealed class KeyValueClient(IReplicationClient client, string group)
         return done.Kind != KeyValueReplyKind.Nil && done.Integer == 1 || (ifVersion is null ? false : throw Conflict(ifVersion));
     }
 
+    private GroupInfo? Info => client.Groups.FirstOrDefault(known => known.Name == group);
+
     /// <summary>The group, if it can have such keys.</summary>
-    private string Checked() => client.Groups.FirstOrDefault(known => known.Name == group) is { IsLeaderless: true } other
+    private string Checked() => Info is { IsLeaderless: true } other
         ? throw new InvalidOperationException($"group '{group}' replicates by {other.Protocol} and has no key-value machine: a client of its own kind reads and writes it")
         : group;
 

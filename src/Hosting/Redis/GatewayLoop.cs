@@ -234,7 +234,7 @@ internal sealed class GatewayLoop : IDisposable
             switch (what)
             {
                 case SharedRequest { IsDue: true } due:
-                    Gatherer.SendAsCommand(due);
+                    Gatherer.SendDue(due);
                     break;
                 case SharedRequest answered:
                     if (answered.Answer() is { } defect)

@@ -156,10 +156,11 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
         }
     }
 
-    /// <summary>Reads whose answer was that the log has to be brought the time.</summary>
-    public void SendAsCommand(SharedRequest request)
+    /// <summary>Reads whose answer was that the log has to be brought the time: once more to the leader, if it was another's answer, then as a command.</summary>
+    public void SendDue(SharedRequest request)
     {
-        request.AskAgain();
+        bool isOthers = !request.WasAskedOfPrimary && !Group.IsReadAtPrimary(request.ReadTerms.AskedKind, request.ReadTerms.From);
+        request.AskAgain(ofPrimary: isOthers);
         if (request.OfSession is { } part)
         {
             _ = SendInSessionAsync(request, part, part.Session!, asCommand: true);
@@ -168,7 +169,8 @@ internal sealed class RequestGatherer(GatewayLoop loop, IReplicationClient clien
 
         try
         {
-            client.Send(_group.Name, request.Lane.Shard, RequestKind.Command, request.Operations.Written.Span, request);
+            RequestOptions? options = isOthers ? new RequestOptions().AtPrimary : null;
+            client.Send(_group.Name, request.Lane.Shard, isOthers ? RequestKind.Read : RequestKind.Command, request.Operations.Written.Span, request, options);
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {

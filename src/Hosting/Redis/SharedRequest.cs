@@ -115,13 +115,20 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
     }
 
     /// <summary>
-    /// A key has ended by this node's time and not by the log: the same has to be asked as a command, which brings the log the time. At
-    /// most once.
+    /// A key has ended by the time of the replica that was asked and not by the log: the same has to be asked of the leader, whose clock stamps the log, and,
+    /// where it says the same, as a command, which brings the log the time. At most once each.
     /// </summary>
     public bool IsDue => _failure is null && _result.Length == 1 && _result.Span[0] == (byte)KeyValueReplyKind.Due;
 
+    /// <summary>The leader has been asked, because another replica's answer was that a key is due.</summary>
+    public bool WasAskedOfPrimary { get; private set; }
+
     /// <summary>Forgets the answer.</summary>
-    public void AskAgain() => _result = default;
+    public void AskAgain(bool ofPrimary)
+    {
+        _result = default;
+        WasAskedOfPrimary |= ofPrimary;
+    }
 
     /// <summary>Gives every part what is its own; on the loop's thread. Returns what no client should see.</summary>
     public Exception? Answer()
@@ -163,6 +170,7 @@ internal sealed class SharedRequest(GatewayLoop loop) : IOutcomeReceiver
         WriteTerms = default;
         ReadTerms = default;
         Operations.Clear();
+        WasAskedOfPrimary = false;
         _result = default;
         _failure = null;
     }

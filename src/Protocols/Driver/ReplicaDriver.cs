@@ -185,8 +185,9 @@ public sealed partial class ReplicaDriver
                 Apply(apply);
                 break;
             case Effect.Serve serve:
+                long wall = _host.Now.Wall;
                 foreach (ClientRequest read in serve.Reads)
-                    _host.Reply(read.Id, _machine.Query(read.Payload));
+                    _host.Reply(read.Id, _machine.Query(read.Payload, wall));
                 break;
             case Effect.Lookup lookup:
                 _raised.Enqueue(new Input.LookedUp(lookup.Token, _machine.Query(lookup.Query)));

@@ -15,6 +15,12 @@ public interface IStateMachine
     /// <summary>Answers a query without changing anything.</summary>
     ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query);
 
+    /// <summary>
+    /// The same at a replica whose wall clock shows <paramref name="wall"/>, in microseconds since 1970. Replicas' clocks differ: it may decide no more than whether
+    /// the log has to be brought the time by a command first.
+    /// </summary>
+    ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query, long wall) => Query(query);
+
     /// <summary>A view of the state as it stands now; later commands do not change what it yields.</summary>
     ICheckpointView BeginCheckpoint();
 

@@ -41,7 +41,7 @@ public sealed partial class KeyValueMachine
     }
 
     /// <summary>
-    /// To a reader whose time is later than the log's: keys end between the two, or there are ended ones that a command with this time would
+    /// To a replica whose time is later than the log's: keys end between the two, or there are ended ones that a command with this time would
     /// remove.
     /// </summary>
     private bool IsDue(long now) =>

@@ -52,9 +52,11 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
     /// <summary>Keys that are there.</summary>
     public int Count => _table.Count - _expiries.CountUntil(_clock);
 
-    public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => Execute(command.Payload, command);
+    public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => Execute(command.Payload, command, null);
 
-    public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => Execute(query, null);
+    public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => Execute(query, null, null);
+
+    public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query, long wall) => Execute(query, null, wall / 1000);
 
     public bool TryFindKeys(ReadOnlyMemory<byte> command, CommandKeys keys)
     {
@@ -100,13 +102,13 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
         _table.EndSharing();
     }
 
-    private byte[] Execute(ReadOnlyMemory<byte> payload, in AppliedCommand? command)
+    private byte[] Execute(ReadOnlyMemory<byte> payload, in AppliedCommand? command, long? now)
     {
         KeyValueReplyWriter replies = KeyValueReplyWriter.Begin(_options.MaxResultBytes);
         try
         {
             KeyValueOperationReader operations = KeyValueCodec.Operations(payload);
-            Execute(ref operations, command, replies);
+            Execute(ref operations, command, now, replies);
         }
         catch (InvalidDataException damage)
         {
@@ -116,7 +118,7 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
         return replies.End();
     }
 
-    private void Execute(ref KeyValueOperationReader operations, in AppliedCommand? command, KeyValueReplyWriter replies)
+    private void Execute(ref KeyValueOperationReader operations, in AppliedCommand? command, long? now, KeyValueReplyWriter replies)
     {
         // What builds without versions have written changes nothing that they did not know: every replica comes to the same.
         bool versioned = command is not null && operations.Version >= KeyValueCodec.VersionedVersion;
@@ -128,7 +130,7 @@ public sealed partial class KeyValueMachine(KeyValueOptions? options = null, ulo
         {
             if (operation.Kind == KeyValueOperationKind.AsOf)
             {
-                if (command is not null || !IsDue(operation.Amount))
+                if (command is not null || !IsDue(now ?? operation.Amount))
                     continue;
                 replies.DueAlone();
                 return;

@@ -88,8 +88,9 @@ public enum KeyValueOperationKind : byte
     VersionOf = 26,
 
     /// <summary>
-    /// In front of a query: the reader's time is Amount, ms since 1970. If a key has ended by it and not yet by the log, the whole
-    /// query is answered by one <see cref="KeyValueReplyKind.Due"/>. Gets no reply itself.
+    /// In front of a query that is to see no key whose time is over. If one has ended by the clock of the replica and not yet by the log, the whole
+    /// query is answered by one <see cref="KeyValueReplyKind.Due"/>. Amount is the reader's time, ms since 1970: it counts only where the replica's is
+    /// not known. Gets no reply itself.
     /// </summary>
     AsOf = 27,
 }
@@ -180,7 +181,7 @@ public enum KeyValueReplyKind : byte
     /// <summary>Changes so old are not kept any more. Integer is the version from which on they are.</summary>
     Compacted = 9,
 
-    /// <summary>The answer to a whole query: a key has ended by the reader's time; asked again as a command, the log has that time too.</summary>
+    /// <summary>The answer to a whole query: a key has ended by the replica's time; asked again as a command, the log has that time too.</summary>
     Due = 10,
 
     /// <summary>Not carried out: a condition of the batch did not hold.</summary>

@@ -81,7 +81,7 @@ public sealed partial class KeyValuePayload
         return Add(operations);
     }
 
-    /// <summary>The reader's time, ms since 1970, in front of a query: see <see cref="KeyValueOperationKind.AsOf"/>.</summary>
+    /// <summary>In front of a query that is to see no key whose time is over; with the reader's time, ms since 1970: see <see cref="KeyValueOperationKind.AsOf"/>.</summary>
     public KeyValuePayload AsOf(long millis)
     {
         KeyValueCodec.WriteByte(_bytes, (byte)KeyValueOperationKind.AsOf);

@@ -65,6 +65,8 @@ public sealed partial class SessionMachine(IStateMachine inner, SessionOptions? 
 
     public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => inner.Query(query);
 
+    public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query, long wall) => inner.Query(query, wall);
+
     public ICheckpointView BeginCheckpoint() => new View(_sessions.Freeze(), inner.BeginCheckpoint());
 
     public void Restore(IEnumerable<ReadOnlyMemory<byte>> segments)

@@ -8,15 +8,28 @@ namespace ActorRepl.Hosting.Tests.Support;
 internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? options = null) : IReplicationClient
 {
     private readonly KeyValueMachine[] _machines = [.. Enumerable.Range(0, shards).Select(_ => new KeyValueMachine(options))];
-    private static long Wall => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000;
+    private long Wall => DateTimeOffset.UtcNow.Add(LeaderAhead).ToUnixTimeMilliseconds() * 1000;
 
     private readonly Lock _lock = new();
     private long _index;
 
     public IReadOnlyList<GroupInfo> Groups { get; } = [new GroupInfo("kv", "raft", shards, 3)];
 
+    /// <summary>How far the clock of the shards' leaders is ahead of the one of this process, and so of a gateway in it.</summary>
+    public TimeSpan LeaderAhead { get; set; }
+
+    /// <summary>How far the clock of the replicas is ahead of their leaders', where reads do not ask the leader.</summary>
+    public TimeSpan FollowerAhead { get; set; }
+
     /// <summary>Every request in order: kind, shard, and how many operations.</summary>
     public List<(bool Query, int Shard, int Operations)> Requests { get; } = [];
+
+    /// <summary>How many requests there were of a kind.</summary>
+    public int Count(bool query)
+    {
+        lock (_lock)
+            return Requests.Count(request => request.Query == query);
+    }
 
     /// <summary>What the requests that were sent ask for, in order.</summary>
     public List<WriteConcern> Concerns { get; } = [];
@@ -55,14 +68,15 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     {
         lock (_lock)
             Reads.Add((options?.ReadKind ?? RequestKind.Read, options?.ReadFrom ?? default, options?.MaxStaleness));
-        return await AnswerAsync(shard, query);
+        return await AnswerAsync(shard, query, options?.ReadFrom ?? default);
     }
 
-    private async Task<ReadOnlyMemory<byte>> AnswerAsync(int shard, ReadOnlyMemory<byte> query)
+    private async Task<ReadOnlyMemory<byte>> AnswerAsync(int shard, ReadOnlyMemory<byte> query, ReadFrom from)
     {
         await EnterAsync(query: true, shard, query);
+        TimeSpan ahead = from is ReadFrom.Default or ReadFrom.Primary ? TimeSpan.Zero : FollowerAhead;
         lock (_lock)
-            return _machines[shard].Query(query).ToArray();
+            return _machines[shard].Query(query, Wall + (long)ahead.TotalMicroseconds).ToArray();
     }
 
     public void Send(string group, int shard, RequestKind kind, ReadOnlySpan<byte> payload, IOutcomeReceiver receiver, RequestOptions? options = null)
@@ -74,7 +88,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
                 Reads.Add((kind, options?.ReadFrom ?? default, options?.MaxStaleness));
         }
 
-        _ = SendAsync(group, shard, kind, payload.ToArray(), receiver);
+        _ = SendAsync(group, shard, kind, payload.ToArray(), receiver, options?.ReadFrom ?? default);
     }
 
     /// <summary>Who holds a shard, as its leader says.</summary>
@@ -93,12 +107,12 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
 
     public IReplicationSession OpenSession(string group, string? token = null) => throw new NotSupportedException("no test opens a session here");
 
-    private async Task SendAsync(string group, int shard, RequestKind kind, byte[] payload, IOutcomeReceiver receiver)
+    private async Task SendAsync(string group, int shard, RequestKind kind, byte[] payload, IOutcomeReceiver receiver, ReadFrom from)
     {
         ReadOnlyMemory<byte> result;
         try
         {
-            result = kind == RequestKind.Command ? await ExecuteOnShardAsync(group, shard, payload) : await AnswerAsync(shard, payload);
+            result = kind == RequestKind.Command ? await ExecuteOnShardAsync(group, shard, payload) : await AnswerAsync(shard, payload, from);
         }
         catch (Exception failure)
         {

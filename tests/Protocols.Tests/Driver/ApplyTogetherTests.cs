@@ -45,6 +45,15 @@ public sealed class ApplyTogetherTests
     }
 
     [Fact]
+    public void A_query_is_told_the_replicas_wall_clock()
+    {
+        _host.Now = new Instant(1, 77_000, 0);
+        Step(effects => effects.Add(new Effect.Serve([new ClientRequest(9, RequestKind.Read, default, 0)])));
+
+        Assert.Equal([77_000L], _machine.Walls);
+    }
+
+    [Fact]
     public void A_query_between_two_batches_sees_the_first_alone()
     {
         Step(effects =>
@@ -92,6 +101,7 @@ public sealed class ApplyTogetherTests
 
         public List<int> Calls { get; } = [];
         public List<long> Indexes { get; } = [];
+        public List<long> Walls { get; } = [];
         public string State => _inner.State;
         public int LeastBatch => leastBatch;
         public long ApproximateBytes => 0;
@@ -108,6 +118,13 @@ public sealed class ApplyTogetherTests
 
         public ReadOnlyMemory<byte> Apply(in AppliedCommand command) => _inner.Apply(command);
         public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => _inner.Query(query);
+
+        public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query, long wall)
+        {
+            Walls.Add(wall);
+            return _inner.Query(query);
+        }
+
         public ICheckpointView BeginCheckpoint() => _inner.BeginCheckpoint();
         public void Restore(IEnumerable<ReadOnlyMemory<byte>> segments) => _inner.Restore(segments);
     }

@@ -47,7 +47,7 @@ internal sealed class RecordingHost : IReplicaHost
     public List<(int Number, SegmentTicket Ticket)> Loads { get; } = [];
     public List<(TimerId Timer, long Generation)> Armed { get; } = [];
 
-    public Instant Now => default;
+    public Instant Now { get; set; }
     public void Persist(WalEntry entry) => Persisted.Add(entry);
     public void Send(ReplicaId to, PeerChannel channel, PeerMessage message) => Sent.Add((to, channel, message));
     public void Arm(TimerId timer, long generation, long delayMicros) => Armed.Add((timer, generation));

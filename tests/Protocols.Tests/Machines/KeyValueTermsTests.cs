@@ -72,6 +72,15 @@ public class KeyValueTermsTests
     }
 
     [Fact]
+    public void Of_two_times_the_replicas_decides_and_not_the_readers()
+    {
+        Apply(p => p.Put("a"u8, "v"u8, new(Expiry: KeyExpiry.In, Millis: 100)));
+        KeyValueReply Ask(long reader, long replica) => Assert.Single(Replies(_machine.Query(new KeyValuePayload().AsOf(reader).Get("a"u8).ToArray(), replica * 1000)));
+        Assert.Equal(KeyValueReplyKind.Bytes, Ask(reader: Now + 300_000, replica: Now + 99).Kind);
+        Assert.Equal(KeyValueReplyKind.Due, Ask(reader: Now - 300_000, replica: Now + 100).Kind);
+    }
+
+    [Fact]
     public void What_changes_a_value_keeps_its_end_and_what_replaces_it_does_not()
     {
         var soon = new KeyValueTerms(Expiry: KeyExpiry.In, Millis: 5_000);

@@ -93,6 +93,8 @@ internal sealed class MachineAgreement(IInvariants invariants)
 
         public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query) => machine.Query(query);
 
+        public ReadOnlyMemory<byte> Query(ReadOnlyMemory<byte> query, long wall) => machine.Query(query, wall);
+
         public ICheckpointView BeginCheckpoint() => machine.BeginCheckpoint();
 
         public void Restore(IEnumerable<ReadOnlyMemory<byte>> segments)

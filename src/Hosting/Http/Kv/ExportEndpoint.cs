@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Replica;
 using ActorRepl.Hosting.Node;
 using ActorRepl.Protocols.Machines;
@@ -47,6 +48,7 @@ internal sealed class ExportEndpoint(NodeService node, HttpAdmission admission)
         {
             if (Interlocked.Increment(ref _running) > MostAtOnce)
                 throw ProblemException.Overloaded($"{MostAtOnce} exports are under way here");
+            await BringTimeAsync(runtime.Client, known, shard, context.RequestAborted).ConfigureAwait(false);
             using FrozenShard frozen = await runtime.FreezeAsync(group, shard, Patience, context.RequestAborted).ConfigureAwait(false);
             IEnumerable<KeyValueExported> keys = KeyValueExport.Of(frozen.View)
                 ?? throw ProblemException.BadRequest($"group '{group}' has a state machine of its own; keys of the built-in one can be exported");
@@ -61,15 +63,29 @@ internal sealed class ExportEndpoint(NodeService node, HttpAdmission admission)
         }
     });
 
+    /// <summary>What has ended by the leader's clock and nobody has asked for since is to be gone by the log, too: no other clock may leave keys out.</summary>
+    private static async Task BringTimeAsync(IReplicationClient client, GroupInfo group, int shard, CancellationToken cancellation)
+    {
+        if (group.IsLeaderless)
+            return;
+        try
+        {
+            await new KvClient(client, group.Name, new KvTerms(new RequestOptions().AtPrimary, null)).ReadShardAsync(shard, new KeyValuePayload().CountKeys(), cancellation).ConfigureAwait(false);
+        }
+        catch (InvalidDataException)
+        {
+            // A machine of the application's own, which is told so below.
+        }
+    }
+
     private static async Task WriteAsync(HttpContext context, IEnumerable<KeyValueExported> keys)
     {
-        long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         var piece = new ArrayBufferWriter<byte>(PieceBytes);
         using var json = new Utf8JsonWriter(piece, new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         foreach (KeyValueExported one in keys)
         {
-            // What is no client's, and what has ended and nobody has asked for since.
-            if (one.Key.Span.StartsWith("~actorrepl/"u8) || (one.ExpiresAt != 0 && one.ExpiresAt <= now))
+            // What is no client's.
+            if (one.Key.Span.StartsWith("~actorrepl/"u8))
                 continue;
             json.Reset();
             json.WriteStartObject();

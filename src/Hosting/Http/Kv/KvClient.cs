@@ -58,19 +58,28 @@ internal sealed class KvClient
     /// <summary>Reads of a shard, outside any session.</summary>
     public async Task<List<KeyValueReply>> ReadShardAsync(int shard, KeyValuePayload operations, CancellationToken cancellation)
     {
-        KeyValuePayload asked = _terms.IsLinearizable ? new KeyValuePayload().AsOf(Now).Add(operations) : operations;
+        if (!_terms.IsLinearizable)
+            return await QueryShardAsync(shard, operations, cancellation).ConfigureAwait(false);
+        KeyValuePayload asked = new KeyValuePayload().AsOf(Now).Add(operations);
         List<KeyValueReply> replies = await QueryShardAsync(shard, asked, cancellation).ConfigureAwait(false);
+
+        // Of clocks that differ the leader's decides: it is the one that stamps the log.
+        if (replies is [{ Kind: KeyValueReplyKind.Due }] && !Group.IsReadAtPrimary(_terms.Options.ReadKind, _terms.Options.ReadFrom))
+            replies = await QueryShardAsync(shard, asked, _terms.Options.AtPrimary, cancellation).ConfigureAwait(false);
         if (replies is not [{ Kind: KeyValueReplyKind.Due }])
             return replies;
 
-        // A key has ended by this node's clock and not by the log's: as a command, the reads bring the log the time.
+        // A key has ended by the replica's clock and not by the log's: as a command, the reads bring the log the time.
         var options = new RequestOptions { Timeout = _terms.Options.Timeout };
         return Replies(await _client.ExecuteOnShardAsync(Group.Name, shard, operations.ToArray(), options, cancellation).ConfigureAwait(false));
     }
 
     /// <summary>A query as it is: its answer may be that a key is due.</summary>
-    public async Task<List<KeyValueReply>> QueryShardAsync(int shard, KeyValuePayload query, CancellationToken cancellation) =>
-        Replies(await _client.QueryShardAsync(Group.Name, shard, query.ToArray(), _terms.Options with { Concern = default }, cancellation).ConfigureAwait(false));
+    public Task<List<KeyValueReply>> QueryShardAsync(int shard, KeyValuePayload query, CancellationToken cancellation) =>
+        QueryShardAsync(shard, query, _terms.Options, cancellation);
+
+    private async Task<List<KeyValueReply>> QueryShardAsync(int shard, KeyValuePayload query, RequestOptions options, CancellationToken cancellation) =>
+        Replies(await _client.QueryShardAsync(Group.Name, shard, query.ToArray(), options with { Concern = default }, cancellation).ConfigureAwait(false));
 
     private static long Now => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 

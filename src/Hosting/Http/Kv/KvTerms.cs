@@ -14,7 +14,7 @@ internal sealed record KvTerms(RequestOptions Options, string? Session)
     // Who waits holds a place that others need.
     private const int MostMillis = 300_000;
 
-    /// <summary>The state now, from wherever it is: keys whose time is over by this node's clock are to be gone.</summary>
+    /// <summary>The state now, from wherever it is: keys whose time is over are to be gone.</summary>
     public bool IsLinearizable => Session is null && Options.ReadKind is RequestKind.Read or RequestKind.FollowerRead;
 
     /// <exception cref="ProblemException">Something in it is not known, or does not go with the rest.</exception>

@@ -109,7 +109,9 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
     {
         try
         {
-            await client.ExecuteOnShardAsync(group.Name, shard, new KeyValuePayload().CountKeys().ToArray(), cancellation: gone).ConfigureAwait(false);
+            // Due by the clock of the replica that was asked: the leader's decides.
+            var leader = new KvClient(client, group.Name, new KvTerms(new RequestOptions().AtPrimary, null));
+            await leader.ReadShardAsync(shard, new KeyValuePayload().CountKeys(), gone).ConfigureAwait(false);
         }
         catch (Exception failure) when (failure is ReplicationException or OperationCanceledException)
         {

@@ -275,8 +275,12 @@ public sealed partial class QuorumReplica
 
     private void Close(Operation operation)
     {
-        if (operation.Close())
-            _open--;
+        if (!operation.Close())
+            return;
+        _open--;
+        // Who is late with what is done is not asked for it again; hints and repair are for those who have lost it. A serial operation may still have to be committed.
+        if (operation is not SerialOperation)
+            operation.AskAgainAt = long.MaxValue;
     }
 
     /// <summary>An owner's first answer to an operation.</summary>

@@ -270,6 +270,32 @@ public class QuorumTests
         Assert.Empty(group.Held(5, key));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_owner_that_answers_late_costs_the_others_and_itself_nothing_more(bool replaces)
+    {
+        Assert.Equal(WorkOf(replaces, lateness: 0), WorkOf(replaces, lateness: 150 * Instant.Millisecond));
+
+        static (long Messages, long Updates, long HintBytes) WorkOf(bool replaces, long lateness)
+        {
+            // Later than the percentile of answers that the first of them go by.
+            var group = new QuorumCluster(QuorumCluster.Quiet with { HintAfterMicros = 500 * Instant.Millisecond });
+            group.World[3].Lateness = lateness;
+            long before = group.World.Messages;
+            for (int i = 0; i < 50; i++)
+            {
+                Assert.NotNull(group.Run(1, new QuorumRequest(QuorumOperation.Put, QuorumCluster.Bytes($"key{i}"), "value"u8.ToArray(), Replace: replaces, First: true)).Reply);
+                // So long that all three have it: none is repaired.
+                group.World.RunFor(10 * Instant.Millisecond);
+                Assert.Equal(["value"], group.Values(1, $"key{i}"));
+            }
+
+            group.World.RunFor(Instant.Second);
+            return (group.World.Messages - before, group.World[3].Replica!.Status.LastIndex, group.HintBytes(1));
+        }
+    }
+
     private static Dictionary<ReplicaId, ReplicaPlace> Regions =>
         Enumerable.Range(1, 4).ToDictionary(i => new ReplicaId(i), i => new ReplicaPlace(i <= 2 ? "eu" : "us", $"rack {i}"));
 

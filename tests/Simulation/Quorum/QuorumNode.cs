@@ -31,6 +31,9 @@ internal sealed class QuorumNode(QuorumWorld world, int number) : IReplicaHost
     public long WallSkew { get; set; }
 
     public long MaxSync { get; set; } = 2 * Instant.Millisecond;
+
+    /// <summary>So much later than others' its messages arrive, µs.</summary>
+    public long Lateness { get; set; }
     public List<string> Reports { get; } = [];
     public int Checkpoints { get; private set; }
 

@@ -121,7 +121,7 @@ internal sealed class QuorumWorld
         int copies = Random.Next(1000) < Drop ? 0 : Random.Next(1000) < Duplicate ? 2 : 1;
         for (int i = 0; i < copies; i++)
         {
-            After(30 + Random.Next(MaxLatency), () =>
+            After(30 + Random.Next(MaxLatency) + this[from.Value].Lateness, () =>
             {
                 if (_cut.Contains((from, to)) || !this[to.Value].IsUp)
                     return;

@@ -76,7 +76,7 @@ public sealed class LeaderlessRoutingTests : TestKit
         StandIns shard = Group();
         shard.Command("c");
         RequestBatch batch = Batch(shard, 1);
-        Assert.InRange(batch.Requests[0].RemainingMillis, 4_000, 4_950);
+        Assert.InRange(batch.Requests[0].RemainingMillis, 1, 4_950);
         Reject(shard, 1, batch, new Rejection(RejectReason.NoQuorum, OutcomeUnknown: true, Detail: "n2 and n3 did not answer"));
         Assert.Contains("n2 and n3 did not answer", shard.Asker.ExpectMsg<RequestRejected>().Message, StringComparison.Ordinal);
     }

@@ -35,8 +35,7 @@ public class ChainTests(ITestOutputHelper output)
         for (int round = 0; round < 2; round++)
         {
             int shard = round;
-            await WholeAsync(cluster);
-            int killed = (await ChainOfAsync(cluster, shard))[place];
+            int killed = (await WholeAsync(cluster))[shard][place];
             long killedAt = Stopwatch.GetTimestamp();
             await cluster.KillAsync(killed);
             await Task.Delay(GapWindow); // how long the gap is watched
@@ -59,14 +58,19 @@ public class ChainTests(ITestOutputHelper output)
         await cluster.LeaderOfAsync(shard) is { } head && await cluster.ReplicaAsync(head, shard) is { Chain: { } chain } ? [.. chain] : [];
 
     /// <summary>Waits until all chains are at full length, and a node has no part in any.</summary>
-    private static Task WholeAsync(ProcessCluster cluster, int without = 0) => ProcessCluster.UntilAsync(
-        async () =>
-        {
-            int[][] chains = await Task.WhenAll(Enumerable.Range(0, Workload.Shards).Select(shard => ChainOfAsync(cluster, shard)));
-            return chains.All(chain => chain.Length == Length && !chain.Contains(without));
-        },
-        $"all chains are whole{(without > 0 ? $" without node {without}" : "")}",
-        () => cluster.StandingAsync(cluster.Ids.First(id => id != without)));
+    private static async Task<int[][]> WholeAsync(ProcessCluster cluster, int without = 0)
+    {
+        int[][] chains = [];
+        await ProcessCluster.UntilAsync(
+            async () =>
+            {
+                chains = await Task.WhenAll(Enumerable.Range(0, Workload.Shards).Select(shard => ChainOfAsync(cluster, shard)));
+                return chains.All(chain => chain.Length == Length && !chain.Contains(without));
+            },
+            $"all chains are whole{(without > 0 ? $" without node {without}" : "")}",
+            () => cluster.StandingAsync(cluster.Ids.First(id => id != without)));
+        return chains;
+    }
 
     private static async Task AllAcknowledgeAsync(Workload workload, int more = 20)
     {

@@ -15,7 +15,7 @@ public class GracefulStopTests(ITestOutputHelper output)
     public async Task Stopping_the_leaders_node_fails_no_write_and_its_shards_go_on_at_once()
     {
         await using ProcessCluster cluster = await ProcessCluster.StartAsync();
-        int stopping = await cluster.LeaderOfAsync(0) ?? throw new InvalidOperationException("shard 0 has no leader");
+        int stopping = await cluster.WhenLedAsync(0);
         int[] led = await cluster.LedByAsync(stopping);
         var writers = new ShardWriters(cluster, Writers, [.. cluster.Ids.Where(id => id != stopping)], led);
         await Task.Delay(TimeSpan.FromSeconds(1)); // the load before the stop

@@ -228,6 +228,22 @@ internal sealed class ProcessCluster : IAsyncDisposable
     /// <summary>The node that leads a shard, by the word of the leader itself; null while there is none.</summary>
     public async Task<int?> LeaderOfAsync(int shard) => (await LeadersAsync()).TryGetValue(shard, out (int Node, long Term) leader) ? leader.Node : null;
 
+    /// <summary>Waits until a shard has a leader: between two there is none, and a busy node may not say that it leads.</summary>
+    public async Task<int> WhenLedAsync(int shard)
+    {
+        int? leader = null;
+        await UntilAsync(async () => (leader = await LeaderOfAsync(shard)) is not null, $"shard {shard} has a leader", () => StandingAsync(1));
+        return leader!.Value;
+    }
+
+    /// <summary>Waits until a node's replica of a shard says how it is.</summary>
+    public async Task<ShardReplicaStatus> WhenToldAsync(int id, int shard)
+    {
+        ShardReplicaStatus? told = null;
+        await UntilAsync(async () => (told = await ReplicaAsync(id, shard)) is not null, $"node {id} tells of its replica of shard {shard}");
+        return told!;
+    }
+
     /// <summary>The shards that a node leads, by its word.</summary>
     public async Task<int[]> LedByAsync(int node) => [.. (await LeadersAsync()).Where(shard => shard.Value.Node == node).Select(shard => shard.Key).Order()];
 

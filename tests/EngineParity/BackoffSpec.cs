@@ -130,14 +130,22 @@ public class BackoffSpec : TestKit
     [Fact]
     public async Task A_circuit_breaker_opens_after_failures_and_closes_after_a_success()
     {
-        CircuitBreaker breaker = CircuitBreaker.Create(Sys.Scheduler, 2, TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(200));
+        CircuitBreaker opens = await FailedTwiceAsync(reset: TimeSpan.FromMinutes(1));
+        AwaitCondition(() => opens.IsOpen);
+        await Assert.ThrowsAsync<OpenCircuitException>(() => opens.WithCircuitBreaker(() => Task.FromResult(1)));
+
+        CircuitBreaker closes = await FailedTwiceAsync(reset: TimeSpan.FromMilliseconds(200));
+        AwaitCondition(() => closes.IsHalfOpen);
+        Assert.Equal(1, await closes.WithCircuitBreaker(() => Task.FromResult(1)));
+        AwaitCondition(() => closes.IsClosed);
+    }
+
+    private async Task<CircuitBreaker> FailedTwiceAsync(TimeSpan reset)
+    {
+        CircuitBreaker breaker = CircuitBreaker.Create(Sys.Scheduler, 2, TimeSpan.FromSeconds(1), reset);
         for (int i = 0; i < 2; i++)
             await Assert.ThrowsAsync<InvalidOperationException>(() => breaker.WithCircuitBreaker(() => Task.FromException<int>(new InvalidOperationException())));
-        AwaitCondition(() => breaker.IsOpen);
-        await Assert.ThrowsAsync<OpenCircuitException>(() => breaker.WithCircuitBreaker(() => Task.FromResult(1)));
-        AwaitCondition(() => breaker.IsHalfOpen);
-        Assert.Equal(1, await breaker.WithCircuitBreaker(() => Task.FromResult(1)));
-        AwaitCondition(() => breaker.IsClosed);
+        return breaker;
     }
 
     [Fact]

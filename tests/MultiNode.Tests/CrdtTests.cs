@@ -113,8 +113,15 @@ public class CrdtTests(ITestOutputHelper output)
                 $"nothing of shard {shard} is kept for anybody");
         }
 
-        (int code, string said) = await cluster.CommandAsync("status");
-        Assert.True(code == 0, said);
+        string said = "";
+        await ProcessCluster.UntilAsync(
+            async () =>
+            {
+                (int code, said) = await cluster.CommandAsync("status");
+                return code == 0;
+            },
+            "every node is ready",
+            () => Task.FromResult(said));
         Assert.Matches(@"kv +0 +node 1 .* has all, .* has all", said);
         Assert.Matches("actorrepl_updates_kept\\{[^}]*group=\"kv\"[^}]*\\} 0", await cluster.GetAsync(1, "/metrics"));
     }

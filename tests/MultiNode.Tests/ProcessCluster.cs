@@ -14,7 +14,8 @@ internal sealed class ProcessCluster : IAsyncDisposable
     private static readonly TimeSpan ReadyPatience = TimeSpan.FromSeconds(60);
 
     private readonly Dictionary<int, Process> _processes = [];
-    private readonly NodeStatusClient _status = new(TimeSpan.FromSeconds(2));
+    // A node that waits for a replica of its own in vain answers after 2 s.
+    private readonly NodeStatusClient _status = new(TimeSpan.FromSeconds(5));
     private readonly string _data = Directory.CreateTempSubdirectory("actorrepl-multinode-").FullName;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(15) };
     private readonly string? _config;

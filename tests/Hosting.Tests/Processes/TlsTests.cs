@@ -88,13 +88,13 @@ public sealed class TlsTests(ITestOutputHelper output) : IAsyncLifetime
     {
         using var elsewhere = new TempDirectory();
         NodeTls own = NodeTls.Read(Hocon.Parse(LocalCertificates.Settings(Data), "test").WithFallback(Hocon.Reference))!, stranger = TestCertificates.Make(elsewhere);
-        Assert.True(await IsReachedAsync("akka.ssl.tcp", own.Certificate));
-        Assert.False(await IsReachedAsync("akka.tcp", null));
+        Assert.True(await IsReachedAsync("akka.ssl.tcp", own.Certificate, TimeSpan.FromSeconds(15)));
+        Assert.False(await IsReachedAsync("akka.tcp", null, TimeSpan.FromSeconds(3)));
         if (Engine.DemandsCertificates)
-            Assert.False(await IsReachedAsync("akka.ssl.tcp", stranger.Certificate));
+            Assert.False(await IsReachedAsync("akka.ssl.tcp", stranger.Certificate, TimeSpan.FromSeconds(3)));
     }
 
-    private async Task<bool> IsReachedAsync(string scheme, X509Certificate2? certificate)
+    private async Task<bool> IsReachedAsync(string scheme, X509Certificate2? certificate, TimeSpan patience)
     {
         Config config = ConfigurationFactory.ParseString($$"""
             akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = remote, log-dead-letters = off
@@ -105,7 +105,7 @@ public sealed class TlsTests(ITestOutputHelper output) : IAsyncLifetime
         using var outside = ActorSystem.Create("outside", setup);
         try
         {
-            await outside.ActorSelection($"{scheme}://actorrepl@127.0.0.1:{Ports.Peers}/user/actorrepl").ResolveOne(TimeSpan.FromSeconds(3));
+            await outside.ActorSelection($"{scheme}://actorrepl@127.0.0.1:{Ports.Peers}/user/actorrepl").ResolveOne(patience);
             return true;
         }
         catch (Exception e) when (e is ActorNotFoundException or RemoteTransportException)

@@ -34,9 +34,6 @@ public sealed partial class QuorumStore
 
     private KeyTrees Trees => _trees ?? throw new InvariantViolationException("the ring is told before there are keys");
 
-    /// <summary>What is kept for a peer that asks; before the ring is told there is nothing.</summary>
-    private PeerLeaves LeavesWith(ReplicaId peer) => _trees?.With(peer) ?? new PeerLeaves(options.MerkleDepth, static _ => UInt128.Zero);
-
     private KeyTrees NewTrees() => new(options.MerkleDepth, print => _keys[print].Print, Sharers());
 
     /// <summary>The peers, if all keys that this replica owns have the same owners; null: they have not.</summary>

@@ -123,11 +123,11 @@ public sealed partial class QuorumStore(QuorumOptions options) : IStateMachine
             case StoreQuery.Deleted deleted:
                 return ToPurge(deleted).ToBytes();
             case StoreQuery.Compare compare:
-                return MerkleComparison.Answer(LeavesWith(compare.Peer), MerkleMessage.Decode(compare.Question)).ToBytes();
+                return MerkleComparison.Answer(Trees.With(compare.Peer), MerkleMessage.Decode(compare.Question)).ToBytes();
             case StoreQuery.Judge judge:
-                return Encode(MerkleComparison.Differing(LeavesWith(judge.Peer), (MerkleDigests)MerkleMessage.Decode(judge.Answer)));
+                return Encode(MerkleComparison.Differing(Trees.With(judge.Peer), (MerkleDigests)MerkleMessage.Decode(judge.Answer)));
             case StoreQuery.Leaf leaf:
-                return MerkleComparison.ItemsOf(LeavesWith(leaf.Peer), leaf.Token, leaf.Number, leaf.After).ToBytes();
+                return MerkleComparison.ItemsOf(Trees.With(leaf.Peer), leaf.Token, leaf.Number, leaf.After).ToBytes();
             default:
                 return Standing([.. _hints.Keys]).ToBytes();
         }

@@ -150,14 +150,40 @@ public sealed class HostTests : IDisposable
     [Fact]
     public async Task Data_made_with_other_numbers_of_shards_is_refused()
     {
-        using (IHost host = Build(options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 2))))
-        {
-            await host.StartAsync();
-            await host.StopAsync();
-        }
-
+        await OnceAsync(options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 2)));
         Refused($"the data in {Path.Combine(_directory.Path, "node-1")} holds group 'kv' with raft, 2 shards, 1 replicas, not raft, 3 shards, 1 replicas",
             options => options.AddGroup("kv", group => group.Raft(replicas: 1, shards: 3)));
+    }
+
+    /// <summary>Replicas that cannot read what an other build wrote would end and be started again for ever.</summary>
+    [Theory]
+    [InlineData("quorum", 2, null)]
+    [InlineData("quorum", 2, 3)]
+    [InlineData("crdt", 2, null)]
+    [InlineData("crdt", 2, 1)]
+    [InlineData("raft", 1, 2)]
+    public async Task Data_in_a_format_of_another_build_is_refused_at_start_and_left_as_it_is(string protocol, int format, int? other)
+    {
+        Action<ActorReplOptions> declare = options => options.AddGroup("kv", group =>
+        {
+            if (protocol == "quorum")
+                group.Quorum(1, shards: 1);
+            else if (protocol == "crdt")
+                group.Crdt(1, 1);
+            else
+                group.Raft(replicas: 1, shards: 1);
+        });
+        await OnceAsync(declare);
+        string stamp = Path.Combine(_directory.Path, "node-1", "groups.json"), line = $"\"format\": {format}", text = File.ReadAllText(stamp);
+        string changed = text.Replace(line, other is null ? "\"format\": null" : $"\"format\": {other}", StringComparison.Ordinal);
+        Assert.NotEqual(text, changed);
+        File.WriteAllText(stamp, changed);
+        string by = other > format ? "a later build" : "an earlier build";
+        Refused($"{stamp}: group 'kv' holds data of {protocol} in format {other ?? 1}, made by {by}; this build reads format {format}. ", declare);
+        Assert.Equal(changed, File.ReadAllText(stamp));
+
+        File.WriteAllText(stamp, text);
+        await OnceAsync(declare);
     }
 
     [Fact]
@@ -202,6 +228,13 @@ public sealed class HostTests : IDisposable
         foreach (string name in groups)
             options.AddGroup(name, group => group.Raft(replicas: 1, shards: 8));
     };
+
+    private async Task OnceAsync(Action<ActorReplOptions> configure)
+    {
+        using IHost host = Build(configure);
+        await host.StartAsync();
+        await host.StopAsync();
+    }
 
     private async Task With(string[] groups, Func<IReplicationClient, Task> use)
     {

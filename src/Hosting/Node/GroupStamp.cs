@@ -9,7 +9,7 @@ namespace ActorRepl.Hosting.Node;
 
 /// <summary>
 /// <c>groups.json</c> in a node's directory: what the data depends on and a setting must not change under it, the number of
-/// nodes, each group's protocol, shards, replicas and rule by which its keys are placed, and the plugins that hold it.
+/// nodes, each group's protocol with the version of its data, shards, replicas and rule by which its keys are placed, and the plugins that hold it.
 /// </summary>
 /// <param name="Nodes">That the cluster was founded by.</param>
 /// <param name="Groups">All that ever had data here.</param>
@@ -18,6 +18,7 @@ namespace ActorRepl.Hosting.Node;
 internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups, string? Journal = null, string? SnapshotStore = null)
 {
     private const string Name = "groups.json";
+    private const int FormatBeforeAny = 1;
 
     /// <summary>The journal that has the data of a directory; null: there is none yet.</summary>
     /// <exception cref="UserErrorException">The stamp is not readable.</exception>
@@ -61,8 +62,11 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
         CheckPlugin(directory, "snapshot store", found.SnapshotStore ?? PersistenceConfig.SnapshotPluginId, settings.SnapshotPlugin);
         foreach (GroupSettings group in wanted.Groups)
         {
-            if (found.Groups.FirstOrDefault(old => old.Name == group.Name) is { } old && old with { KeyPlacement = group.KeyPlacement } != group)
+            if (found.Groups.FirstOrDefault(old => old.Name == group.Name) is not { } old)
+                continue;
+            if (old with { KeyPlacement = group.KeyPlacement, Format = group.Format } != group)
                 throw new UserErrorException($"the data in {directory} holds group '{group.Name}' with {Describe(old)}, not {Describe(group)}");
+            CheckFormat(path, old, group);
         }
 
         GroupSettings[] all = [.. wanted.Groups, .. found.Groups.Where(old => wanted.Groups.All(group => group.Name != old.Name))];
@@ -77,7 +81,19 @@ internal sealed record GroupStamp(int Nodes, IReadOnlyList<GroupSettings> Groups
     private static GroupSettings Stamped(GroupDefinition group) => new(group.Name, group.Protocol.Name, group.Shards, group.Replicas)
     {
         KeyPlacement = group.KeyPlacement.Name(),
+        Format = group.Protocol.Format,
     };
+
+    /// <summary>Replicas that cannot read what they have written would be started again for ever, or read something else.</summary>
+    private static void CheckFormat(string path, GroupSettings found, GroupSettings wanted)
+    {
+        int format = found.Format ?? FormatBeforeAny;
+        if (format == wanted.Format)
+            return;
+        string of = format > wanted.Format ? "a later build" : "an earlier build";
+        throw new UserErrorException($"{path}: group '{found.Name}' holds data of {found.Protocol} in format {format}, made by {of}; this build reads format {wanted.Format}. "
+            + "Go on with a build of that format; nothing was changed");
+    }
 
     /// <summary>Replicas that find an empty journal would have forgotten their votes.</summary>
     private static void CheckPlugin(string directory, string kind, string found, string wanted)

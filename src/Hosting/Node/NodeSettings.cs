@@ -14,6 +14,9 @@ public sealed record GroupSettings(string Name, string Protocol, int Shards, int
 {
     /// <summary>In a stamp: the rule by which the keys are placed; null: it was made before rules had names.</summary>
     public string? KeyPlacement { get; init; }
+
+    /// <summary>In a stamp: the version of what the protocol's replicas have on disk (<see cref="Actors.Settings.GroupDefinition.Protocol"/>); null: 1, it was made before versions were said.</summary>
+    public int? Format { get; init; }
 }
 
 /// <summary>The settings of a node run by <c>actorrepl node</c>, read and checked.</summary>

@@ -17,6 +17,9 @@ public sealed class ConvergentFactory(ConvergentOptions options) : IProtocolFact
 
     public string Name => "crdt";
 
+    // 1: builds that did not say it, of several layouts.
+    public int Format => 2;
+
     public string Declaration => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"merkle-depth = {_options.MerkleDepth}\n");
 
     public bool IsLeaderless => true;

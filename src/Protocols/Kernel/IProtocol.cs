@@ -31,6 +31,12 @@ public interface IProtocolFactory
     string Declaration => "";
 
     /// <summary>
+    /// The version of what its replicas have on disk: hard state, updates in the log, checkpoints of its own machine. Raised by a change that an earlier build would read wrongly, or
+    /// that this one would: a host does not start on data of another.
+    /// </summary>
+    int Format => 1;
+
+    /// <summary>
     /// Its replicas ask for entries from before their last checkpoint (<see cref="Effect.ReadRange"/>): the WAL keeps what lies between the last
     /// two checkpoints, as long as there is room.
     /// </summary>

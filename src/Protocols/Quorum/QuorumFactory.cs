@@ -16,6 +16,9 @@ public sealed class QuorumFactory(QuorumOptions options) : IProtocolFactory
 
     public string Name => "quorum";
 
+    // 1: builds that did not say it, of several layouts.
+    public int Format => 2;
+
     public bool IsLeaderless => true;
 
     public bool SpansNodes => true;

@@ -105,6 +105,22 @@ public class CoveringTests
         Assert.Equal(["later"], _group.Held(2, "key"));
     }
 
+    /// <summary>What was acknowledged without it is still on its way to it; and when its word is heard, reads may ask it.</summary>
+    [Fact]
+    public void An_owner_that_is_being_filled_acknowledges_a_set_and_does_not_say_that_it_had_no_more()
+    {
+        RingView founded = RingView.Found([.. Enumerable.Range(1, 3).Select(id => new ReplicaId(id))], QuorumCluster.Quiet), copying = founded.Join(new ReplicaId(4), QuorumCluster.Quiet);
+        var joins = new SteppedReplica(4, [1, 2, 3], QuorumCluster.Quiet, joins: true);
+        joins.Take(new Input.ViewChanged(copying.Epoch, copying.Encode()));
+        Assert.False(joins.IsRebuilding);
+        byte[] key = Enumerable.Range(0, 100).Select(i => QuorumCluster.Bytes($"key{i}")).First(each => new KeyPlacement(copying).Of(each).Contains(new ReplicaId(4)));
+
+        joins.Receive(1, new Cover([new Parcel(17, default, key, Write(KeyVersions.Empty, replica: 1, Guid.Empty, "a"))]), copying.Epoch);
+        CoverAck ack = Assert.Single(joins.Sent.Select(each => each.Message).OfType<CoverAck>());
+        Assert.Empty(ack.Covering);
+        Assert.Equal([17], ack.Others);
+    }
+
     [Fact]
     public void Sets_at_all_coordinators_at_once_are_all_acknowledged_and_the_next_one_replaces_them()
     {

@@ -60,7 +60,7 @@ internal static class RepairCommand
 
         NodeReport[] silentOnes = [.. nodes.Where(node => node.Status is null)];
         foreach (NodeReport silent in json ? [] : silentOnes)
-            Terminal.Problem($"node {silent.Id} does not answer: replicas wait for it, {seconds} s at most each");
+            Terminal.Problem($"node {silent.Id} does not answer: what it has is not compared; the others go on without it");
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         Task progress = json ? Task.CompletedTask : ShowAsync(cluster, group, shard, ended.Token);
         using HttpClient http = cluster.Access.Http(TimeSpan.FromSeconds(seconds + 10));
@@ -79,13 +79,11 @@ internal static class RepairCommand
         })).ConfigureAwait(false);
         await ended.CancelAsync().ConfigureAwait(false);
         await progress.ConfigureAwait(false);
-        var report = new RepairReport(group, done.All(each => each.Problem is null), done);
+        var report = new RepairReport(group, silentOnes.Length == 0 && done.All(each => each.Problem is null), done) { Silent = [.. silentOnes.Select(node => node.Id)] };
         if (json)
             Terminal.Json(report, StatusJson.Default.RepairReport);
         else
             Terminal.Table(Headings, [.. done.Select(each => Row(group, each))]);
-        foreach (NodeReport silent in json ? [] : silentOnes)
-            Terminal.Problem($"node {silent.Id} does not answer: what it has was not compared");
         return report.Done ? ExitCode.Success : ExitCode.Failure;
     }
 

@@ -42,4 +42,8 @@ public sealed record ReplicaRepairStatus(int Shard, int Node, long Comparisons, 
 
 /// <summary>What <c>actorrepl repair --json</c> prints.</summary>
 /// <param name="Done">Every replica has been compared with all others.</param>
-public sealed record RepairReport(string Group, bool Done, IReadOnlyList<ReplicaRepairStatus> Replicas);
+public sealed record RepairReport(string Group, bool Done, IReadOnlyList<ReplicaRepairStatus> Replicas)
+{
+    /// <summary>Nodes that did not answer: what they have was not compared.</summary>
+    public IReadOnlyList<int> Silent { get; init; } = [];
+}

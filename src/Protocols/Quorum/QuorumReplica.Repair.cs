@@ -189,22 +189,37 @@ public sealed partial class QuorumReplica
     {
         _orderedBy.Add((request.Id, request.Deadline));
         _ordered.UnionWith(_view.Members.Where(id => id != Self));
+        if (_repair is { DoneAt: 0 } running && !IsThere(running.Peer))
+            _repair = null;
         EndOrdered(now, effects);
         ArmTick(now, effects);
         ArmRepairs(effects);
     }
 
+    private bool IsThere(ReplicaId peer) => !_down.Contains(peer);
+
+    /// <summary>A peer seems to be down: nothing waits for it, neither an order nor the turn of the others.</summary>
+    private void RepairWithout(ReplicaId peer, in Instant now, Effects effects)
+    {
+        if (_repair is { DoneAt: 0 } running && running.Peer == peer)
+            _repair = null;
+        EndOrdered(now, effects);
+    }
+
     private void EndOrdered(in Instant now, Effects effects)
     {
         _ordered.IntersectWith(_view.Members);
+        bool isWaiting = _ordered.Any(IsThere);
         for (int i = _orderedBy.Count - 1; i >= 0; i--)
         {
             (long id, long deadline) = _orderedBy[i];
-            if (_ordered.Count > 0 && now.Monotonic < deadline)
+            if (isWaiting && now.Monotonic < deadline)
                 continue;
             _orderedBy.RemoveAt(i);
             effects.Add(_ordered.Count == 0 ? new Effect.Reply(id, default)
-                : new Effect.Reject(id, new Rejection(RejectReason.NoQuorum, Detail: $"not compared with {string.Join(", ", _ordered)} in time; it goes on")));
+                : new Effect.Reject(id, new Rejection(RejectReason.NoQuorum, Detail: isWaiting
+                    ? $"not compared with {string.Join(", ", _ordered.Select(id => IsThere(id) ? $"{id}" : $"{id}, which is down,"))} in time; it goes on"
+                    : $"not compared with {string.Join(", ", _ordered)}: down; it goes on once back")));
         }
     }
 
@@ -238,10 +253,13 @@ public sealed partial class QuorumReplica
         // Those it was not compared with since it may lack something come first, then those it was told to.
         if (_standing.Compared is { } compared)
             peers = [.. Sharers.Except(compared)];
-        else if (_ordered.Count > 0)
+        else if (_ordered.Any(IsThere))
             peers = [.. _ordered.Where(peers.Contains)];
         if (peers.Length == 0)
             return;
+        // That one is down is a hint and no proof: where all seem to be, they are asked all the same.
+        if (peers.Any(IsThere))
+            peers = [.. peers.Where(IsThere)];
         ReplicaId peer = peers[_nextPeer++ % peers.Length];
         _repair = new Repair(peer, _options.MerkleDepth, NextToken(), _appliedIndex, now.Monotonic + 10 * Math.Max(Math.Min(_options.RepairMicros, 60 * Instant.Second), _options.HintAfterMicros))
         {

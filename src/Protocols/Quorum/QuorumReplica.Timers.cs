@@ -33,7 +33,7 @@ public sealed partial class QuorumReplica
     private void ArmRepairs(Effects effects)
     {
         long gap = Math.Max(1, _options.RepairMicros / Math.Max(1, _view.Members.Count - 1));
-        if (IsRebuilding || _ordered.Count > 0)
+        if (IsRebuilding || _ordered.Any(IsThere))
             gap = Math.Clamp(gap / 10, 1, 100 * Instant.Millisecond);
         Arm(Repairs, gap / 2 + _random.Next(gap), effects);
     }

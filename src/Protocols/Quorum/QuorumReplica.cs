@@ -123,6 +123,7 @@ public sealed partial class QuorumReplica : IProtocol
                 _down.Add(hint.Peer);
                 if (!hint.OnlySilent)
                     _gone.TryAdd(hint.Peer, now.Monotonic);
+                RepairWithout(hint.Peer, now, effects);
                 break;
             case Input.ViewChanged changed:
                 OnViewChanged(changed, now, effects);

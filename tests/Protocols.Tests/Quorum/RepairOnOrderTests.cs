@@ -38,6 +38,46 @@ public class RepairOnOrderTests
     }
 
     [Fact]
+    public void A_repair_does_not_wait_for_a_peer_that_is_down_and_says_which()
+    {
+        var group = new QuorumCluster();
+        group.World[2].Crash();
+        SeemsDown(group, 2);
+        QuorumOutcome? ended = null;
+        group.World.Submit(1, RequestKind.Repair, [], 600 * Instant.Second, outcome => ended = outcome);
+        Assert.True(group.World.RunUntil(() => ended is not null, 20 * Instant.Second), "it goes on with the others");
+        Assert.Equal("not compared with n2: down; it goes on once back", ended!.Why!.Value.Detail);
+        Assert.Equal(1, group.World[1].Replica!.Status.Repair!.Comparisons);
+    }
+
+    [Fact]
+    public void A_repair_under_way_is_not_held_up_by_a_peer_that_goes_down()
+    {
+        var group = new QuorumCluster();
+        group.World[2].Crash();
+        group.World[3].Crash();
+        QuorumOutcome? ended = null;
+        group.World.Submit(1, RequestKind.Repair, [], 600 * Instant.Second, outcome => ended = outcome);
+        group.World.RunFor(30 * Instant.Second);
+        Assert.Null(ended);
+        SeemsDown(group, 2);
+        group.World[3].Start();
+        Assert.True(group.World.RunUntil(() => ended is not null, 60 * Instant.Second), "it goes on with the others");
+        Assert.Equal("not compared with n2: down; it goes on once back", ended!.Why!.Value.Detail);
+    }
+
+    [Fact]
+    public void A_peer_that_is_down_takes_no_turns_of_the_others()
+    {
+        var group = new QuorumCluster(QuorumCluster.Quiet with { RepairMicros = 2 * Instant.Second });
+        group.World[2].Crash();
+        SeemsDown(group, 2);
+        Assert.True(group.World.RunUntil(() => group.World[1].Replica!.Status.Repair!.Comparisons >= 5, 20 * Instant.Second), "the others are compared all the while");
+    }
+
+    private static void SeemsDown(QuorumCluster group, int node) => group.World[1].Tell(new Input.PeerHint(new ReplicaId(node), Up: false));
+
+    [Fact]
     public void A_tree_that_was_damaged_silently_is_found_when_it_is_counted_anew_and_is_right_again()
     {
         var group = new QuorumCluster(QuorumCluster.Quiet with { RecountMicros = 20 * Instant.Second, RepairMicros = 2 * Instant.Second });

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using ActorRepl.Hosting.Cli.Keys;
 using ActorRepl.Hosting.Cluster;
 
 namespace ActorRepl.Hosting.Cli;
@@ -35,7 +36,7 @@ public static class CommandTree
         catch (UserErrorException wrong)
         {
             await Console.Error.WriteLineAsync($"actorrepl: {wrong.Message}").ConfigureAwait(false);
-            return ExitCode.Failure;
+            return wrong.IsUsage ? ExitCode.Usage : ExitCode.Failure;
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -49,7 +50,7 @@ public static class CommandTree
     private static IEnumerable<string> Explain(ParseResult parsed)
     {
         string[] unknown = [.. parsed.UnmatchedTokens.Select(token => $"Unrecognized command or argument '{token}'.")];
-        return unknown.Length > 0 ? unknown : parsed.Errors.Select(error => error.Message).Distinct();
+        return unknown.Length > 0 ? unknown : parsed.Errors.Select(error => UsageText.Plain(error.Message, parsed.CommandResult)).Distinct();
     }
 
     private static IEnumerable<string> CommandPath(ParseResult parsed)
@@ -74,7 +75,7 @@ public static class CommandTree
     private static RootCommand Root()
     {
         RootCommand root = Commands();
-        foreach (Command command in new Keys.KeysTree(Where, FindAsync).Build())
+        foreach (Command command in new KeysTree(Where, FindAsync).Build())
             root.Add(command);
         return root;
     }
@@ -297,10 +298,11 @@ public static class CommandTree
         };
         read.Validators.Add(result => CheckWords(result, words => Redis.ReadText.Parse(words)));
         Option<bool> json = Json();
-        Option<int?> node = Keys.KeysTree.Node();
-        return new Command("get", "Print the value of a key; fails if there is none.") { key, read, node, data, basePort, json }
-            .Runs(async (line, cancellation) => await new KeyCommands((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)))
-                .GetAsync(line.GetValue(key)!, line.GetValue(read), line.GetValue(json), cancellation));
+        Option<int?> node = KeysTree.Node();
+        Option<string?> group = KeysTree.Group();
+        return new Command("get", "Print the value of a key; fails if there is none.") { key, read, group, node, data, basePort, json }
+            .Runs(async (line, cancellation) => await WithKeysAsync((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)), line.GetValue(group),
+                keys => keys.GetAsync(line.GetValue(key)!, line.GetValue(read), line.GetValue(json), cancellation)));
     }
 
     private static Command Put()
@@ -314,10 +316,18 @@ public static class CommandTree
         };
         ack.Validators.Add(result => CheckWords(result, words => Redis.WriteTerms.Parse(words)));
         Option<bool> json = Json();
-        Option<int?> node = Keys.KeysTree.Node();
-        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, node, data, basePort, json }
-            .Runs(async (line, cancellation) => await new KeyCommands((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)))
-                .PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), line.GetValue(json), cancellation));
+        Option<int?> node = KeysTree.Node();
+        Option<string?> group = KeysTree.Group();
+        return new Command("put", "Give a key a value; returns once it is done.") { key, value, ack, group, node, data, basePort, json }
+            .Runs(async (line, cancellation) => await WithKeysAsync((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)), line.GetValue(group),
+                keys => keys.PutAsync(line.GetValue(key)!, line.GetValue(value)!, line.GetValue(ack), line.GetValue(json), cancellation)));
+    }
+
+    /// <summary>Keys of a group that is named go over HTTP, which has all groups; those of the one that Redis clients see as they do.</summary>
+    private static async Task<int> WithKeysAsync(LocalCluster cluster, string? group, Func<KeyCommands, Task<int>> run)
+    {
+        using HttpGateway? gateway = group is null ? null : new HttpGateway(cluster, token: null);
+        return await run(new KeyCommands(cluster, gateway is null ? null : new GroupKeys(gateway, group!)));
     }
 
     private static void CheckWords(System.CommandLine.Parsing.OptionResult result, Action<string> parse)
@@ -338,10 +348,11 @@ public static class CommandTree
         (Option<string> data, Option<int?> basePort) = Where();
         var keys = new Argument<string[]>("KEY") { Arity = ArgumentArity.OneOrMore };
         Option<bool> json = Json();
-        Option<int?> node = Keys.KeysTree.Node();
-        return new Command("del", "Remove keys; prints how many there were.") { keys, node, data, basePort, json }
-            .Runs(async (line, cancellation) => await new KeyCommands((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)))
-                .DeleteAsync(line.GetValue(keys)!, line.GetValue(json), cancellation));
+        Option<int?> node = KeysTree.Node();
+        Option<string?> group = KeysTree.Group();
+        return new Command("del", "Remove keys; prints how many there were.") { keys, group, node, data, basePort, json }
+            .Runs(async (line, cancellation) => await WithKeysAsync((await FindAsync(line, data, basePort, cancellation)).Only(line.GetValue(node)), line.GetValue(group),
+                all => all.DeleteAsync(line.GetValue(keys)!, line.GetValue(json), cancellation)));
     }
 
     private static Command Import()
@@ -351,10 +362,11 @@ public static class CommandTree
         var goOn = new Option<bool>("--continue-on-error", "--keep-going") { Description = "Pass over bad lines; they are still reported and the command still fails." };
         var report = new Option<string?>("--report") { Description = "Write every line that was not stored, and why, to FILE as JSON lines.", HelpName = "FILE" };
         Option<bool> json = Json();
+        Option<string?> group = KeysTree.Group();
         return new Command("import", "Store the records of a file: a string value as its text, any other value as its JSON, byte for byte.")
-            { file, goOn, report, json, data, basePort }
+            { file, goOn, report, group, json, data, basePort }
             .Runs(async (line, cancellation) =>
-                await new Import.ImportCommand(new Import.ImportOptions(line.GetValue(file)!, line.GetValue(goOn), FullPath(line.GetValue(report)), line.GetValue(json)))
+                await new Import.ImportCommand(new Import.ImportOptions(line.GetValue(file)!, line.GetValue(goOn), FullPath(line.GetValue(report)), line.GetValue(json)) { Group = line.GetValue(group) })
                     .RunAsync(() => FindAsync(line, data, basePort, cancellation), cancellation));
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Net.Sockets;
 using System.Text;
+using ActorRepl.Hosting.Cli.Keys;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Redis;
 using ActorRepl.Hosting.Status;
@@ -8,7 +9,9 @@ using ActorRepl.Hosting.Status;
 namespace ActorRepl.Hosting.Cli;
 
 /// <summary><c>actorrepl get</c>, <c>put</c> and <c>del</c>: one command to whichever node serves it.</summary>
-internal sealed class KeyCommands(LocalCluster cluster)
+/// <param name="cluster">Whose nodes.</param>
+/// <param name="named">The group whose keys are meant; null: the one that Redis clients see.</param>
+internal sealed class KeyCommands(LocalCluster cluster, GroupKeys? named = null)
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -21,37 +24,46 @@ internal sealed class KeyCommands(LocalCluster cluster)
     /// <param name="read">Who may answer, and what the answer may have missed (<see cref="ReadText"/>); null: the primary, nothing.</param>
     public async Task<int> GetAsync(string key, string? read, bool json, CancellationToken cancellation)
     {
-        _terms = read is null ? null : ("READ", read);
-        RespReply reply = await CallAsync(cancellation, "GET"u8.ToArray(), Bytes(key)).ConfigureAwait(false);
-        bool found = reply.Kind == RespReplyKind.Bulk;
+        byte[]? value = named is null ? await GetAsync(key, read, cancellation).ConfigureAwait(false) : await named.GetAsync(key, read, cancellation).ConfigureAwait(false);
         if (json)
-            Terminal.Json(Report(key, found, reply.Bytes), StatusJson.Default.KeyReport);
-        else if (found)
-            Print(reply.Bytes);
+            Terminal.Json(Report(key, value), StatusJson.Default.KeyReport);
+        else if (value is not null)
+            Print(value);
         else
             Terminal.Problem($"there is no key '{key}'");
-        return found ? ExitCode.Success : ExitCode.Failure;
+        return value is not null ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    private async Task<byte[]?> GetAsync(string key, string? read, CancellationToken cancellation)
+    {
+        _terms = read is null ? null : ("READ", read);
+        RespReply reply = await CallAsync(cancellation, "GET"u8.ToArray(), Bytes(key)).ConfigureAwait(false);
+        return reply.Kind == RespReplyKind.Bulk ? reply.Bytes : null;
     }
 
     /// <param name="ack">When the write counts as done (<see cref="ConcernText"/>); null: as the group says.</param>
     public async Task<int> PutAsync(string key, string value, string? ack, bool json, CancellationToken cancellation)
     {
         _terms = ack is null ? null : ("ACK", ack);
-        RespReply reply = await CallAsync(cancellation, "SET"u8.ToArray(), Bytes(key), Bytes(value)).ConfigureAwait(false);
+        if (named is not null)
+            await named.PutAsync(Bytes(key), Bytes(value), ack, cancellation).ConfigureAwait(false);
+        else
+            await CallAsync(cancellation, "SET"u8.ToArray(), Bytes(key), Bytes(value)).ConfigureAwait(false);
         if (json)
             Terminal.Json(new PutReport(key, true), StatusJson.Default.PutReport);
         else
-            Terminal.Line(reply.Text);
+            Terminal.Line("OK");
         return ExitCode.Success;
     }
 
     public async Task<int> DeleteAsync(string[] keys, bool json, CancellationToken cancellation)
     {
-        RespReply reply = await CallAsync(cancellation, ["DEL"u8.ToArray(), .. keys.Select(key => (ReadOnlyMemory<byte>)Bytes(key))]).ConfigureAwait(false);
+        long removed = named is not null ? await named.DeleteAsync(keys, cancellation).ConfigureAwait(false)
+            : (await CallAsync(cancellation, ["DEL"u8.ToArray(), .. keys.Select(key => (ReadOnlyMemory<byte>)Bytes(key))]).ConfigureAwait(false)).Integer;
         if (json)
-            Terminal.Json(new DeleteReport(reply.Integer), StatusJson.Default.DeleteReport);
+            Terminal.Json(new DeleteReport(removed), StatusJson.Default.DeleteReport);
         else
-            Terminal.Line($"{reply.Integer}");
+            Terminal.Line($"{removed}");
         return ExitCode.Success;
     }
 
@@ -92,9 +104,9 @@ internal sealed class KeyCommands(LocalCluster cluster)
         throw new UserErrorException(last);
     }
 
-    private static KeyReport Report(string key, bool found, byte[] value)
+    private static KeyReport Report(string key, byte[]? value)
     {
-        if (!found)
+        if (value is null)
             return new KeyReport(key, false, null, null);
         try
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using ActorRepl.Hosting.Cli;
+using ActorRepl.Hosting.Cli.Keys;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Status;
 using ActorRepl.Protocols.Kernel;
@@ -23,10 +24,17 @@ internal sealed class ImportCommand(ImportOptions options)
     {
         await using ImportFile file = ImportFile.Open(options.File, MaxLineBytes);
         LocalCluster cluster = await find().ConfigureAwait(false);
+        using HttpGateway? gateway = options.Group is null ? null : new HttpGateway(cluster, token: null);
+        GroupKeys? keys = gateway is null ? null : new GroupKeys(gateway, options.Group!);
+        if (keys is not null)
+            await keys.CheckAsync(cancellation).ConfigureAwait(false);
         using ImportProblems? problems = options.Report is { } path ? ImportProblems.Create(path) : null;
         var tally = new ImportTally(options.File, problems);
         var progress = new ImportProgress(file, tally);
-        Task import = SendAllAsync(file, cluster, tally, cancellation);
+        Func<NodePorts, CancellationToken, Task<IImportLink>> connect = keys is null
+            ? async (node, cancelled) => new RedisLink(await cluster.Access.ConnectAsync(node, cancelled).ConfigureAwait(false), tally)
+            : (node, _) => Task.FromResult<IImportLink>(new HttpLink(gateway!, keys, node, tally));
+        Task import = SendAllAsync(file, cluster.Nodes, connect, tally, cancellation);
         bool interrupted = false;
         try
         {
@@ -56,10 +64,10 @@ internal sealed class ImportCommand(ImportOptions options)
     }
 
     /// <summary>Hands every record to its lane.</summary>
-    private async Task SendAllAsync(ImportFile file, LocalCluster cluster, ImportTally tally, CancellationToken cancellation)
+    private async Task SendAllAsync(
+        ImportFile file, IReadOnlyList<NodePorts> nodes, Func<NodePorts, CancellationToken, Task<IImportLink>> connect, ImportTally tally, CancellationToken cancellation)
     {
-        IReadOnlyList<NodePorts> nodes = cluster.Nodes;
-        ImportLane[] lanes = [.. Enumerable.Range(0, LanesPerNode * nodes.Count).Select(lane => new ImportLane(nodes, cluster.Access, lane, tally, Patience))];
+        ImportLane[] lanes = [.. Enumerable.Range(0, LanesPerNode * nodes.Count).Select(lane => new ImportLane(nodes, connect, lane, tally, Patience))];
         Task[] running = [.. lanes.Select(lane => Task.Run(() => lane.RunAsync(cancellation), cancellation))];
         try
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Text;
 using System.Threading.Channels;
 using ActorRepl.Hosting.Cluster;
 
@@ -10,16 +9,20 @@ namespace ActorRepl.Hosting.Import;
 /// One of the connections an import sends over. A key always takes the same lane and a batch holds a key once, so later
 /// lines win over earlier ones also when something has to be sent again; sending a SET twice does no harm.
 /// </summary>
-internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, NodeAccess access, int lane, ImportTally tally, TimeSpan patience)
+/// <param name="nodes">In turn.</param>
+/// <param name="connect">Makes the way to one of them.</param>
+/// <param name="lane">Its number.</param>
+/// <param name="tally">What became of the records.</param>
+/// <param name="patience">Without progress.</param>
+internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, Func<NodePorts, CancellationToken, Task<IImportLink>> connect, int lane, ImportTally tally, TimeSpan patience)
 {
     private const int BatchRecords = 128;
     private const int BatchBytes = 128 * 1024;
-    private static readonly TimeSpan ReplyTimeout = TimeSpan.FromSeconds(15);
 
     private readonly Channel<ImportRecord> _waiting = Channel.CreateBounded<ImportRecord>(2 * BatchRecords);
     private readonly HashSet<ByteKey> _keys = [];
     private int _node = lane % nodes.Count;
-    private RespClient? _client;
+    private IImportLink? _link;
 
     public ChannelWriter<ImportRecord> Waiting => _waiting.Writer;
 
@@ -32,8 +35,8 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, NodeAccess acce
             await SendAsync(batch, cancellation).ConfigureAwait(false);
         }
 
-        if (_client is not null)
-            await _client.DisposeAsync().ConfigureAwait(false);
+        if (_link is not null)
+            await _link.DisposeAsync().ConfigureAwait(false);
     }
 
     private void Fill(List<ImportRecord> batch)
@@ -60,8 +63,8 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, NodeAccess acce
             int before = batch.Count;
             try
             {
-                _client ??= await access.ConnectAsync(nodes[_node], cancellation).ConfigureAwait(false);
-                problem = await ExchangeAsync(_client, batch, cancellation).ConfigureAwait(false) ?? problem;
+                _link ??= await connect(nodes[_node], cancellation).ConfigureAwait(false);
+                problem = await _link.ExchangeAsync(batch, cancellation).ConfigureAwait(false) ?? problem;
             }
             catch (Exception gone) when (gone is SocketException or IOException || gone is OperationCanceledException && !cancellation.IsCancellationRequested)
             {
@@ -84,58 +87,11 @@ internal sealed class ImportLane(IReadOnlyList<NodePorts> nodes, NodeAccess acce
         }
     }
 
-    /// <summary>Sends the batch once and takes what is done out of it; returns why the first of the rest was not.</summary>
-    private async Task<string?> ExchangeAsync(RespClient client, List<ImportRecord> batch, CancellationToken cancellation)
-    {
-        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limited.CancelAfter(ReplyTimeout);
-        byte[] set = "SET"u8.ToArray(), until = "PXAT"u8.ToArray();
-        foreach (ImportRecord record in batch)
-        {
-            if (record.ExpiresAt == 0)
-                client.Write(set, record.Key, record.Value);
-            else
-                client.Write(set, record.Key, record.Value, until, Encoding.ASCII.GetBytes($"{record.ExpiresAt}"));
-        }
-
-        await client.FlushAsync(limited.Token).ConfigureAwait(false);
-
-        string? problem = null;
-        var again = new List<ImportRecord>();
-        int answered = 0;
-        try
-        {
-            for (; answered < batch.Count; answered++)
-            {
-                RespReply reply = await client.ReadAsync(limited.Token).ConfigureAwait(false);
-                if (reply.Kind != RespReplyKind.Error)
-                {
-                    tally.Acknowledge();
-                    continue;
-                }
-
-                problem ??= reply.Text;
-                if (reply.MayRetry || reply.OutcomeUnknown)
-                    again.Add(batch[answered]);
-                else
-                    tally.Fail([batch[answered]], reply.Text);
-            }
-        }
-        finally
-        {
-            again.AddRange(batch.Skip(answered));
-            batch.Clear();
-            batch.AddRange(again);
-        }
-
-        return problem;
-    }
-
     private async ValueTask ChangeNodeAsync()
     {
-        if (_client is not null)
-            await _client.DisposeAsync().ConfigureAwait(false);
-        _client = null;
+        if (_link is not null)
+            await _link.DisposeAsync().ConfigureAwait(false);
+        _link = null;
         _node = (_node + 1) % nodes.Count;
     }
 

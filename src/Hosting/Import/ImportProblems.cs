@@ -7,7 +7,11 @@ namespace ActorRepl.Hosting.Import;
 /// <param name="File">JSON lines, gzipped or not.</param>
 /// <param name="GoOn">Pass over bad lines.</param>
 /// <param name="Report">Where every line that was not stored is written; null: nowhere.</param>
-internal sealed record ImportOptions(string File, bool GoOn, string? Report, bool Json);
+internal sealed record ImportOptions(string File, bool GoOn, string? Report, bool Json)
+{
+    /// <summary>Of which group the keys are to be; null: of the one that Redis clients see.</summary>
+    public string? Group { get; init; }
+}
 
 /// <summary>The file that says of each line that was not stored why: JSON lines, in no order. Thread-safe.</summary>
 internal sealed partial class ImportProblems : IDisposable

@@ -75,12 +75,14 @@ internal static class ReadText
         ? $"group '{group}' has no leader, and so no sessions and no bounds of age: how fresh an answer is follows from its level, such as level:one or level:quorum"
         : null;
 
+    /// <summary>The word of who may answer; empty: as suits the read.</summary>
+    public static string NameOf(ReadFrom from) => Preferences.FirstOrDefault(known => known.Value == from).Key ?? "";
+
     public static string Describe(in ReadTerms terms)
     {
         if (terms.IsDefault)
             return "default";
-        ReadFrom from = terms.From;
-        string who = Preferences.FirstOrDefault(known => known.Value == from).Key ?? "";
+        string who = NameOf(terms.From);
         string what = terms.Kind switch
         {
             RequestKind.StaleRead => "stale",

@@ -13,6 +13,8 @@ public sealed class CompletionTests : IDisposable
     [InlineData("sta", "status")]
     [InlineData("up --proto", "--protocol")]
     [InlineData("exp", "export")]
+    [InlineData("put k v --gr", "--group")]
+    [InlineData("import --gr", "--group")]
     [InlineData("watch --cou", "--count")]
     [InlineData("members pro", "promote")]
     [InlineData("completion z", "zsh")]

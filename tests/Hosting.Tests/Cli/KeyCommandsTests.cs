@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using ActorRepl.Hosting.Cli;
+using ActorRepl.Hosting.Cli.Keys;
 using ActorRepl.Hosting.Cluster;
 using ActorRepl.Hosting.Tests.Support;
 
@@ -25,6 +26,23 @@ public sealed class KeyCommandsTests : IDisposable
         Assert.Contains(why, told.Message, StringComparison.Ordinal);
         Assert.Contains("may have been done", told.Message, StringComparison.Ordinal);
         Assert.Equal(["node 1"], _asked);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_a_group_that_is_named_a_write_that_was_not_answered_goes_to_no_other_node_and_one_that_was_refused_does(bool closes)
+    {
+        const string Refused = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        using TcpListener first = Serve(1, new NodePorts(_basePort, 1).Http, closes ? null : Refused, closes: true);
+        using TcpListener second = Serve(2, new NodePorts(_basePort, 2).Http, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", closes: true);
+        using var gateway = new HttpGateway(Cluster(), token: null);
+        Task<int> put = new KeyCommands(Cluster(), new GroupKeys(gateway, "carts")).PutAsync("k", "v", null, json: false, _over.Token);
+        if (closes)
+            Assert.Contains("may have been done", (await Assert.ThrowsAsync<UnansweredException>(() => put)).Message, StringComparison.Ordinal);
+        else
+            Assert.Equal(ExitCode.Success, await put);
+        Assert.Equal(closes ? ["node 1"] : ["node 1", "node 2"], _asked);
     }
 
     [Fact]
@@ -52,7 +70,9 @@ public sealed class KeyCommandsTests : IDisposable
         _over.Dispose();
     }
 
-    private KeyCommands Commands() => new(new LocalCluster("nowhere", new ClusterFile("c", _basePort, [new ClusterNode(1, 0), new ClusterNode(2, 0)]))) { Patience = TimeSpan.FromSeconds(3) };
+    private KeyCommands Commands() => new(Cluster()) { Patience = TimeSpan.FromSeconds(3) };
+
+    private LocalCluster Cluster() => new("nowhere", new ClusterFile("c", _basePort, [new ClusterNode(1, 0), new ClusterNode(2, 0)]));
 
     /// <summary>A node that waits for a command and gives it one answer, or none.</summary>
     private TcpListener Serve(int node, string? answer, bool closes) => Serve(node, new NodePorts(_basePort, node).Redis, answer, closes);

@@ -85,7 +85,7 @@ public sealed class KeyDataTests : IAsyncLifetime
         }
 
         CommandResult refused = await CommandLine.RunAsync("export", export, "--group", "other", "--data", Data);
-        Assert.Equal((1, "actorrepl: there is no group 'other'; there are kv"), (refused.ExitCode, refused.Error.Trim()));
+        Assert.Equal((2, "actorrepl: there is no group 'other'; there are kv"), (refused.ExitCode, refused.Error.Trim()));
     }
 
     [Fact]

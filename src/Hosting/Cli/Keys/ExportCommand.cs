@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
 using ActorRepl.Hosting.Cluster;
+using ActorRepl.Hosting.Crdt;
 using ActorRepl.Hosting.Status;
 
 namespace ActorRepl.Hosting.Cli.Keys;
@@ -67,8 +68,11 @@ internal sealed class ExportCommand(LocalCluster cluster, HttpGateway gateway, E
     {
         IReadOnlyList<NodeReport> nodes = await StatusCommand.ReportAsync(cluster, cancellation).ConfigureAwait(false);
         NodeStatus status = nodes.FirstOrDefault(node => node.Status is not null)?.Status ?? throw new UserErrorException("no node answers");
-        return status.Groups.FirstOrDefault(group => group.Name == options.Group)?.Shards
-            ?? throw new UserErrorException($"there is no group '{options.Group}'; there are {string.Join(", ", status.Groups.Where(group => group.Name != Protocols.Control.ControlGroup.Own).Select(group => group.Name))}");
+        GroupStatus? found = status.Groups.FirstOrDefault(group => group.Name == options.Group);
+        if (found?.Protocol == CrdtGroup.Protocol)
+            throw new UserErrorException($"group '{options.Group}' holds CRDTs, and has no common log as of which they could be written down; /crdt/{options.Group}/TYPE/KEY serves them") { IsUsage = true };
+        return found?.Shards
+            ?? throw new UserErrorException($"there is no group '{options.Group}'; there are {string.Join(", ", status.Groups.Where(group => group.Name != Protocols.Control.ControlGroup.Own).Select(group => group.Name))}") { IsUsage = true };
     }
 
     /// <summary>Takes a shard whole into a file beside, from one node after the other, and appends it.</summary>

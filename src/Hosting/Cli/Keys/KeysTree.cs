@@ -21,6 +21,10 @@ internal sealed class KeysTree(
         return node;
     }
 
+    /// <summary>Keys of this group, whichever Redis clients see.</summary>
+    public static Option<string?> Group() =>
+        new("--group") { Description = "Of which group; without it, of the one that Redis clients see.", HelpName = "GROUP" };
+
     private Command Scan()
     {
         var prefix = new Argument<string>("PREFIX") { Description = "What the keys begin with.", DefaultValueFactory = _ => "" };

@@ -20,7 +20,7 @@ internal sealed class KvClient
         Group = client.Groups.FirstOrDefault(one => one.Name == group)
             ?? throw new ProblemException(404, "no-group", $"there is no group '{group}'; there are: {string.Join(", ", client.Groups.Select(one => one.Name))}");
         if (Group.Protocol == CrdtGroup.Protocol)
-            throw ProblemException.BadRequest($"group '{group}' holds CRDTs, not keys and values: /crdt/{group}/TYPE/KEY serves them, and a watch of /crdt/{group} tells which have changed");
+            throw new ProblemException(400, "no-keys", $"group '{group}' holds CRDTs, not keys and values: /crdt/{group}/TYPE/KEY serves them, and a watch of /crdt/{group} tells which have changed");
         if (terms.Session is not { } token)
             return;
         try

@@ -40,6 +40,7 @@ internal static class QuorumSettings
         Tokens = settings.Int("tokens", 1, 1024),
         MerkleDepth = settings.Int("merkle-depth", 1, 4),
         MaxSkewMicros = settings.Micros("max-clock-skew"),
+        GatherMicros = settings.MicrosOrNone("gather"),
         HintAfterMicros = settings.Micros("hints.after"),
         HintReplayMicros = settings.Micros("hints.replay-every"),
         HintReplayBytes = settings.Int("hints.replay-bytes", 1024, 1 << 30),

@@ -11,6 +11,7 @@ internal abstract class Operation(long token, long requestId, ReadOnlyMemory<byt
 
     /// <summary>The requests that are answered together with this one, and its place among them; null: it is answered by itself.</summary>
     public PendingBatch? Batch { get; init; }
+
     public int Place { get; init; }
     public ReadOnlyMemory<byte> Key { get; } = key;
     public KeyOwners Owners { get; private set; } = owners;
@@ -65,6 +66,9 @@ internal sealed class WriteOperation(long token, long requestId, ReadOnlyMemory<
 
     /// <summary>Whoever asks has no use for a context.</summary>
     public bool IsBlind { get; init; }
+
+    /// <summary>Whoever asks waits for the coordinator's own disk alone: the other owners get it when it suits.</summary>
+    public bool IsOwnEnough { get; init; }
 
     /// <summary>Owners that have it on their disk.</summary>
     public ulong Acked { get; set; }

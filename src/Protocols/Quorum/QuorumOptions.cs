@@ -62,6 +62,11 @@ public sealed record QuorumOptions
     /// <summary>An owner that has not answered a write after this gets a hint kept for it.</summary>
     public long HintAfterMicros { get; init; } = 500 * Instant.Millisecond;
 
+    /// <summary>
+    /// What the coordinator's own copy is enough for goes to the other owners this far apart, all of it together; 0: each at once. At most a third of <see cref="HintAfterMicros"/>.
+    /// </summary>
+    public long GatherMicros { get; init; } = 5 * Instant.Millisecond;
+
     /// <summary>Hints are sent to their owners this far apart, at most <see cref="HintReplayBytes"/> at a time.</summary>
     public long HintReplayMicros { get; init; } = Instant.Second;
 
@@ -157,6 +162,7 @@ public sealed record QuorumOptions
             ])
             Within(value, 1, long.MaxValue, name);
         ArgumentOutOfRangeException.ThrowIfNegative(MaxHintBytes);
+        Within(GatherMicros, 0, HintAfterMicros / 3, nameof(GatherMicros));
         long least = MaxHintAgeMicros + 4 * MaxSkewMicros;
         if (GraceMicros < least)
             throw new ArgumentOutOfRangeException(nameof(GraceMicros), GraceMicros, $"must be at least {nameof(MaxHintAgeMicros)} + 4 {nameof(MaxSkewMicros)} ({least}), or hints bring back what was deleted");

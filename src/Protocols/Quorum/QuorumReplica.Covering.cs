@@ -127,7 +127,7 @@ public sealed partial class QuorumReplica
         // What is there has replaced it, and nothing is beside that. Its coordinator, should it go on, is told by the name that it is done.
         if (!isThere && before.Set.Siblings.Count <= 1)
         {
-            Begin(write, before.WithFinal(name), now);
+            Begin(write, before.WithFinal(name), now, effects);
             return true;
         }
 

@@ -228,6 +228,7 @@ public sealed partial class QuorumReplica
             IsBlind = request.Replace && batch is not null,
             Inquiry = isAtOnce ? null : inquiry,
             Covering = isAtOnce ? new Covering(request, inquiry!.Level) : null,
+            IsOwnEnough = inquiry is null && IsOwnEnough(request, level, owners),
         };
     }
 
@@ -263,7 +264,8 @@ public sealed partial class QuorumReplica
         operation.BegunAt = now.Monotonic;
         operation.AskAgainAfter = _options.HintAfterMicros;
         // Past a percentile of answers one that is still to come is asked for again: a message may be lost.
-        operation.AskAgainAt = now.Monotonic + (_latency.IsOn ? Math.Min(_latency.Micros, _options.HintAfterMicros) : _options.HintAfterMicros);
+        bool isAwaited = operation is not WriteOperation { IsOwnEnough: true };
+        operation.AskAgainAt = now.Monotonic + (!isAwaited ? _options.HintAfterMicros / 2 : _latency.IsOn ? Math.Min(_latency.Micros, _options.HintAfterMicros) : _options.HintAfterMicros);
         _operations[operation.Token] = operation;
         _open++;
         Watch(operation, Math.Min(operation.AskAgainAt, operation.Deadline));
@@ -290,7 +292,8 @@ public sealed partial class QuorumReplica
         if ((operation.Heard & bit) != 0)
             return;
         operation.Heard |= bit;
-        if (from != Self)
+        // What was gathered says nothing about how fast the others are.
+        if (from != Self && operation is not WriteOperation { IsOwnEnough: true })
             _latency.Add(now.Monotonic - operation.BegunAt);
     }
 

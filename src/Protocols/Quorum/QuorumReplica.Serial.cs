@@ -247,7 +247,7 @@ public sealed partial class QuorumReplica
         Follow(write, now, effects);
         if (isOwn)
             Close(operation);
-        Begin(write, versions, now);
+        Begin(write, versions, now, effects);
     }
 
     /// <summary>Called once a write that commits has its level.</summary>

@@ -5,9 +5,9 @@ namespace ActorRepl.Protocols.Quorum;
 /// <summary>Timers and checkpoints.</summary>
 public sealed partial class QuorumReplica
 {
-    private static readonly TimerId Tick = new(1), Replay = new(2), Repairs = new(3), Ring = new(4), Rounds = new(5);
+    private static readonly TimerId Tick = new(1), Replay = new(2), Repairs = new(3), Ring = new(4), Rounds = new(5), Gathered = new(6);
 
-    private readonly long[] _generations = new long[6];
+    private readonly long[] _generations = new long[7];
     private readonly LatencyPercentile _latency;
     // By when they are to be looked at; what has ended, or is to be looked at earlier, is passed over.
     // Tokens alone: operations that are over are not kept until they would have been looked at.
@@ -66,6 +66,10 @@ public sealed partial class QuorumReplica
         {
             _tickAt = long.MaxValue;
             LookAround(now, effects);
+        }
+        else if (timer.Id == Gathered)
+        {
+            SendGathered();
         }
         else if (timer.Id == Rounds)
         {

@@ -33,7 +33,7 @@ public sealed partial class QuorumReplica
         if (before.Knows(request.Id))
         {
             // The same write again: it is not done twice, only seen to that enough have it.
-            Begin(write, before, now);
+            Begin(write, before, now, effects);
             return;
         }
 
@@ -47,7 +47,7 @@ public sealed partial class QuorumReplica
 
         _coming[print] = (after, NextIndex);
         _comingOrder.Enqueue((print, NextIndex));
-        Begin(write, after, now);
+        Begin(write, after, now, effects);
     }
 
     private void RefuseWrite(WriteOperation write, in Rejection why, Effects effects)
@@ -118,16 +118,21 @@ public sealed partial class QuorumReplica
     private Rejection TooFarBehind(long skew) =>
         new(RejectReason.Unavailable, Detail: $"the last write of the key is {skew} µs ahead of this replica's clock; {_options.MaxSkewMicros} is the most");
 
-    private void Begin(WriteOperation write, KeyVersions versions, in Instant now)
+    private void Begin(WriteOperation write, KeyVersions versions, in Instant now, Effects effects)
     {
         write.Versions = versions;
         KeyOwners owners = write.Owners;
         bool isAnyDown = false;
         for (int i = 0; i < owners.All.Length; i++)
-        {
             isAnyDown |= _down.Count > 0 && _down.Contains(owners.All[i]);
+        // Those that are there are to have it before hints are kept for whoever is not.
+        bool isGathered = write.IsOwnEnough && !isAnyDown && _options.GatherMicros > 0;
+        for (int i = 0; i < owners.All.Length; i++)
+        {
             if (owners.All[i] == Self)
                 Store(write, versions);
+            else if (isGathered)
+                Gather(owners.All[i], write, now, effects);
             else
                 PutTo(owners.All[i], write);
         }

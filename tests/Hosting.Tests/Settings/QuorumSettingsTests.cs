@@ -24,6 +24,7 @@ public sealed class QuorumSettingsTests
         { "merkle-depth", "2", nameof(QuorumOptions.MerkleDepth), 2 },
         { "max-clock-skew", "100 ms", nameof(QuorumOptions.MaxSkewMicros), 100_000L },
         { "grace", "3 d", nameof(QuorumOptions.GraceMicros), 3L * 24 * 3600 * 1_000_000 },
+        { "gather", "2 ms", nameof(QuorumOptions.GatherMicros), 2_000L },
         { "hints.after", "200 ms", nameof(QuorumOptions.HintAfterMicros), 200_000L },
         { "hints.replay-every", "3 s", nameof(QuorumOptions.HintReplayMicros), 3_000_000L },
         { "hints.replay-bytes", "1 MiB", nameof(QuorumOptions.HintReplayBytes), 1 << 20 },

@@ -12,6 +12,7 @@ internal sealed class QuorumCluster
     /// <summary>What repairs by itself comes so late that a test sees what it tests alone.</summary>
     public static readonly QuorumOptions Quiet = new()
     {
+        GatherMicros = 0,
         HintAfterMicros = 50 * Instant.Millisecond,
         HintReplayMicros = 1000 * Instant.Second,
         RepairMicros = 100_000 * Instant.Second,
@@ -39,6 +40,9 @@ internal sealed class QuorumCluster
 
     public QuorumOutcome Put(int node, string key, string value, ReadOnlyMemory<byte> context = default, Guid id = default, ConsistencyLevel level = default) =>
         Run(node, new QuorumRequest(QuorumOperation.Put, Bytes(key), Bytes(value), context, id, level));
+
+    public QuorumOutcome PutAt(int node, string key, string value, byte durableAcks, ConsistencyLevel level) =>
+        Run(node, new QuorumRequest(QuorumOperation.Put, Bytes(key), Bytes(value), Level: level, DurableAcks: durableAcks));
 
     public QuorumOutcome Delete(int node, string key, ReadOnlyMemory<byte> context = default) => Run(node, new QuorumRequest(QuorumOperation.Delete, Bytes(key), default, context));
 

@@ -79,6 +79,7 @@ internal sealed class QuorumTrial
             StreamMicros = (1 + draw.Next(20)) * Instant.Millisecond,
             RingBeatMicros = (20 + draw.Next(100)) * Instant.Millisecond,
             RecountMicros = (1 + draw.Next(20)) * Instant.Second,
+            GatherMicros = draw.Next(7) * Instant.Millisecond,
         }, nodes, _spares)
         {
             Drop = profile == "network" ? 50 : (int)draw.Next(20),

@@ -8,7 +8,10 @@ public class GracefulStopTests(ITestOutputHelper output)
 {
     private const int Writers = 16;
 
-    // How fast it goes is the benchmark's to tell: on a slow disk a hand-over takes as long as its writes.
+    // What a busy machine may take; the benchmark measures what an idle one does.
+    private static readonly TimeSpan MostAllowed = TimeSpan.FromSeconds(2);
+
+    // A slow disk ends no hand-over before it is done.
     private const string Settings = "actorrepl.hand-over-timeout = 10 s";
 
     [Fact]
@@ -28,6 +31,7 @@ public class GracefulStopTests(ITestOutputHelper output)
         TimeSpan longest = led.Max(shard => writers.Times.LongestGap(shard, from, to));
         output.WriteLine($"{writers.Times.Count} writes; node {stopping} led {led.Length} shards; longest gap {longest.TotalMilliseconds:0} ms");
         Assert.Empty(writers.Failures);
+        Assert.InRange(longest, TimeSpan.Zero, MostAllowed);
         Assert.DoesNotContain("Not every leadership was taken over", cluster.Log(stopping), StringComparison.Ordinal);
     }
 

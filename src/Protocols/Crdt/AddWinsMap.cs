@@ -15,7 +15,7 @@ public readonly record struct MapField(Datum Key, StoreKind Kind) : IComparable<
 /// A map whose values are CRDTs, maps too. Of an update and a removal of one field that knew nothing of each other, the update wins: what it did stays,
 /// and what the removal had seen is gone (the OR-Map of Almeida et al. 2018). A field is there while its value holds something.
 /// </summary>
-public sealed class AddWinsMap : DotMap<MapField>
+public sealed class AddWinsMap : DotMap<MapField>, INestingMap<AddWinsMap>
 {
     public override StoreKind Kind => StoreKind.AddWinsMap;
 

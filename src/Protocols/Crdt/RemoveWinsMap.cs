@@ -5,7 +5,7 @@ namespace ActorRepl.Protocols.Crdt;
 /// there. A later update, by one who knows of the removal, ends it, and with it whatever that one saw hidden there. A removal therefore leaves a dot, until
 /// it is ended or stable (the remove-wins set of Almeida et al. 2018, with values).
 /// </summary>
-public sealed class RemoveWinsMap : DotMap<Datum>
+public sealed class RemoveWinsMap : DotMap<Datum>, INestingMap<RemoveWinsMap>
 {
     public override StoreKind Kind => StoreKind.RemoveWinsMap;
 

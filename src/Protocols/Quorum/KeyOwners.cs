@@ -101,6 +101,8 @@ internal sealed class KeyOwners
 
     public KeyMove[] Moves { get; }
 
+    public ulong Everybody => All.Length == 64 ? ulong.MaxValue : (1UL << All.Length) - 1;
+
     /// <summary>All but those.</summary>
     public ulong Without(IEnumerable<ReplicaId> those)
     {
@@ -109,8 +111,6 @@ internal sealed class KeyOwners
             others &= ~BitOf(one);
         return others;
     }
-
-    public ulong Everybody => All.Length == 64 ? ulong.MaxValue : (1UL << All.Length) - 1;
 
     /// <summary>A place in <see cref="All"/>; -1: it is no owner.</summary>
     public int IndexOf(ReplicaId id)

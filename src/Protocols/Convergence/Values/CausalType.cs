@@ -140,32 +140,11 @@ internal static class StoreChange
     private static Versions.HybridTime After(Versions.HybridTime? seen, long wall) =>
         seen is { } time && time.Micros >= wall ? time with { Counter = checked(time.Counter + 1) } : new Versions.HybridTime(Math.Max(0, wall), 0);
 
-    private static AddWinsMap Update(AddWinsMap map, Change change, CrdtOperation.Field field, long wall, out long result)
+    private static TMap Update<TMap>(TMap map, Change change, CrdtOperation.Field field, long wall, out long result) where TMap : INestingMap<TMap>
     {
         long inner = 0;
         Datum key = DatumOf(field.Key);
-        AddWinsMap delta = field.Kind switch
-        {
-            StoreKind.EnableWinsFlag => map.Update<EnableWinsFlag>(change, key, Make),
-            StoreKind.DisableWinsFlag => map.Update<DisableWinsFlag>(change, key, Make),
-            StoreKind.OrSet => map.Update<OrSet>(change, key, Make),
-            StoreKind.MvRegister => map.Update<MvRegister>(change, key, Make),
-            StoreKind.LwwRegister => map.Update<LwwRegister>(change, key, Make),
-            StoreKind.Counter => map.Update<CausalCounter>(change, key, Make),
-            StoreKind.AddWinsMap => map.Update<AddWinsMap>(change, key, Make),
-            _ => map.Update<RemoveWinsMap>(change, key, Make),
-        };
-        result = inner;
-        return delta;
-
-        T Make<T>(T store, Change nested) where T : DotStore => (T)StoreChange.Make(store, nested, field.Inner, wall, out inner);
-    }
-
-    private static RemoveWinsMap Update(RemoveWinsMap map, Change change, CrdtOperation.Field field, long wall, out long result)
-    {
-        long inner = 0;
-        Datum key = DatumOf(field.Key);
-        RemoveWinsMap delta = field.Kind switch
+        TMap delta = field.Kind switch
         {
             StoreKind.EnableWinsFlag => map.Update<EnableWinsFlag>(change, key, Make),
             StoreKind.DisableWinsFlag => map.Update<DisableWinsFlag>(change, key, Make),

@@ -233,6 +233,19 @@ public sealed class ClusterSpec
     }
 
     [Fact]
+    public async Task A_system_that_ends_without_leaving_still_calls_back_on_its_removal()
+    {
+        await using var a = Start("akka.coordinated-shutdown.run-by-actor-system-terminate = off");
+        await Form(a);
+        var removed = new TaskCompletionSource();
+        Cluster.Get(a.System).RegisterOnMemberRemoved(() => removed.TrySetResult());
+
+        await a.System.Terminate().WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.True(removed.Task.IsCompleted);
+    }
+
+    [Fact]
     public async Task A_member_that_is_downed_is_removed_and_what_is_watched_there_counts_as_terminated()
     {
         await using var a = StartBehind();

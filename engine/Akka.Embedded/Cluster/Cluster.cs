@@ -194,6 +194,7 @@ public class Cluster : IExtension
         private readonly Cluster _cluster;
         private readonly MemberStatus _status;
         private readonly Action _callback;
+        private bool _reached;
 
         public SelfStatusListener(Cluster cluster, MemberStatus status, Action callback)
         {
@@ -206,12 +207,19 @@ public class Cluster : IExtension
         protected override void PreStart() =>
             _cluster.Subscribe(Self, ClusterEvent.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent));
 
+        // A system that ends may stop this actor before it hears that its node was removed.
+        protected override void PostStop()
+        {
+            if (_reached || _status == MemberStatus.Removed)
+                _callback();
+        }
+
         private void Check(Member member)
         {
             if (member.UniqueAddress != _cluster.SelfUniqueAddress || member.Status != _status)
                 return;
+            _reached = true;
             Context.Stop(Self);
-            _callback();
         }
     }
 }

@@ -75,6 +75,29 @@ public sealed class SegmentFullDiskTests : IDisposable
     }
 
     [Fact]
+    public async Task A_disk_that_is_slow_to_say_that_it_is_full_leaves_room_to_delete()
+    {
+        const int FifthOfASegment = 11_500;
+        await using SegmentWal wal = _log.Open();
+        await wal.WriteRow("a", 1, 3000);
+        wal.Faults.BeforeIdentity = () =>
+        {
+            Thread.Sleep(1000);
+            Full();
+        };
+        int seq = 1;
+        await Assert.ThrowsAsync<StorageFullException>(async () =>
+        {
+            for (; seq < 1_000; seq++)
+                await wal.WriteRow("a", seq + 1, FifthOfASegment);
+        });
+
+        await wal.DeleteAsync("a", seq - 1);
+
+        Assert.Equal(seq, Assert.Single(await wal.ReadAll("a", from: seq, exact: true)).Seq);
+    }
+
+    [Fact]
     public async Task A_sync_of_the_directory_that_fails_condemns_no_log_whether_the_process_is_killed_then_or_goes_on()
     {
         await using SegmentWal wal = _log.Open();

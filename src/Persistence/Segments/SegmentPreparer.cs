@@ -80,6 +80,17 @@ internal sealed class SegmentPreparer : IDisposable
         }
     }
 
+    /// <summary>As <see cref="IsFull"/>, once an attempt that is under way has ended.</summary>
+    public bool TurnsOutFull()
+    {
+        lock (_gate)
+        {
+            while (_ready.Count == 0 && _failure is null)
+                Monitor.Wait(_gate);
+            return IsFull;
+        }
+    }
+
     /// <summary>Tries to have one ready, if there was no space before.</summary>
     /// <exception cref="StorageException">There still is none.</exception>
     public void Retry()

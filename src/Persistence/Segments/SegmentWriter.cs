@@ -127,7 +127,8 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
             return new StorageFullException($"no space: the log has its limit of {Limit} bytes");
         try
         {
-            if (length + reserve > log.Remaining && log.Preparer.IsFull)
+            // One that is not made yet may turn out not to fit, when the reserve is gone.
+            if (length + reserve > log.Remaining && log.Preparer.TurnsOutFull())
                 log.Preparer.Retry();
             return null;
         }
@@ -154,7 +155,7 @@ internal sealed class SegmentWriter : GroupCommit<OpenLog>
         GroupBuffer.Mark before = log.Buffer.Here();
         FreeSegments(log);
         // Nothing is refused for the sake of what can wait.
-        if (log.Buffer.Length > log.Remaining && log.Preparer.IsFull)
+        if (log.Buffer.Length > log.Remaining && log.Preparer.TurnsOutFull())
             log.Buffer.Back(before);
         if (log.Buffer.IsEmpty)
             return;

@@ -262,6 +262,26 @@ public sealed class KvEndpointTests
     }
 
     [Fact]
+    public async Task A_watch_that_breaks_off_behind_its_first_event_misses_nothing()
+    {
+        await using KvHost host = await KvHost.StartAsync(_group);
+        string begun;
+        using (var watch = await Watch.OpenAsync(host, "/watch/kv"))
+            begun = (await watch.NextAsync()).Id;
+        await SendAsync(host, HttpMethod.Put, "/kv/kv/w", "a");
+        for (int again = 0; again < 2; again++)
+        {
+            using var watch = await Watch.OpenAsync(host, $"/watch/kv?after={begun}");
+            (string text, begun) = await watch.NextAsync();
+            Assert.Equal("from {}", text);
+        }
+
+        using var last = await Watch.OpenAsync(host, $"/watch/kv?after={begun}");
+        await last.NextAsync();
+        Assert.Equal("set w a", (await last.NextAsync()).Text);
+    }
+
+    [Fact]
     public async Task A_shard_without_a_quorum_holds_up_no_other_in_a_watch()
     {
         var group = new FakeReplicationClient(2);

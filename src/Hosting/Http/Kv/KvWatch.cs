@@ -32,13 +32,15 @@ internal sealed class KvWatch(IReplicationClient client, GroupInfo group, byte[]
         Array.Fill(_after, Now);
         if (id is not null)
             ReadId(id);
+        string begins = WriteId();
         var events = new StringBuilder();
         int? compacted = await LookAsync(events, first: id is null, gone).ConfigureAwait(false);
         if (compacted is { } shard)
             throw new ProblemException(StatusCodes.Status410Gone, "compacted", Compacted(shard));
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-store";
-        events.Insert(0, $"id: {WriteId()}\nevent: from\ndata: {{}}\n\n");
+        // Of who goes on it is what that one had seen: whoever breaks off behind it has not seen the changes that follow.
+        events.Insert(0, $"id: {(id is null ? WriteId() : begins)}\nevent: from\ndata: {{}}\n\n");
         var quiet = Stopwatch.StartNew();
         while (true)
         {

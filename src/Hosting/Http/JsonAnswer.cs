@@ -32,6 +32,14 @@ internal static class JsonAnswer
     /// <summary>What the query says; null: nothing.</summary>
     public static string? Text(this IQueryCollection query, string name) => query[name].ToString() is { Length: > 0 } text ? text : null;
 
+    /// <summary>A word that is not known, or not of such a request, would be an end or a level that is not heeded.</summary>
+    /// <exception cref="Kv.ProblemException">It says another.</exception>
+    public static void Only(this IQueryCollection query, params string[] names)
+    {
+        if (query.Keys.FirstOrDefault(name => !names.Contains(name, StringComparer.OrdinalIgnoreCase)) is { } other)
+            throw Kv.ProblemException.BadRequest($"the query has no '{other}' here; {(names.Length == 0 ? "it has none" : $"it may have {string.Join(", ", names)}")}");
+    }
+
     /// <summary>A number from 0; null: the query does not say.</summary>
     /// <exception cref="UserErrorException">It says something that is none.</exception>
     public static int? Number(this IQueryCollection query, string name) => query.Text(name) is not { } text ? null

@@ -73,7 +73,7 @@ internal static class KvVersions
         context.Response.Headers.ETag = tag;
         if (entry.ExpiresAt != 0)
             context.Response.Headers[KvItem.ExpiresHeader] = entry.ExpiresAt.ToString(CultureInfo.InvariantCulture);
-        if (context.Request.Headers.IfNoneMatch.ToString() is { Length: > 0 } known && (known == "*" || known.Split(',').Any(one => one.Trim() == tag)))
+        if (KvItem.IsKnown(context.Request, tag))
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;

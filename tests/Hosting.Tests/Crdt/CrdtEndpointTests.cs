@@ -132,7 +132,47 @@ public sealed class CrdtEndpointTests(SharedCrdtNode shared) : IClassFixture<Sha
     [InlineData("/crdt/kv/flag/a", """{"set":1}""", "400 invalid")]
     [InlineData("/crdt/kv/counter/a?level=most", """{"add":1}""", "400 invalid")]
     [InlineData("/crdt/kv/counter/a?level=2", """{"add":1}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a?levle=all", """{"add":1}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a", """{"reset":false}""", "400 invalid")]
+    [InlineData("/crdt/kv/set/a", """{"clear":false}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a", """{"add":1,"reset":true}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a", """{"add":1,"type":"set","key":"b"}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a", """{"operations":[{"add":1}],"add":1}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a", """{"operations":{"add":1}}""", "400 invalid")]
+    [InlineData("/crdt/kv/counter/a", """{"add":1,"\ud800":1}""", "400 invalid")]
+    [InlineData("/crdt/kv/text/a", """{"at":0,"insert":"x","delete":1}""", "400 invalid")]
+    [InlineData("/crdt/kv/map/a", """{"field":"f","kind":"map","then":{"field":"n","kind":"counter","add":1},"add":1}""", "400 invalid")]
+    [InlineData("/crdt/kv/map/a", """{"field":"f","kind":"counter","add":1,"insert":"x"}""", "400 invalid")]
     public async Task What_is_wrong_is_said(string path, string body, string expected) => Assert.Equal(expected, await RefusedAsync(path, body));
+
+    [Theory]
+    [InlineData("grow-set", """{"remove":"a"}""", "of a value of type grow-set an operation is insert; this is remove")]
+    [InlineData("text", """{"insert":"a"}""", "of a value of type text an operation is at or clear; this is insert")]
+    [InlineData("register", """{"set":true}""", "set must be text, a number or {\"base64\": …}")]
+    [InlineData("map", """{"field":"n","kind":"counter","insert":"x"}""", "of a value of type counter an operation is add or reset; this is insert")]
+    public async Task An_operation_that_such_a_value_does_not_take_is_told_which_there_are(string type, string body, string detail)
+    {
+        using HttpResponseMessage refused = await PostAsync($"/crdt/kv/{type}/told", body);
+        Assert.Equal(detail, JsonDocument.Parse(await refused.Content.ReadAsStringAsync()).RootElement.GetProperty("detail").GetString());
+    }
+
+    [Fact]
+    public async Task Who_has_a_value_as_it_is_is_told_so()
+    {
+        string tag = $"\"{Version(await PostAsync("/crdt/kv/set/known", """{"insert":"a"}"""))}\"";
+        async Task<HttpStatusCode> AskAsync()
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/crdt/kv/set/known");
+            request.Headers.TryAddWithoutValidation("If-None-Match", tag);
+            using HttpResponseMessage answer = await _node.Http.SendAsync(request);
+            return answer.StatusCode;
+        }
+
+        Assert.Equal(HttpStatusCode.NotModified, await AskAsync());
+        Assert.Equal("400 invalid", await RefusedAsync("/crdt/kv/set/known", """{"insert":"b"}""", ("If-None-Match", "*")));
+        using HttpResponseMessage changed = await PostAsync("/crdt/kv/set/known", """{"insert":"b"}""");
+        Assert.Equal(HttpStatusCode.OK, await AskAsync());
+    }
 
     [Fact]
     public async Task A_value_is_watched()

@@ -120,7 +120,25 @@ public sealed class KvEndpointTests
         Assert.Equal("409 cross-shard", await ShowAsync(host, HttpMethod.Post, "/kv/kv", """{"do":[{"op":"put","key":"a","value":"1"},{"op":"put","key":"c","value":"1"}]}"""));
         foreach (string wrong in new[] { "", "[]", "{}", """{"do":[{"op":"get"}]}""", """{"do":[{"op":"sing","key":"a"}]}""", """{"do":[{"op":"put","key":"a"}]}""", """{"do":[1]}""", """{"do":[{"op":"put","key":"a","value":"1","ttlMs":-1}]}""" })
             Assert.Equal("400 invalid", await ShowAsync(host, HttpMethod.Post, "/kv/kv", wrong));
+        Assert.Equal("400 invalid", await ShowAsync(host, HttpMethod.Post, "/kv/kv", """{"do":[{"op":"delete","key":"a"}]}""", ("If-Match", "\"1\"")));
         Assert.Equal(requests, _group.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData("""{"iff":[{"key":"a","version":null}],"do":[{"op":"delete","key":"a"}]}""", "a batch has no 'iff'; here it may have if, do")]
+    [InlineData("""{"if":[{"key":"a","version":null,"value":"x"}],"do":[{"op":"delete","key":"a"}]}""", "a condition has no 'value'; here it may have key, keyBase64, version")]
+    [InlineData("""{"do":[{"op":"put","key":"a","value":"x","ttl":5}]}""", "a put has no 'ttl'; here it may have op, key, keyBase64, value, valueBase64, ttlMs")]
+    [InlineData("""{"do":[{"op":"delete","key":"a","version":"7"}]}""", "a delete has no 'version'; here it may have op, key, keyBase64")]
+    [InlineData("""{"do":[{"op":"get","key":"a","keyBase64":"Yg=="}]}""", "key and keyBase64 do not go together")]
+    [InlineData("""{"do":[{"op":"put","key":"\ud800","value":"x"}]}""", "the body has \\u of half of a surrogate pair, which is no text")]
+    [InlineData("""{"\udc00":1,"do":[{"op":"get","key":"a"}]}""", "the body has \\u of half of a surrogate pair, which is no text")]
+    [InlineData("""{"do":[]}""", "'do' must name 1 to 256 operations")]
+    public async Task A_batch_that_says_what_would_not_be_heeded_is_refused(string body, string detail)
+    {
+        await using KvHost host = await KvHost.StartAsync(_group);
+        HttpResponseMessage answer = await SendAsync(host, HttpMethod.Post, "/kv/kv", body);
+        Assert.Equal((HttpStatusCode.BadRequest, detail), (answer.StatusCode, JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("detail").GetString()));
+        Assert.Empty(_group.Requests);
     }
 
     [Theory]
@@ -152,6 +170,11 @@ public sealed class KvEndpointTests
     [InlineData("PUT", "/kv/kv/a?ttl-ms=-1", "400 invalid")]
     [InlineData("PUT", "/kv/kv/a?ttl-ms=1&expires-at-ms=1", "400 invalid")]
     [InlineData("GET", "/watch/kv?after=x", "400 invalid")]
+    [InlineData("GET", "/watch/kv?from=nearest", "400 invalid")]
+    [InlineData("PUT", "/kv/kv/a?ttl=5", "400 invalid")]
+    [InlineData("DELETE", "/kv/kv/a?ttl-ms=5", "400 invalid")]
+    [InlineData("POST", "/kv/kv?ttl-ms=5", "400 invalid")]
+    [InlineData("GET", "/kv/kv?max=5", "400 invalid")]
     public async Task What_is_wrong_is_told_as_a_problem(string method, string path, string problem)
     {
         await using KvHost host = await KvHost.StartAsync(_group);

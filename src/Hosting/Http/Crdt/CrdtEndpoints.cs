@@ -12,7 +12,8 @@ namespace ActorRepl.Hosting.Http.Crdt;
 /// <summary>/crdt: the values of CRDT groups. GET reads or watches, POST carries out operations.</summary>
 internal sealed class CrdtEndpoints(IReplicationClient client, KvHttpOptions options, HttpAdmission admission)
 {
-    private const int MostMillis = 3_600_000;
+    // As of keys: who waits holds a place that others need.
+    private const int MostMillis = KvTerms.MostMillis;
 
     private static readonly byte[] Page = ReadPage();
 
@@ -74,15 +75,25 @@ internal sealed class CrdtEndpoints(IReplicationClient client, KvHttpOptions opt
 
     private static async Task ReadAsync(HttpContext context, CrdtGroup group, CrdtKey key)
     {
+        context.Request.Query.Only("level");
         CrdtAnswer answer = await group.AskAsync([new CrdtQuery.Whole(key)], group.ShardOf(key), Options(context.Request), context.RequestAborted).ConfigureAwait(false);
         string version = VersionOf(answer.Feed, answer.Views[0].Version);
         context.Response.Headers.ETag = $"\"{version}\"";
+        if (KvItem.IsKnown(context.Request, $"\"{version}\""))
+        {
+            context.Response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
         await AnswerAsync(context, json => json.WriteValue(key, version, answer.Views[0].Data)).ConfigureAwait(false);
     }
 
     private static async Task ChangeAsync(HttpContext context, CrdtGroup group, CrdtKey? key, byte[] body)
     {
-        using JsonDocument document = Parse(body);
+        context.Request.Query.Only("level");
+        if (context.Request.Headers.IfNoneMatch.Count > 0)
+            throw ProblemException.BadRequest("If-None-Match is for reads; of a change, If-Match says what the value must be still");
+        using JsonDocument document = KvJson.Parse(body);
         CrdtStep[] steps = [.. Steps(document.RootElement, key)];
         if (steps.Where(step => group.ShardOf(step.Key) != group.ShardOf(steps[0].Key)).ToArray() is [var elsewhere, ..])
         {
@@ -115,33 +126,26 @@ internal sealed class CrdtEndpoints(IReplicationClient client, KvHttpOptions opt
     /// <summary>One operation, or several that are carried out as one.</summary>
     private static IEnumerable<CrdtStep> Steps(JsonElement json, CrdtKey? key)
     {
-        bool several = json.ValueKind == JsonValueKind.Object && json.TryGetProperty("operations", out JsonElement list) && list.ValueKind == JsonValueKind.Array;
-        JsonElement[] operations = several ? [.. json.GetProperty("operations").EnumerateArray()] : [json];
-        if (operations.Length is 0 or > CrdtUpdate.MaxOperations)
-            throw ProblemException.BadRequest($"operations must be 1 to {CrdtUpdate.MaxOperations}");
+        JsonElement[] operations = [json];
+        if (json.ValueKind == JsonValueKind.Object && json.TryGetProperty("operations", out JsonElement list))
+        {
+            KvJson.Only(json, "a change of several operations", "operations");
+            if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() is 0 or > CrdtUpdate.MaxOperations)
+                throw ProblemException.BadRequest($"operations must be a list of 1 to {CrdtUpdate.MaxOperations}");
+            operations = [.. list.EnumerateArray()];
+        }
+
         foreach (JsonElement operation in operations)
         {
             CrdtKey of = key ?? KeyIn(operation);
-            yield return new CrdtStep(of, CrdtOperationJson.Read(operation, of.Type));
+            yield return new CrdtStep(of, CrdtOperationJson.Read(operation, of.Type, named: key is null));
         }
     }
 
     private static CrdtKey KeyIn(JsonElement operation) => operation.ValueKind == JsonValueKind.Object
         && CrdtOperationJson.Required(operation, "type") is { ValueKind: JsonValueKind.String } type
-        ? CrdtTarget.KeyOf(CrdtOperationJson.Text(type, "type"), CrdtOperationJson.Bytes(CrdtOperationJson.Required(operation, "key"), "key"))
+        ? CrdtTarget.KeyOf(type.GetString()!, CrdtOperationJson.Bytes(CrdtOperationJson.Required(operation, "key"), "key"))
         : throw ProblemException.BadRequest("each operation of a group is an object with type and key");
-
-    private static JsonDocument Parse(byte[] body)
-    {
-        try
-        {
-            return JsonDocument.Parse(body);
-        }
-        catch (JsonException wrong)
-        {
-            throw ProblemException.BadRequest($"the body is no JSON: {wrong.Message}");
-        }
-    }
 
     /// <exception cref="ProblemException">There is no such level, or the time is out of bounds.</exception>
     private static RequestOptions Options(HttpRequest request)

@@ -19,6 +19,7 @@ internal sealed class CrdtWatch(CrdtGroup group, CrdtKey? key, TimeSpan every)
     public async Task RunAsync(HttpContext context)
     {
         CancellationToken gone = context.RequestAborted;
+        context.Request.Query.Only(key is null ? ["after"] : []);
         if (key is { } one)
         {
             await ValueAsync(context, one, gone).ConfigureAwait(false);

@@ -18,14 +18,23 @@ internal static class KvBatch
         var keys = new List<byte[]>();
         var operations = new KeyValuePayload();
         var required = new List<(ReadOnlyMemory<byte>, long)>();
-        using JsonDocument document = Parse(body);
+        if (context.Request.Headers.IfMatch.Count + context.Request.Headers.IfNoneMatch.Count > 0)
+            throw ProblemException.BadRequest("If-Match and If-None-Match are for one key; the conditions of a batch are its 'if'");
+        using JsonDocument document = KvJson.Parse(body);
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+            throw ProblemException.BadRequest("a batch is an object with 'do' and, where there are conditions, 'if'");
+        KvJson.Only(document.RootElement, "a batch", "if", "do");
         foreach (JsonElement item in Items(document.RootElement, "if"))
+        {
+            KvJson.Only(item, "a condition", "key", "keyBase64", "version");
             required.Add((Key(item, keys, limits), Version(item)));
+        }
+
         List<string> kinds = [];
         foreach (JsonElement item in Items(document.RootElement, "do"))
             kinds.Add(Add(item, Key(item, keys, limits), operations, limits));
         if (kinds.Count == 0)
-            throw ProblemException.BadRequest("'do' names no operation");
+            throw ProblemException.BadRequest($"'do' must name 1 to {MostOperations} operations");
         if (keys.Select(key => client.Group.ShardOf(key)).Distinct().Count() > 1)
         {
             throw new ProblemException(StatusCodes.Status409Conflict, "cross-shard",
@@ -80,6 +89,9 @@ internal static class KvBatch
     private static string Add(JsonElement item, byte[] key, KeyValuePayload target, KvHttpOptions limits)
     {
         string kind = item.TryGetProperty("op", out JsonElement op) && op.ValueKind == JsonValueKind.String ? op.GetString()! : "";
+        if (kind is not ("put" or "delete" or "get"))
+            throw ProblemException.BadRequest("'op' must be put, delete or get");
+        KvJson.Only(item, $"a {kind}", ["op", "key", "keyBase64", .. kind == "put" ? (string[])["value", "valueBase64", "ttlMs"] : []]);
         switch (kind)
         {
             case "put":
@@ -91,17 +103,15 @@ internal static class KvBatch
             case "delete":
                 target.Delete(key);
                 return kind;
-            case "get":
+            default:
                 target.GetEntry(key);
                 return kind;
-            default:
-                throw ProblemException.BadRequest("'op' must be put, delete or get");
         }
     }
 
     private static long Ttl(JsonElement item) => !item.TryGetProperty("ttlMs", out JsonElement ttl) ? 0
-        : ttl.ValueKind == JsonValueKind.Number && ttl.TryGetInt64(out long millis) && millis is > 0 and < long.MaxValue / 4 ? millis
-        : throw ProblemException.BadRequest("'ttlMs' must be a number of ms above 0");
+        : ttl.ValueKind == JsonValueKind.Number && ttl.TryGetInt64(out long millis) && millis is > 0 and < KvItem.MostMillis ? millis
+        : throw ProblemException.BadRequest($"'ttlMs' is {ttl.GetRawText()}; it must be a whole number of ms, 1 to {KvItem.MostMillis - 1}");
 
     private static byte[] Key(JsonElement item, List<byte[]> keys, KvHttpOptions limits)
     {
@@ -123,22 +133,10 @@ internal static class KvBatch
 
     private static JsonElement[] Items(JsonElement root, string name)
     {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(name, out JsonElement list))
+        if (!root.TryGetProperty(name, out JsonElement list))
             return [];
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() > MostOperations || list.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Object))
             throw ProblemException.BadRequest($"'{name}' must be a list of at most {MostOperations} objects");
         return [.. list.EnumerateArray()];
-    }
-
-    private static JsonDocument Parse(byte[] body)
-    {
-        try
-        {
-            return JsonDocument.Parse(body);
-        }
-        catch (JsonException wrong)
-        {
-            throw ProblemException.BadRequest($"the body is no JSON: {wrong.Message}");
-        }
     }
 }

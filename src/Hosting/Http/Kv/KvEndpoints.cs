@@ -28,17 +28,20 @@ internal sealed class KvEndpoints(GatewayClient client, KvHttpOptions options, H
         if (target.Root == "watch")
         {
             HttpAdmission.Allow(context, HttpMethods.IsGet(method), "GET");
+            context.Request.Query.Only("prefix", "after");
             await new KvWatch(client, one.Group, KvWatch.PrefixOf(context.Request), options.WatchEvery).RunAsync(context).ConfigureAwait(false);
         }
         else if (target.Key is not { } key)
         {
             HttpAdmission.Allow(context, reads || HttpMethods.IsPost(method), "GET, HEAD, POST");
+            context.Request.Query.Only(["level", .. reads ? (string[])["read", "from", "prefix", "limit", "after"] : ["ack"]]);
             await (reads ? KvList.ListAsync(context, one)
                 : admission.WithBodyAsync(context.Request, 2 * options.MaxValueBytes, body => KvBatch.CarryOutAsync(context, one, body, options))).ConfigureAwait(false);
         }
         else
         {
             HttpAdmission.Allow(context, reads || HttpMethods.IsPut(method) || HttpMethods.IsDelete(method), "GET, HEAD, PUT, DELETE");
+            context.Request.Query.Only(["encoding", "level", .. reads ? (string[])["read", "from"] : ["ack"], .. HttpMethods.IsPut(method) ? (string[])["ttl-ms", "expires-at-ms"] : []]);
             if (key.Length == 0 || key.Length > options.MaxKeyBytes)
                 throw ProblemException.BadRequest($"a key has 1 to {options.MaxKeyBytes} bytes, this one has {key.Length}");
             if (client.Quorum(one.Group.Name) is { } quorum && KvVersions.Handles(context.Request))

@@ -9,6 +9,9 @@ internal static class KvItem
 {
     public const string ExpiresHeader = "X-Expires-At-Ms";
 
+    // What is added to it is still a number.
+    internal const long MostMillis = long.MaxValue / 4;
+
     public static async Task GetAsync(HttpContext context, KvClient client, byte[] key)
     {
         KeyValueReply found = Checked((await client.ReadAsync(key, new KeyValuePayload().GetEntry(key), context.RequestAborted).ConfigureAwait(false))[0]);
@@ -19,7 +22,7 @@ internal static class KvItem
         context.Response.Headers.ETag = tag;
         if (found.ExpiresAt != 0)
             context.Response.Headers[ExpiresHeader] = found.ExpiresAt.ToString(CultureInfo.InvariantCulture);
-        if (context.Request.Headers.IfNoneMatch.ToString() is { Length: > 0 } known && (known == "*" || known.Split(',').Any(one => IsSame(one.Trim(), tag))))
+        if (IsKnown(context.Request, tag))
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;
@@ -71,6 +74,10 @@ internal static class KvItem
     public static ProblemException Conflict() =>
         new(StatusCodes.Status412PreconditionFailed, "conflict", "the key is not as the request says it must be; nothing was done");
 
+    /// <summary>Whoever reads has what there is.</summary>
+    internal static bool IsKnown(HttpRequest request, string tag) =>
+        request.Headers.IfNoneMatch.ToString() is { Length: > 0 } known && (known == "*" || known.Split(',').Any(one => IsSame(one.Trim(), tag)));
+
     /// <summary>By the weak comparison (RFC 9110, 8.8.3.2): a proxy that compresses what passes makes tags weak.</summary>
     private static bool IsSame(string known, string tag) => (known.StartsWith("W/", StringComparison.Ordinal) ? known[2..] : known) == tag;
 
@@ -100,11 +107,11 @@ internal static class KvItem
         if (ttl == "keep")
             return terms with { Expiry = KeyExpiry.Keep };
         return (ttl ?? at) is not { } text ? terms
-            : terms with { Expiry = ttl is not null ? KeyExpiry.In : KeyExpiry.At, Millis = Millis(text) };
+            : terms with { Expiry = ttl is not null ? KeyExpiry.In : KeyExpiry.At, Millis = Millis(ttl is not null ? "ttl-ms" : "expires-at-ms", text) };
     }
 
     /// <exception cref="ProblemException">It is none.</exception>
-    private static long Millis(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long millis) && millis is > 0 and < long.MaxValue / 4
+    private static long Millis(string name, string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long millis) && millis is > 0 and < MostMillis
         ? millis
-        : throw ProblemException.BadRequest($"'{text}' must be a number of ms above 0, or, for ttl-ms, keep");
+        : throw ProblemException.BadRequest($"{name} is '{text}'; it must be a whole number of ms, 1 to {MostMillis - 1}{(name == "ttl-ms" ? ", or keep" : "")}");
 }

@@ -18,11 +18,51 @@ internal static class KvJson
     /// <summary>Versions as text: they are longer than what JavaScript keeps exactly.</summary>
     public static void WriteVersion(this Utf8JsonWriter json, string name, long version) => json.WriteString(name, $"{version}");
 
+    /// <exception cref="ProblemException">It is no JSON, or has text that is none.</exception>
+    public static JsonDocument Parse(byte[] body)
+    {
+        try
+        {
+            if (!Utf8.IsValid(body))
+                throw ProblemException.BadRequest("the body is no JSON: it is not in UTF-8");
+            var reader = new Utf8JsonReader(body);
+            while (reader.Read())
+            {
+                // Half of a surrogate pair is found by nothing but reading it.
+                if (reader.ValueIsEscaped)
+                    _ = reader.GetString();
+            }
+
+            return JsonDocument.Parse(body);
+        }
+        catch (JsonException wrong)
+        {
+            throw ProblemException.BadRequest($"the body is no JSON: {wrong.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw ProblemException.BadRequest("the body has \\u of half of a surrogate pair, which is no text");
+        }
+    }
+
+    /// <summary>A name that is not known would be a condition, or an end, that is not heeded.</summary>
+    /// <exception cref="ProblemException">It has other names.</exception>
+    public static void Only(JsonElement json, string what, params string[] names)
+    {
+        foreach (JsonProperty property in json.EnumerateObject())
+        {
+            if (!names.Contains(property.Name))
+                throw ProblemException.BadRequest($"{what} has no '{property.Name}'; here it may have {string.Join(", ", names)}");
+        }
+    }
+
     /// <summary>Null: neither form is there.</summary>
     /// <exception cref="ProblemException">It is no text, or no base64.</exception>
     public static byte[]? ReadBytes(JsonElement item, string name)
     {
-        if (item.TryGetProperty(name, out JsonElement text))
+        if (item.TryGetProperty(name, out JsonElement text) && item.TryGetProperty(name + "Base64", out _))
+            throw ProblemException.BadRequest($"{name} and {name}Base64 do not go together");
+        if (text.ValueKind != JsonValueKind.Undefined)
             return text.ValueKind == JsonValueKind.String ? Encoding.UTF8.GetBytes(text.GetString()!) : throw ProblemException.BadRequest($"{name} must be text");
         if (!item.TryGetProperty(name + "Base64", out JsonElement coded))
             return null;

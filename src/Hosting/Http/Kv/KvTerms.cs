@@ -12,7 +12,7 @@ internal sealed record KvTerms(RequestOptions Options, string? Session)
     public const string StalenessHeader = "X-Max-Staleness-Ms", SessionHeader = "X-Session-Token", TimeoutHeader = "X-Timeout-Ms";
 
     // Who waits holds a place that others need.
-    private const int MostMillis = 300_000;
+    public const int MostMillis = 300_000;
 
     /// <summary>The state now, from wherever it is: keys whose time is over are to be gone.</summary>
     public bool IsLinearizable => Session is null && Options.ReadKind is RequestKind.Read or RequestKind.FollowerRead;

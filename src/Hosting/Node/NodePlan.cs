@@ -52,6 +52,7 @@ internal sealed record NodePlan
             throw new UserErrorException($"the cluster's name is '{options.Cluster}'; it must be 1 to 64 letters, digits, '-' or '_', a letter or digit first");
 
         NodeTls? tls = NodeTls.Read(settings) is { Nodes: true } set ? set : null;
+        tls?.CheckAsNode();
         string scheme = tls is not null || (user.HasPath(EnableTls) && user.Flag(EnableTls)) ? "akka.ssl.tcp" : "akka.tcp";
 
         // One that joins is told of the others.

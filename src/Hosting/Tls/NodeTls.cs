@@ -21,6 +21,11 @@ internal sealed class NodeTls
     private const string Root = "actorrepl.tls";
     private const SslProtocols Versions = SslProtocols.Tls12 | SslProtocols.Tls13;
 
+    private const string Encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----", OldEncryption = "Proc-Type: 4,ENCRYPTED";
+
+    // What a node shows its certificate for: as server, and as client.
+    private static readonly string[] Uses = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"];
+
     private static readonly Dictionary<string, TlsMode> Modes = new() { ["off"] = TlsMode.Off, ["on"] = TlsMode.On, ["mutual"] = TlsMode.Mutual };
 
     private readonly X509Certificate2Collection _chain = [];
@@ -60,6 +65,22 @@ internal sealed class NodeTls
         var tls = new NodeTls(Load(file, Text(config, "key"), Text(config, "password"))) { TrustedFile = trusted, Nodes = nodes, Redis = redis, Http = http };
         tls.ReadOthers(file);
         return tls;
+    }
+
+    /// <summary>Whether nodes that trust whom this one does take it for a node: they would close its connections, and it would wait for them.</summary>
+    /// <exception cref="UserErrorException">They would not.</exception>
+    public void CheckAsNode()
+    {
+        using var chain = new X509Chain { ChainPolicy = Policy()! };
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.ExtraStore.AddRange(_chain);
+        foreach (string use in Uses)
+            chain.ChainPolicy.ApplicationPolicy.Add(new Oid(use));
+        if (!chain.Build(Certificate))
+        {
+            throw new UserErrorException($"{Root}.certificate is one that other nodes refuse ({string.Join("; ", chain.ChainStatus.Select(why => why.StatusInformation.Trim()).Distinct())}); "
+                + $"it must be signed by an authority in {Root}.trusted, '{TrustedFile}', be valid now, and be for servers and clients");
+        }
     }
 
     /// <summary>For a port that is encrypted.</summary>
@@ -120,12 +141,27 @@ internal sealed class NodeTls
     {
         if (IsPkcs12(file))
             return Try("certificate", file, () => X509CertificateLoader.LoadPkcs12FromFile(file, password));
-        string keyFile = key.Length > 0 ? key : file;
-        X509Certificate2 read = Try(key.Length > 0 ? "key" : "certificate", keyFile, () =>
-            password.Length > 0 ? X509Certificate2.CreateFromEncryptedPemFile(file, password, keyFile) : X509Certificate2.CreateFromPemFile(file, keyFile));
+        string certificates = Try("certificate", file, () => Pem(file));
+        (string setting, string keyFile) = key.Length > 0 ? ("key", key) : ("certificate", file);
+        string keys = key.Length > 0 ? Try(setting, keyFile, () => File.ReadAllText(keyFile)) : certificates;
+        if (keys.Contains(OldEncryption, StringComparison.Ordinal))
+            throw new UserErrorException($"{Root}.{setting} is '{keyFile}', whose key is encrypted in OpenSSL's old form; it must be in PKCS #8, as 'openssl pkcs8 -topk8' writes it, or not encrypted");
+        bool encrypted = keys.Contains(Encrypted, StringComparison.Ordinal);
+        if (encrypted && password.Length == 0)
+            throw new UserErrorException($"{Root}.{setting} is '{keyFile}', whose key is encrypted; {Root}.password, which is to open it, is empty");
+        X509Certificate2 read = Try(setting, keyFile, () =>
+            encrypted ? X509Certificate2.CreateFromEncryptedPem(certificates, keys, password) : X509Certificate2.CreateFromPem(certificates, keys));
         // Not every platform shakes hands with a key that is in memory alone.
         using (read)
             return X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pkcs12), null);
+    }
+
+    /// <summary>A file with a certificate in it.</summary>
+    private static string Pem(string file)
+    {
+        string text = File.ReadAllText(file);
+        X509Certificate2.CreateFromPem(text).Dispose();
+        return text;
     }
 
     private static bool IsPkcs12(string file) => Path.GetExtension(file).ToLowerInvariant() is ".pfx" or ".p12";

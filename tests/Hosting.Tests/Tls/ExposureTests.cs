@@ -92,6 +92,50 @@ public sealed class ExposureTests : IDisposable
         Assert.True(loaded.Tls.Certificate.HasPrivateKey);
     }
 
+    [Fact]
+    public void A_file_that_cannot_be_used_is_named_by_its_setting()
+    {
+        string settings = Certificates();
+        TestCertificates.Make(_directory);
+        string nothing = _directory.File("nothing.pem", "nothing");
+        Assert.StartsWith($"actorrepl.tls.certificate is '{nothing}'", Said($"certificate = \"{nothing}\""), StringComparison.Ordinal);
+        Assert.StartsWith("actorrepl.tls.certificate is '/none.pem'", Said("certificate = \"/none.pem\""), StringComparison.Ordinal);
+        Assert.StartsWith($"actorrepl.tls.key is '{nothing}'", Said($"key = \"{nothing}\""), StringComparison.Ordinal);
+        Assert.StartsWith($"actorrepl.tls.trusted is '{nothing}'", Said($"trusted = \"{nothing}\""), StringComparison.Ordinal);
+
+        string Said(string setting) => Assert.Throws<UserErrorException>(() => Load($"{settings}\nactorrepl.tls.{setting}")).Message;
+    }
+
+    [Fact]
+    public void A_key_that_is_encrypted_needs_its_password_and_another_needs_none()
+    {
+        string settings = Certificates();
+        using var key = System.Security.Cryptography.ECDsa.Create();
+        key.ImportFromPem(File.ReadAllText(Path.Combine(_directory.Path, "tls", "node.key")));
+        var how = new System.Security.Cryptography.PbeParameters(System.Security.Cryptography.PbeEncryptionAlgorithm.Aes128Cbc, System.Security.Cryptography.HashAlgorithmName.SHA256, 1000);
+        string file = _directory.File("encrypted.key", key.ExportEncryptedPkcs8PrivateKeyPem("secret", how));
+        string old = _directory.File("old.key", "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n");
+        Assert.Contains("actorrepl.tls.password, which is to open it, is empty", Assert.Throws<UserErrorException>(() => Load($"{settings}\nactorrepl.tls.key = \"{file}\"")).Message, StringComparison.Ordinal);
+        Assert.Contains("it must be in PKCS #8", Assert.Throws<UserErrorException>(() => Load($"{settings}\nactorrepl.tls.key = \"{old}\"")).Message, StringComparison.Ordinal);
+        Assert.True(Load($"{settings}\nactorrepl.tls {{ key = \"{file}\", password = secret }}").Tls!.Certificate.HasPrivateKey);
+        Assert.True(Load($"{settings}\nactorrepl.tls.password = secret").Tls!.Certificate.HasPrivateKey);
+    }
+
+    [Fact]
+    public void A_certificate_that_other_nodes_refuse_is_told_of_at_once()
+    {
+        string settings = Certificates();
+        using var other = new TempDirectory();
+        LocalCertificates.Ensure(other.Path, "test");
+        string trusted = $"actorrepl.tls.trusted = \"{LocalCertificates.AuthorityFile(other.Path)}\"";
+        string said = Assert.Throws<UserErrorException>(() => Plan("127.0.0.1:7201", $"{settings}\n{trusted}")).Message;
+        Assert.Contains("it must be signed by an authority in actorrepl.tls.trusted", said, StringComparison.Ordinal);
+
+        // Clients of its other ports may be of other authorities.
+        Plan("127.0.0.1:7201", $"{settings}\n{trusted}\nactorrepl.tls.nodes = off");
+        Plan("127.0.0.1:7201", settings);
+    }
+
     private string Certificates()
     {
         LocalCertificates.Ensure(_directory.Path, "test");

@@ -96,7 +96,8 @@ public sealed class KeyValueClient(IReplicationClient client, string group)
         try
         {
             KeyValueReplyReader replies = KeyValueCodec.Replies(result);
-            Invariant.That(replies.Next(out reply), "an operation has a reply");
+            if (!replies.Next(out reply))
+                throw new InvalidDataException("there is no reply");
         }
         catch (InvalidDataException strange)
         {

@@ -127,6 +127,8 @@ public sealed class ClientSamples : IAsyncLifetime
         for (DateTime end = DateTime.UtcNow.AddSeconds(20); await left.GetAsync("short"u8.ToArray()) is not null; await Task.Delay(5))
             Assert.True(DateTime.UtcNow < end, "the key ends");
         await Assert.ThrowsAsync<InvalidRequestException>(() => left.PutAsync(default, "x"u8.ToArray()).AsTask());
+        InvalidOperationException told = await Assert.ThrowsAsync<InvalidOperationException>(() => new KeyValueClient(client, "seats").GetAsync("13F"u8.ToArray()).AsTask());
+        Assert.Contains("'seats' has a state machine of its own", told.Message, StringComparison.Ordinal);
     }
 
     [Fact]

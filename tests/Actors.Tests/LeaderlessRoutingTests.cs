@@ -106,7 +106,31 @@ public sealed class LeaderlessRoutingTests : TestKit
         Assert.Equal("c", Text(Batch(shard, 4)));
     }
 
-    private StandIns Group() => new(this, protocol: new LeaderlessStub());
+    [Fact]
+    public void A_member_whose_node_may_still_be_starting_is_asked_whether_it_is_there_before_it_is_asked_anything_else()
+    {
+        StandIns shard = Starting();
+        shard.Command("c");
+        Reject(shard, 1, Batch(shard, 1), new Rejection(RejectReason.Unavailable, Detail: "the replica is recovering"));
+        foreach (int node in (int[])[2, 3])
+            shard[node].ExpectMsg<GetReplicaStatus>();
+        // Whatever it says: it is there to refuse what it cannot do.
+        shard.Router.Tell(new ReplicaReport(KeyValue.Group, 0, new ReplicaId(3), ReplicaHealth.Running, new ReplicaStatus("replica", 1, ReplicaId.None, 0, 0, 0, 0, true)), shard[3]);
+        Assert.Equal("c", Text(Batch(shard, 3)));
+    }
+
+    private StandIns Group()
+    {
+        StandIns shard = Starting();
+        Up(shard, 2);
+        Up(shard, 3);
+        return shard;
+    }
+
+    /// <summary>Nothing has been heard of the other nodes.</summary>
+    private StandIns Starting() => new(this, protocol: new LeaderlessStub());
+
+    private static void Up(StandIns shard, int node) => shard.Router.Tell(new PeerChanged(new ReplicaId(node), Up: true), ActorRefs.NoSender);
 
     private static void Down(StandIns shard, int node) => shard.Router.Tell(new PeerChanged(new ReplicaId(node), Up: false), ActorRefs.NoSender);
 

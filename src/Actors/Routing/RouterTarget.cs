@@ -19,12 +19,15 @@ internal sealed class RouterTarget(ReplicaId node, bool local, ICanTell supervis
     public long AnswerMicros => Stopwatch.GetElapsedTime(_answeredAt) < Fresh ? (long)_answerMicros : 0;
 
     /// <summary>It is on this node.</summary>
-    public bool Local => local;
+    public bool Local { get; } = local;
 
     public ICanTell Supervisor { get; set; } = supervisor;
 
     /// <summary>It can answer reads of any kind: it is a member, and no witness.</summary>
     public bool HoldsState { get; set; } = true;
+
+    /// <summary>Its node runs: what is sent to one that is still starting is lost without a word, as nobody is there to say so.</summary>
+    public bool Heard { get; set; } = local;
 
     /// <summary>It went away or fell silent; what others say of its leading does not count until it speaks itself.</summary>
     public bool Suspect { get; set; }

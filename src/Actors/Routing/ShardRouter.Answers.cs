@@ -15,6 +15,7 @@ internal sealed partial class ShardRouter
         if (!_targets.TryGetValue(batch.From, out RouterTarget? target))
             return;
         target.Suspect = false;
+        target.Heard = true;
         target.StorageFailed = false;
         foreach (ref readonly RoutedReply reply in batch.Replies.AsSpan())
         {
@@ -169,6 +170,7 @@ internal sealed partial class ShardRouter
         foreach (Call call in _overdue)
             OnOverdue(call);
         _overdue.Clear();
+        AskWhoIsUnheard(now);
         ScheduleDeadlineCheck();
     }
 

@@ -23,6 +23,7 @@ internal sealed partial class ShardRouter
         if (Find(report.Node) is not { } speaker)
             return;
         speaker.Suspect = report.Status is null;
+        speaker.Heard = true;
         speaker.StorageFailed = report.Health == ReplicaHealth.StorageFailed;
         if (_isLeaderless)
         {
@@ -104,6 +105,7 @@ internal sealed partial class ShardRouter
 
     private void OnPeer(RouterTarget target, bool up)
     {
+        target.Heard = up || target.Local;
         if (up)
             target.Suspect = false;
         else

@@ -12,7 +12,10 @@ internal sealed partial class ShardRouter
     // So much earlier a coordinator gives up than this router does: its word says who answered and who did not.
     private const int CoordinatorMarginMillis = 50;
 
+    private const int AskUnheardMillis = 1_000;
+
     private readonly bool _isLeaderless;
+    private long _askedUnheardAt;
 
     private Queue<Call> _forMembers = new();
 
@@ -30,7 +33,7 @@ internal sealed partial class ShardRouter
 
         foreach (IGrouping<(ReplicaId Goal, ReplicaId Avoid), Call> alike in calls.GroupBy(call => (call.Goal, call.Avoid)))
         {
-            RouterTarget? goal = Find(alike.Key.Goal) is { Suspect: false } named ? named : Nearest(others: false, alike.Key.Avoid);
+            RouterTarget? goal = Find(alike.Key.Goal) is { Suspect: false, Heard: true } named ? named : Nearest(others: false, alike.Key.Avoid);
             SendToMember(goal, new Queue<Call>(alike));
         }
     }
@@ -100,9 +103,25 @@ internal sealed partial class ShardRouter
             ScheduleLook();
     }
 
+    // An answer, whatever it says, is all that is needed: the question may have come before anybody was there, too.
+    private void AskWhoIsUnheard(long now)
+    {
+        if (now - _askedUnheardAt < AskUnheardMillis)
+            return;
+        _askedUnheardAt = now;
+        foreach (RouterTarget target in _targets.Values)
+            AskIfUnheard(target);
+    }
+
+    private void AskIfUnheard(RouterTarget target)
+    {
+        if (_isLeaderless && !target.Heard)
+            target.Supervisor.Tell(new GetReplicaStatus(_group.Name, _shard), _self);
+    }
+
     private string WhichMembers()
     {
-        RouterTarget[] silent = [.. _targets.Values.Where(target => target.Suspect).OrderBy(target => target.Node)];
+        RouterTarget[] silent = [.. _targets.Values.Where(target => target.Suspect || !target.Heard).OrderBy(target => target.Node)];
         return silent.Length == 0
             ? $"it has {_targets.Count} members"
             : $"of its {_targets.Count} members {string.Join(", ", silent.Select(target => target.Node))} {(silent.Length == 1 ? "does" : "do")} not answer";

@@ -22,6 +22,7 @@ internal sealed partial class ShardRouter
             return null;
         target = new RouterTarget(node, node == _settings.Self, supervisor);
         _targets.Add(node, target);
+        AskIfUnheard(target);
         return target;
     }
 

@@ -51,7 +51,7 @@ internal sealed partial class ShardRouter
     };
 
     private IEnumerable<RouterTarget> Fit(bool others) =>
-        _targets.Values.Where(target => target is { Suspect: false, HoldsState: true } && !(others && ReferenceEquals(target, Reader)));
+        _targets.Values.Where(target => target is { Suspect: false, HoldsState: true } && (target.Heard || !_isLeaderless) && !(others && ReferenceEquals(target, Reader)));
 
     /// <summary>This node's own replica, if it may answer: nothing is nearer.</summary>
     private RouterTarget? Here(bool others, ReplicaId avoid)

@@ -75,6 +75,9 @@ public interface IOutcomeReceiver
 /// <summary>A group as clients see it.</summary>
 public sealed record GroupInfo(string Name, string Protocol, int Shards, int Replicas)
 {
+    // Null: it is known by its name alone.
+    private GroupDefinition? _definition;
+
     /// <summary>Which part of a key decides its shard.</summary>
     public KeyPlacement KeyPlacement { get; init; } = KeyPlacement.Braces;
 
@@ -88,12 +91,19 @@ public sealed record GroupInfo(string Name, string Protocol, int Shards, int Rep
     public bool IsReadAtPrimary(RequestKind kind, ReadFrom from) =>
         kind == RequestKind.Read && (from == ReadFrom.Primary || (from == ReadFrom.Default && !ReadsAnywhere));
 
+    /// <summary>Why a client cannot ask this of the group, which every request that asks for it would be refused for; null: it can.</summary>
+    /// <param name="concern">When commands count as done.</param>
+    /// <param name="level">The same, and whose answers reads wait for, of groups without a leader.</param>
+    public string? Refusal(in WriteConcern concern, ConsistencyLevel level) => _definition is not { } group || group.Protocol.IsLeaderless ? null
+        : !level.IsDefault ? Routing.Levels.Refusal(group, level)
+        : concern.IsDefault ? null : Routing.Concerns.Refusal(group, concern);
+
     /// <summary>The shard that owns a key: see <see cref="ShardHash"/>.</summary>
     public int ShardOf(ReadOnlySpan<byte> key) => ShardHash.ShardOf(key, Shards, KeyPlacement);
 
     /// <summary>The group as it is declared here.</summary>
     public static GroupInfo Of(GroupDefinition group) =>
-        new(group.Name, group.Protocol.Name, group.Shards, group.Replicas) { KeyPlacement = group.KeyPlacement, IsLeaderless = group.Protocol.IsLeaderless, ReadsAnywhere = group.Protocol.ReadsAnywhere };
+        new(group.Name, group.Protocol.Name, group.Shards, group.Replicas) { KeyPlacement = group.KeyPlacement, IsLeaderless = group.Protocol.IsLeaderless, ReadsAnywhere = group.Protocol.ReadsAnywhere, _definition = group };
 }
 
 /// <summary>How one request is to be treated; what is left out is the group's default.</summary>

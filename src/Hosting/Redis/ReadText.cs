@@ -67,7 +67,7 @@ internal static class ReadText
     public static ReadTerms ParseFor(GroupInfo group, string text)
     {
         ReadTerms terms = Parse(text);
-        return Refusal(group.Name, group.Protocol, terms) is { } why ? throw new FormatException(why) : terms;
+        return (Refusal(group.Name, group.Protocol, terms) ?? group.Refusal(default, terms.Level)) is { } why ? throw new FormatException(why) : terms;
     }
 
     /// <summary>Why the group cannot answer such reads; null: it can.</summary>

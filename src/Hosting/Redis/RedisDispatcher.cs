@@ -128,7 +128,7 @@ internal sealed partial class RedisDispatcher(RedisServer server, RedisClientInf
                 reply.Write("+OK\r\n"u8);
                 break;
             case RedisCommandId.Ack:
-                Terms(command, reply, "acknowledgement", () => client.Writes.Describe(), words => client.Writes = WriteTerms.Parse(words));
+                Terms(command, reply, "acknowledgement", () => client.Writes.Describe(), words => client.Writes = WriteTerms.ParseFor(pipeline.Group, words));
                 break;
             case RedisCommandId.Read:
                 Terms(command, reply, "reading", () => ReadText.Describe(client.Reads), words => (client.Reads, client.Session) = (ReadText.ParseFor(pipeline.Group, words), null));

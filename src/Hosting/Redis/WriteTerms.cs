@@ -26,5 +26,13 @@ internal readonly record struct WriteTerms(WriteConcern Concern = default, Consi
             : throw new FormatException($"'{word}' is not known; it must be {Allowed}");
     }
 
+    /// <summary>The same, of what the group can do.</summary>
+    /// <exception cref="FormatException">It is none, or the group cannot; the message says why.</exception>
+    public static WriteTerms ParseFor(GroupInfo group, string text)
+    {
+        WriteTerms terms = Parse(text);
+        return group.Refusal(terms.Concern, terms.Level) is { } why ? throw new FormatException(why) : terms;
+    }
+
     public string Describe() => Level.IsDefault ? ConcernText.Describe(Concern) : LevelWord + Level.Text;
 }

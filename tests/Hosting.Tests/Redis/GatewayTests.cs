@@ -86,6 +86,19 @@ public abstract class GatewayTests : GatewayTest
     }
 
     [Fact]
+    public async Task What_the_protocol_of_the_group_cannot_do_is_refused_when_it_is_asked_for()
+    {
+        var raft = new Actors.Settings.GroupDefinition { Name = "kv", Protocol = new Protocols.Raft.RaftFactory(), Machine = () => new KeyValueMachine() };
+        var group = new FakeReplicationClient { Groups = [GroupInfo.Of(raft)] };
+        await using GatewayHost gateway = await StartAsync(group);
+        using RawConnection client = await gateway.ConnectAsync();
+        const string NoLevel = "group 'kv' replicates by raft and knows no level Quorum: such levels are for groups without a leader\r\n";
+        await client.SendAsync("ACK async\r\nACK level:quorum\r\nREAD level:quorum\r\nACK quorum durable\r\nACK\r\nREAD\r\n");
+        await client.ExpectAsync("-ERR acknowledgement: group 'kv': raft acknowledges every command once a majority has it on disk: Quorum, durable, and no timeout but the request's own\r\n"
+            + $"-ERR acknowledgement: {NoLevel}-ERR reading: {NoLevel}+OK\r\n$14\r\nquorum durable\r\n$7\r\ndefault\r\n");
+    }
+
+    [Fact]
     public async Task Reads_are_answered_by_whom_their_own_connection_has_asked_and_as_old_as_it_allows()
     {
         await using GatewayHost gateway = await StartAsync(Group);

@@ -13,7 +13,7 @@ internal sealed class FakeReplicationClient(int shards = 4, KeyValueOptions? opt
     private readonly Lock _lock = new();
     private long _index;
 
-    public IReadOnlyList<GroupInfo> Groups { get; } = [new GroupInfo("kv", "raft", shards, 3)];
+    public IReadOnlyList<GroupInfo> Groups { get; init; } = [new GroupInfo("kv", "raft", shards, 3)];
 
     /// <summary>How far the clock of the shards' leaders is ahead of the one of this process, and so of a gateway in it.</summary>
     public TimeSpan LeaderAhead { get; set; }

@@ -36,6 +36,17 @@ public class AskSpec : TestKit
     }
 
     [Fact]
+    public async Task An_ask_times_out_although_the_system_has_ended()
+    {
+        ActorSystem system = ActorSystem.Create("ending");
+        IActorRef actor = system.ActorOf(Props.Create(() => new Answers()));
+        Task<string> before = actor.Ask<string>("silence", TimeSpan.FromSeconds(1));
+        await system.Terminate().WaitAsync(Limit);
+        await Assert.ThrowsAsync<AskTimeoutException>(() => before.WaitAsync(Limit));
+        await Assert.ThrowsAsync<AskTimeoutException>(() => actor.Ask<string>("silence", TimeSpan.FromMilliseconds(100)).WaitAsync(Limit));
+    }
+
+    [Fact]
     public async Task An_ask_can_be_cancelled()
     {
         using var source = new CancellationTokenSource();

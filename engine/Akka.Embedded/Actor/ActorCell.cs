@@ -65,7 +65,7 @@ public sealed partial class ActorCell : IUntypedActorContext
 
     public static IActorRef GetCurrentSenderOrNoSender() => _current?.Sender;
 
-    internal void Start() => Mailbox.EnqueueSystem(new Create());
+    internal void Start() => Mailbox.Start();
 
     // Messages
 

@@ -28,14 +28,10 @@ public static class Futures
         IActorRefProvider provider = ProviderOf(self) ?? throw new ArgumentException("Unable to resolve the target Provider", nameof(self));
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         FutureActorRef<T> future = provider.CreateFutureRef(answer);
-        ICancelable timer = null;
         TimeSpan limit = timeout ?? provider.Settings.AskTimeout;
-        if (limit != Timeout.InfiniteTimeSpan)
-        {
-            timer = provider.Settings.System.Scheduler.Advanced.ScheduleOnceCancelable(limit, () =>
-                answer.TrySetException(new AskTimeoutException($"Timeout after {limit} seconds")));
-        }
-
+        // Not the system's scheduler: that ends with the system, and who asked would wait for ever.
+        using var timer = new CancellationTokenSource(limit);
+        using CancellationTokenRegistration late = timer.Token.UnsafeRegister(_ => answer.TrySetException(new AskTimeoutException($"Timeout after {limit} seconds")), null);
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(_ => answer.TrySetCanceled(cancellationToken), null);
         try
         {
@@ -44,7 +40,6 @@ public static class Futures
         }
         finally
         {
-            timer?.Cancel();
             future.Close();
         }
     }

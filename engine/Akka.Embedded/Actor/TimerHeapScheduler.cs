@@ -84,7 +84,10 @@ internal sealed class TimerHeapScheduler : IScheduler, IAdvancedScheduler, IDisp
     private static void Cancelled(object state)
     {
         (TimerHeapScheduler scheduler, Entry entry) = ((TimerHeapScheduler, Entry))state;
-        lock (scheduler._gate) scheduler.Remove(entry);
+        lock (scheduler._gate)
+        {
+            if (!scheduler._stopped) scheduler.Remove(entry);
+        }
     }
 
     private static long Ticks => Stopwatch.GetElapsedTime(Origin).Ticks;

@@ -202,10 +202,15 @@ public class Cluster : IExtension
             _status = status;
             _callback = callback;
             Receive<ClusterEvent.IMemberEvent>(e => Check(e.Member));
+            Receive<Terminated>(_ => Context.Stop(Self));
         }
 
-        protected override void PreStart() =>
+        protected override void PreStart()
+        {
+            // A cluster that ended before this was asked tells nothing any more.
+            Context.Watch(_cluster._daemon);
             _cluster.Subscribe(Self, ClusterEvent.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent));
+        }
 
         // A system that ends may stop this actor before it hears that its node was removed.
         protected override void PostStop()

@@ -109,7 +109,14 @@ internal sealed class DedicatedThreads
     {
         _queue.Enqueue(work);
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _searching) == 0) WakeOne();
+        if (_stopped) HandOver();
+        else if (Volatile.Read(ref _searching) == 0) WakeOne();
+    }
+
+    // The last worker may have looked already.
+    private void HandOver()
+    {
+        while (_queue.TryDequeue(out IRunnable work)) ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
     }
 
     // A worker that is awake would take it up as soon, and leave the lender to its own.
@@ -178,8 +185,8 @@ internal sealed class DedicatedThreads
                 Execute(work);
                 if (self.IsDeferredDue(_queue.IsEmpty)) RunDeferred(self);
             }
-            else if (_stopped) return;
-            else Sleep();
+            else if (!_stopped) Sleep();
+            else if (_queue.IsEmpty) return;
         }
     }
 

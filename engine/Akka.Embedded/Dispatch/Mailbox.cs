@@ -31,7 +31,7 @@ public class Mailbox : IRunnable
 
     private readonly ActorCell _cell;
     private readonly MessageDispatcher _dispatcher;
-    private Node _inbox = Idle;
+    private Node _inbox;
 
     // Private to the run: what was taken from the inbox, oldest first.
     private Node _userHead;
@@ -44,7 +44,12 @@ public class Mailbox : IRunnable
     {
         _cell = cell;
         _dispatcher = dispatcher;
+        // As if a run were scheduled: an actor is found by its name before it is started, and its creation comes first.
+        _inbox = new Node(new Create(), SystemMark);
     }
+
+    /// <summary>Schedules the first run. Once, by whoever made the actor.</summary>
+    internal void Start() => _dispatcher.Execute(this);
 
     private volatile bool _closed;
 

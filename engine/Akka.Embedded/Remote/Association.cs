@@ -38,6 +38,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
     private InboundConnection? _inbound;
     private bool _announced;
     private bool _wasReached;
+    private bool _metWhileConnecting;
     private long _dropped;
     private long _dropLoggedAt;
     private TaskCompletionSource? _drained;
@@ -103,6 +104,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
             Meet(connection.RemoteUid);
             if (_state == State.Gated)
                 _state = State.Idle;
+            _metWhileConnecting |= _state == State.Connecting;
             Announce(inbound: true);
         }
         remoting.PublishPending();
@@ -260,6 +262,7 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
     private void StartConnecting()
     {
         _state = State.Connecting;
+        _metWhileConnecting = false;
         _ = ConnectAsync();
     }
 
@@ -310,6 +313,13 @@ internal sealed class Association(Remoting remoting, Address remote) : IRunnable
             if (_state != State.Connecting)
                 return;
             _state = State.Idle;
+            // A peer that came here meanwhile is there: it may have begun to listen only after it was tried.
+            if (_metWhileConnecting && _inbound is not null)
+            {
+                if (_waiting.Count + _urgent.Count > 0)
+                    StartConnecting();
+                return;
+            }
             undelivered = Gate();
             remoting.Enqueue(new AssociationErrorEvent(cause, remoting.DefaultAddress, Remote, false, LogLevel.WarningLevel));
         }

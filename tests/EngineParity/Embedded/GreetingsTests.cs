@@ -19,7 +19,7 @@ public sealed class GreetingsTests
         do
         {
             for (int i = 0; i < 500; i++, port++)
-                await GreetAsync(node.Address, new Address("akka.tcp", "nobody", "127.0.0.1", port));
+                (await GreetAsync(node.Address, new Address("akka.tcp", "nobody", "127.0.0.1", port))).Dispose();
             Assert.True(patience.Elapsed < TimeSpan.FromSeconds(60), $"{remoting.AssociationCount} addresses are kept of {port} that greeted");
         }
         while (port < 2_500 || remoting.AssociationCount > 1_600);
@@ -30,14 +30,33 @@ public sealed class GreetingsTests
         Assert.Equal(1, (await target.NextWithSenderAsync<int>()).Item1);
     }
 
-    private static async Task GreetAsync(Address to, Address from)
+    [Fact]
+    public async Task Who_greets_while_it_is_tried_in_vain_is_tried_again_at_once()
     {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) };
+        await using var node = NetworkNode.Start("greeted", "akka.remote.retry-gate-closed-for = 1 h");
+        using var peer = new TcpListener(IPAddress.Loopback, CutOff.FreePort());
+        peer.Start();
+        var address = new Address("akka.tcp", "peer", "127.0.0.1", ((IPEndPoint)peer.LocalEndpoint).Port);
+        IActorRef there = ((ExtendedActorSystem)node.System).Provider.ResolveActorRef(new RootActorPath(address) / "user" / "any");
+        there.Tell(1, ActorRefs.NoSender);
+        using (TcpClient inVain = await peer.AcceptTcpClientAsync())
+        {
+            using Socket greeting = await GreetAsync(node.Address, address);
+            inVain.Close();
+            // What waited is sent again; so would be what comes later.
+            using TcpClient again = await peer.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        }
+    }
+
+    private static async Task<Socket> GreetAsync(Address to, Address from)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) };
         await socket.ConnectAsync(IPAddress.Loopback, to.Port!.Value);
-        await using var stream = new NetworkStream(socket);
+        var stream = new NetworkStream(socket);
         PipeWriter output = PipeWriter.Create(stream);
         Handshake.WriteHello(output, 7, from, to);
         await output.FlushAsync();
         Assert.True(await stream.ReadAsync(new byte[256]) > 0);
+        return socket;
     }
 }

@@ -1,0 +1,56 @@
+using Akka.Actor;
+using Akka.Dispatch;
+using Akka.TestKit.Xunit2;
+
+namespace ActorRepl.EngineParity.Embedded;
+
+/// <summary>Of the embedded engine alone: beginnings and ends at which a thread may be held up.</summary>
+public sealed class LifecycleTests : TestKit
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public void What_an_actor_is_told_before_it_is_started_waits_for_its_creation()
+    {
+        var system = (ExtendedActorSystem)Sys;
+        var guardian = (LocalActorRef)system.Guardian;
+        var actor = new LocalActorRef(
+            guardian.Cell.SystemImpl, Props.Create(() => new Echo()), guardian.Cell.Dispatcher, guardian, guardian.Path / "early");
+        actor.Tell("early", TestActor);
+        ExpectNoMsg(100);
+        actor.Start();
+        ExpectMsg("early");
+        actor.Stop();
+    }
+
+    [Fact]
+    public async Task What_was_scheduled_can_be_cancelled_when_the_system_has_ended()
+    {
+        ActorSystem system = ActorSystem.Create("ended");
+        ICancelable first = system.Scheduler.Advanced.ScheduleOnceCancelable(TimeSpan.FromMinutes(1), () => { });
+        ICancelable second = system.Scheduler.Advanced.ScheduleRepeatedlyCancelable(Patience, Patience, () => { });
+        await system.Terminate().WaitAsync(Patience);
+        first.Cancel();
+        second.Cancel();
+    }
+
+    [Fact]
+    public void What_is_queued_while_the_threads_stop_is_done()
+    {
+        for (int i = 0; i < 2_000; i++)
+        {
+            var threads = new DedicatedThreads("stopping", 1, mayBorrow: false);
+            using var done = new ManualResetEventSlim();
+            using var both = new Barrier(2);
+            var stopper = new Thread(() =>
+            {
+                both.SignalAndWait();
+                threads.Stop();
+            });
+            stopper.Start();
+            both.SignalAndWait();
+            if (threads.TryQueue(new ActionRunnable(done.Set))) Assert.True(done.Wait(Patience), $"work {i} was left behind");
+            stopper.Join();
+        }
+    }
+}

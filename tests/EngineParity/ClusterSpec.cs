@@ -60,7 +60,7 @@ public sealed class ClusterSpec
             var cluster = Cluster.Get(node.System);
             await Eventually.TrueAsync(() => lowest.Equals(cluster.State.Leader), () => $"leader is {cluster.State.Leader}, not {lowest}");
             Assert.Equal(3, cluster.State.Members.Count);
-            Assert.Empty(cluster.State.Unreachable);
+            await Eventually.TrueAsync(() => cluster.State.Unreachable.IsEmpty, () => $"unreachable are {string.Join(", ", cluster.State.Unreachable)}");
             Assert.Contains(cluster.SelfMember, cluster.State.Members);
         }
         Assert.True(Cluster.Get(a.System).SelfMember.IsOlderThan(Cluster.Get(b.System).SelfMember));

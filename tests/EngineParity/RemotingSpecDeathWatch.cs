@@ -106,8 +106,9 @@ public sealed class RemotingSpecDeathWatch
     public async Task After_a_restart_on_the_same_port_old_references_are_dead_and_paths_lead_to_the_new_actor()
     {
         await using var a = NetworkNode.Start("left");
-        var b = NetworkNode.Start("right");
-        int port = b.Address.Port!.Value;
+        // A port that nobody else is given while nobody listens there.
+        int port = CutOff.FreePort();
+        var b = NetworkNode.Start("right", port: port);
         int uid = AddressUidExtension.Uid(b.System);
         var watcher = a.Record();
         var old = await a.FindAsync(b, b.Record("keeper").Ref);

@@ -231,7 +231,9 @@ public class SupervisionSpec : TestKit
         Watch(first);
         Sys.Stop(first);
         ExpectTerminated(first);
-        IActorRef second = Sys.ActorOf(Props.Create(() => new Scripted(null)), "name");
+        // The name is the parent's to give, who may learn of the end after others.
+        IActorRef second = ActorRefs.Nobody;
+        AwaitAssert(() => second = Sys.ActorOf(Props.Create(() => new Scripted(null)), "name"));
         Assert.Equal(first.Path, second.Path);
         Assert.NotEqual(first, second);
     }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
@@ -23,7 +21,7 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         _options = options;
         _nodes = new TestNode?[options.Nodes];
-        _infos = [.. FreePorts(options.Nodes).Select((port, i) =>
+        _infos = [.. FreePorts.Take(options.Nodes).Select((port, i) =>
             new NodeInfo(new ReplicaId(i + 1), $"node-{i + 1}", new Address("akka.tcp", "test", "127.0.0.1", port)))];
     }
 
@@ -94,17 +92,6 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         foreach (TestNode node in Running)
             await node.System.Terminate();
-    }
-
-    private static int[] FreePorts(int count)
-    {
-        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
-        foreach (TcpListener listener in listeners)
-            listener.Start();
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        foreach (TcpListener listener in listeners)
-            listener.Stop();
-        return ports;
     }
 }
 

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using ActorRepl.Actors.Nodes;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Actors.Tests.Cluster;
@@ -13,7 +11,7 @@ namespace ActorRepl.Actors.Tests.Nodes;
 public sealed class FoundingTests : IAsyncLifetime
 {
     private readonly NodeInfo[] _infos = [.. Enumerable.Range(1, 3).Select(id =>
-        new NodeInfo(new ReplicaId(id), $"node-{id}", new Address("akka.tcp", "test", "127.0.0.1", FreePort())))];
+        new NodeInfo(new ReplicaId(id), $"node-{id}", new Address("akka.tcp", "test", "127.0.0.1", FreePorts.Take())))];
 
     private readonly MemoryNodeStateStore[] _stores = [new(), new(), new()];
     private readonly Dictionary<int, ActorSystem> _systems = [];
@@ -114,11 +112,4 @@ public sealed class FoundingTests : IAsyncLifetime
         Groups = [new TestClusterOptions().Group],
         NodeState = _stores[node - 1],
     };
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -216,7 +216,7 @@ public sealed class ChainTests : IDisposable
             Change = settings => settings with
             {
                 Nodes = [.. settings.Nodes.Select(node => node with { Region = regions?[node.Id.Value - 1] ?? "" })],
-                NodeState = _stores[settings.Self.Value - 1], Control = new ControlSettings { Protocol = new RaftFactory() },
+                NodeState = _stores[settings.Self.Value - 1], Control = new ControlSettings { Protocol = new RaftFactory(TestClusterOptions.Raft) },
             },
         });
         await ChainAsync(cluster, chain => chain.Length == 3);

@@ -68,7 +68,7 @@ public sealed class CheckpointTests : IDisposable
 
     private TestClusterOptions Options(int nodes, int checkpointEntries)
     {
-        var raft = new RaftOptions { CheckpointEntries = checkpointEntries, KeepEntries = 10, KeepBytes = 1024 };
+        var raft = TestClusterOptions.Raft with { CheckpointEntries = checkpointEntries, KeepEntries = 10, KeepBytes = 1024 };
         var options = new TestClusterOptions { Nodes = nodes, Config = Config };
         return options with { Group = options.Group with { Replicas = nodes, Protocol = new RaftFactory(raft) } };
     }

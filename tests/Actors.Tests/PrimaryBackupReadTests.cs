@@ -22,7 +22,7 @@ public sealed class PrimaryBackupReadTests : IAsyncLifetime
         _cluster = await TestCluster.StartAsync(new TestClusterOptions
         {
             Group = new GroupDefinition { Name = KeyValue.Group, Protocol = new PrimaryBackupFactory(), Machine = NewMachine, Shards = 1, Replicas = 3 },
-            Change = settings => settings with { Control = new ControlSettings { Protocol = new RaftFactory() } },
+            Change = settings => settings with { Control = new ControlSettings { Protocol = new RaftFactory(TestClusterOptions.Raft) } },
         });
         await Wait.UntilAsync(async () => (await PrimaryAsync())?.Status is { SyncSet.Count: 3, CommitIndex: > 0 }, "the shard has a primary that all follow");
     }

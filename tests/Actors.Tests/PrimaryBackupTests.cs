@@ -289,7 +289,7 @@ public sealed class PrimaryBackupTests : IDisposable
                 NodeState = _stores[settings.Self.Value - 1],
                 Lost = _lost[settings.Self.Value - 1],
                 Links = _links[settings.Self.Value - 1],
-                Control = new ControlSettings { Protocol = new RaftFactory() },
+                Control = new ControlSettings { Protocol = new RaftFactory(TestClusterOptions.Raft) },
             },
         });
         await Wait.UntilAsync(

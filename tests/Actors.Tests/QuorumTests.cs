@@ -120,7 +120,7 @@ public sealed class QuorumTests : IDisposable
         {
             Group = new GroupDefinition { Name = KeyValue.Group, Protocol = protocol, Machine = protocol.OwnMachine, Shards = 2, Replicas = 3 },
             Config = node => _data.Config(node),
-            Change = settings => settings with { Control = new ControlSettings { Protocol = new RaftFactory() }, NodeState = _stores[settings.Self.Value - 1] },
+            Change = settings => settings with { Control = new ControlSettings { Protocol = new RaftFactory(TestClusterOptions.Raft) }, NodeState = _stores[settings.Self.Value - 1] },
         });
     }
 

@@ -58,8 +58,8 @@ public sealed class ReadPreferenceTests : TestKit
     {
         var shard = new StandIns(this);
         Lead(shard, 1);
-        // Each is tried once, as nobody knows yet how fast it is: node 2 answers at once, node 3 after a while.
-        foreach ((int node, int afterMillis) in ((int, int)[])[(2, 0), (3, 60)])
+        // Each is tried once, as nobody knows yet how fast it is: node 2 answers at once, node 3 so late that no thread that is held up is mistaken for it.
+        foreach ((int node, int afterMillis) in ((int, int)[])[(2, 0), (3, 1_500)])
         {
             shard.Read(ReadFrom.Secondary, "try");
             RequestBatch batch = Batch(shard, node);

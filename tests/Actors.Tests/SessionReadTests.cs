@@ -41,7 +41,8 @@ public sealed class SessionReadTests : IAsyncLifetime
         Task writing = WriteAsync(stop.Token);
         string token = $"{KeyValue.Group}:";
         long last = 0;
-        for (int i = 0; i < 300; i++)
+        // Writing begins when it begins: until then there is nothing to go back from.
+        for (int i = 0; i < 300 || last == 0; i++)
         {
             IReplicationSession session = _cluster[1 + i % 3].Client.OpenSession(KeyValue.Group, token);
             long read = long.Parse(await ReadAsync(session, "n", ReadFrom.Nearest) ?? "0", null);
@@ -52,7 +53,6 @@ public sealed class SessionReadTests : IAsyncLifetime
 
         await stop.CancelAsync();
         await writing;
-        Assert.True(last > 0, "nothing was written");
     }
 
     [Fact]

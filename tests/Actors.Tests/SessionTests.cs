@@ -18,7 +18,9 @@ public sealed class SessionTests
         await using TestCluster cluster = await TestCluster.StartAsync(new TestClusterOptions { Config = _ => _faults.Config });
         TestNode first = await cluster.LeaderAsync();
         using var stop = new CancellationTokenSource();
-        Task chaos = FailLeadersAsync(cluster, stop.Token);
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task chaos = FailLeadersAsync(cluster, begun, stop.Token);
+        await begun.Task;
 
         IReplicationSession[] sessions = [.. cluster.Running.Select(node => node.Client.OpenSession(KeyValue.Group))];
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async worker =>
@@ -59,7 +61,7 @@ public sealed class SessionTests
         Assert.True(failure.Rejection.OutcomeUnknown, failure.Message);
     }
 
-    private async Task FailLeadersAsync(TestCluster cluster, CancellationToken stop)
+    private async Task FailLeadersAsync(TestCluster cluster, TaskCompletionSource begun, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
@@ -67,6 +69,7 @@ public sealed class SessionTests
             string id = PersistenceIds.Replica("test", leader.Id, KeyValue.Group, 0);
             int failures = 0;
             _faults.Fails = failing => failing == id && Interlocked.Increment(ref failures) == 1;
+            begun.TrySetResult();
             await Wait.UntilAsync(() => failures > 0 || stop.IsCancellationRequested, "the leader writes");
             await Wait.UntilAsync(async () => (await ReportsAsync(cluster)).All(report => report.Status is not null), "all replicas run");
         }

@@ -112,7 +112,7 @@ public sealed class ShardRouterTests : TestKit
         Assert.Contains("group 'kv', shard 0 did not answer within 200 ms", waited.Message, StringComparison.Ordinal);
 
         Lead(shard, 2, term: 1);
-        shard.Command("sent", timeoutMillis: 200);
+        shard.Command("sent", timeoutMillis: 1_000);
         Batch(shard, 2);
         var sent = shard.Asker.ExpectMsg<RequestRejected>();
         Assert.Equal((RejectReason.NoQuorum, true), (sent.Reason, sent.OutcomeUnknown));

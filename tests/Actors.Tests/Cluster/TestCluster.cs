@@ -121,6 +121,12 @@ internal sealed record TestClusterOptions
         }
         """);
 
+    /// <summary>A busy machine is no lost leader; one whose node is gone is challenged at once all the same.</summary>
+    public static readonly RaftOptions Raft = RaftOptions.Default with
+    {
+        ElectionMinMicros = Instant.Second, ElectionMaxMicros = 2 * Instant.Second, FirstReplicaLeadsFirst = true,
+    };
+
     public int Nodes { get; init; } = 3;
 
     /// <summary>The nodes that found the cluster; the others are started by the test and join. Null: all.</summary>
@@ -129,7 +135,7 @@ internal sealed record TestClusterOptions
     public GroupDefinition Group { get; init; } = new()
     {
         Name = KeyValue.Group,
-        Protocol = new RaftFactory(),
+        Protocol = new RaftFactory(Raft),
         Machine = () => new KeyValueMachine(),
         Shards = 1,
         Replicas = 3,

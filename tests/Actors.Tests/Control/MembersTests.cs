@@ -122,7 +122,7 @@ public sealed class MembersTests : IDisposable
             NodeState = _stores[settings.Self.Value - 1],
             Control = new ControlSettings
             {
-                Protocol = new RaftFactory(),
+                Protocol = new RaftFactory(TestClusterOptions.Raft),
                 ReportInterval = TimeSpan.FromMilliseconds(200),
                 Tick = TimeSpan.FromMilliseconds(100),
                 DownAfter = TimeSpan.FromSeconds(1),

@@ -110,7 +110,7 @@ public sealed class ViewTests : IDisposable
             Change = settings => settings with
             {
                 NodeState = _stores[settings.Self.Value - 1],
-                Control = new ControlSettings { Protocol = new RaftFactory() },
+                Control = new ControlSettings { Protocol = new RaftFactory(TestClusterOptions.Raft) },
             },
         });
         foreach (TestNode node in cluster.Running)

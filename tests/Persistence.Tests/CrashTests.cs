@@ -43,7 +43,7 @@ public abstract class CrashTests(StoreKind kind) : IDisposable
             for (int i = 0; await process.StandardOutput.ReadLineAsync(deadline.Token) is { } line; i++)
             {
                 Note(line, acknowledged);
-                if (i == acknowledgements)
+                if (i >= acknowledgements && acknowledged.Count == Writers)
                     break;
             }
         }

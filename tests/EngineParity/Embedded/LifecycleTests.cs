@@ -37,7 +37,7 @@ public sealed class LifecycleTests : TestKit
     [Fact]
     public void What_is_queued_while_the_threads_stop_is_done()
     {
-        for (int i = 0; i < 2_000; i++)
+        for (int i = 0; i < 1_000; i++)
         {
             var threads = new DedicatedThreads("stopping", 1, mayBorrow: false);
             using var done = new ManualResetEventSlim();

@@ -12,12 +12,19 @@ internal static class CrdtBenchmark
 {
     private static readonly VersionSource One = new(new ReplicaId(1)), Two = new(new ReplicaId(2));
 
+    private const string Paper = "automerge-paper.json.gz", Friends = "friendsforever.json.gz";
+
     private static PNCounter? s_lastDelta;
 
     public static Command Build()
     {
         var rounds = new Option<int>("--rounds") { Description = "How often each is measured.", DefaultValueFactory = _ => 5 };
-        var traces = new Option<string>("--traces") { Description = "The folder with automerge-paper.json.gz and friendsforever.json.gz.", Required = true };
+        var traces = new Option<string>("--traces") { Description = $"The folder with {Paper} and {Friends}.", Required = true };
+        traces.Validators.Add(result =>
+        {
+            foreach (string missing in new[] { Paper, Friends }.Where(file => !File.Exists(Path.Combine(result.GetValueOrDefault<string>(), file))))
+                result.AddError($"--traces is '{result.GetValueOrDefault<string>()}'; there is no {missing} in it");
+        });
         var command = new Command("crdt", "The CRDT values alone: counters, sets, maps, and texts that people typed; against-text-crdts runs it beside its peers.") { rounds, traces };
         command.SetAction(parse => Run(parse.GetValue(rounds), parse.GetValue(traces)!));
         return command;
@@ -25,8 +32,8 @@ internal static class CrdtBenchmark
 
     private static int Run(int rounds, string traces)
     {
-        Typed(rounds, EditTrace.Load(Path.Combine(traces, "automerge-paper.json.gz")));
-        TypedByTwo(rounds, EditTrace.Load(Path.Combine(traces, "friendsforever.json.gz")));
+        Typed(rounds, EditTrace.Load(Path.Combine(traces, Paper)));
+        TypedByTwo(rounds, EditTrace.Load(Path.Combine(traces, Friends)));
         Counters(rounds);
         Sets(rounds);
         return 0;

@@ -1,4 +1,5 @@
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Crdt;
 using ActorRepl.Hosting.Node;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -10,8 +11,8 @@ namespace ActorRepl.Hosting;
 public static class ActorReplServices
 {
     /// <summary>
-    /// Starts a node with the host and stops it in order with it. <see cref="IReplicationClient"/> is then a service, and
-    /// group g takes the messages of ActorRepl.Actors.Messages at <c>/user/actorrepl/g/router</c>.
+    /// Starts a node with the host and stops it in order with it. <see cref="IReplicationClient"/> is then a service, <see cref="ClusterValues"/>
+    /// is one once the host has started, and group g takes the messages of ActorRepl.Actors.Messages at <c>/user/actorrepl/g/router</c>.
     /// </summary>
     public static IServiceCollection AddActorRepl(this IServiceCollection services, Action<ActorReplOptions> configure)
     {
@@ -23,6 +24,7 @@ public static class ActorReplServices
         services.AddSingleton<IReplicationClient>(provider => provider.GetRequiredService<LateClient>());
         services.AddSingleton(provider => new NodeService(options, provider.GetRequiredService<LateClient>(),
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<IHostApplicationLifetime>()));
+        services.AddSingleton(provider => new ClusterValues(provider.GetRequiredService<NodeService>().System));
         services.AddHostedService(provider => provider.GetRequiredService<NodeService>());
         return services;
     }

@@ -37,6 +37,10 @@ internal sealed class NodeService(
     private readonly CancellationTokenSource _endOfShipping = new();
     private volatile bool _stopping;
 
+    /// <summary>The node's own, with its cluster.</summary>
+    /// <exception cref="InvalidOperationException">The node has not started.</exception>
+    public ActorSystem System => _system ?? throw new InvalidOperationException("the node has not started; its actor system is there once its host has");
+
     /// <summary>Null until it has started.</summary>
     public ReplicationRuntime? Runtime { get; private set; }
 

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text;
 using ActorRepl.Actors.Client;
+using ActorRepl.Actors.Crdt;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Settings;
 using ActorRepl.Hosting.Tests.Support;
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.DistributedData;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -129,6 +131,27 @@ public sealed class ClientSamples : IAsyncLifetime
         await Assert.ThrowsAsync<InvalidRequestException>(() => left.PutAsync(default, "x"u8.ToArray()).AsTask());
         InvalidOperationException told = await Assert.ThrowsAsync<InvalidOperationException>(() => new KeyValueClient(client, "seats").GetAsync("13F"u8.ToArray()).AsTask());
         Assert.Contains("'seats' has a state machine of its own", told.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Values_that_every_node_holds()
+    {
+        IServiceProvider services = _host.Services;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        CancellationToken stopping = limit.Token;
+        int here = 0;
+        // sample: everywhere
+        var values = services.GetRequiredService<ClusterValues>();    // once the host has started
+        await values.Text("motd").UpdateAsync((text, self) => text.Change(t => t.Insert(CrdtSource.Of(self), 0, "Hello")), new WriteMajority(TimeSpan.FromSeconds(3)));
+        await values.Set<string>("present").UpdateAsync((set, self) => set.Add(self, "ann"));
+        await foreach (ORSet<string> present in values.Set<string>("present").WatchAsync(stopping))
+        {
+            here = present.Count;                                     // now, and after changes
+            break;
+        }
+
+        // end
+        Assert.Equal(1, here);
     }
 
     [Fact]

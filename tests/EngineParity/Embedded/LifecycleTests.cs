@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Dispatch;
 using Akka.TestKit.Xunit2;
 
@@ -32,6 +33,26 @@ public sealed class LifecycleTests : TestKit
         await system.Terminate().WaitAsync(Patience);
         first.Cancel();
         second.Cancel();
+    }
+
+    [Fact]
+    public async Task Whoever_asks_to_be_called_on_the_removal_while_the_node_is_removed_is_called()
+    {
+        await using var node = NetworkNode.Start(
+            "removed", "akka { actor.provider = cluster, cluster { log-info = off, run-coordinated-shutdown-when-down = off, downing-provider-class = \"\" } }");
+        var cluster = Cluster.Get(node.System);
+        await cluster.JoinAsync(node.Address).WaitAsync(Patience);
+        var asked = new List<Task>();
+        cluster.Down(node.Address);
+        for (bool more = true; more;)
+        {
+            more = !cluster.IsTerminated;
+            var called = new TaskCompletionSource();
+            cluster.RegisterOnMemberRemoved(() => called.TrySetResult());
+            asked.Add(called.Task);
+        }
+
+        await Task.WhenAll(asked).WaitAsync(Patience);
     }
 
     [Fact]

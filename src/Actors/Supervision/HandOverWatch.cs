@@ -9,7 +9,7 @@ namespace ActorRepl.Actors.Supervision;
 /// Makes the leaders of a node that is about to stop give leadership away, and links leave their line, and says when each shard it
 /// led has another leader, and each line is without it. One that has nobody to give its place to yet is asked again.
 /// </summary>
-internal sealed class HandOverWatch : UntypedActor
+internal sealed class HandOverWatch : UntypedActor, IWithTimers
 {
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
@@ -32,13 +32,15 @@ internal sealed class HandOverWatch : UntypedActor
     public static Props Props(ReplicaId node, IActorRef root, IReadOnlyCollection<(string Group, int Shard)> hosted, TaskCompletionSource done) =>
         Akka.Actor.Props.Create(() => new HandOverWatch(node, root, hosted, done));
 
+    public ITimerScheduler Timers { get; set; } = null!;
+
     protected override void PreStart()
     {
         Context.System.EventStream.Subscribe(Self, typeof(ReplicaStatusChanged));
         foreach ((string group, int shard) in _hosted)
             Context.ActorSelection(_root.Path / group / Names.Shard(shard)).Tell(new GetReplicaStatus(group, shard), Self);
         _root.Tell(HandOverLeadership.Instance, ActorRefs.NoSender);
-        Context.SetReceiveTimeout(AskAgain);
+        Timers.StartPeriodicTimer(Again.Instance, Again.Instance, AskAgain);
         EndIfDone();
     }
 
@@ -54,7 +56,7 @@ internal sealed class HandOverWatch : UntypedActor
             case ReplicaReport report:
                 OnReport(report);
                 break;
-            case ReceiveTimeout:
+            case Again:
                 _root.Tell(HandOverLeadership.Instance, ActorRefs.NoSender);
                 break;
         }
@@ -77,5 +79,11 @@ internal sealed class HandOverWatch : UntypedActor
             return;
         _done.TrySetResult();
         Context.Stop(Self);
+    }
+
+    // By the clock and not when nothing was heard for a while: where much is handed over there is always something.
+    private sealed class Again
+    {
+        public static readonly Again Instance = new();
     }
 }

@@ -30,7 +30,8 @@ internal sealed class ShardSupervisor : UntypedActor
 
     private IActorRef _replica = ActorRefs.Nobody;
     private HostedShard? _hosted;
-    private (HostedShard Replica, IActorRef TellWhom)? _leaving;
+    // More than one, if another was started and stopped while the first was still stopping.
+    private readonly List<(HostedShard Replica, IActorRef TellWhom)> _leaving = [];
     private string? _whyNot;
     private bool _running;
     private int _starts;
@@ -141,7 +142,7 @@ internal sealed class ShardSupervisor : UntypedActor
     {
         _running = false;
         _hosted = null;
-        _leaving = (replica, Sender);
+        _leaving.Add((replica, Sender));
         if (_replica.IsNobody())
             OnLeft();
         else
@@ -150,11 +151,11 @@ internal sealed class ShardSupervisor : UntypedActor
 
     private void OnLeft()
     {
-        (HostedShard replica, IActorRef tellWhom) = _leaving!.Value;
-        _leaving = null;
         _failure = null;
         _backoff.Reset();
-        tellWhom.Tell(new HostingStopped(replica), Self);
+        foreach ((HostedShard replica, IActorRef tellWhom) in _leaving)
+            tellWhom.Tell(new HostingStopped(replica), Self);
+        _leaving.Clear();
         Context.System.EventStream.Publish(new ReplicaStatusChanged(DownReport()));
         if (_hosted is not null)
             StartReplica();
@@ -178,7 +179,7 @@ internal sealed class ShardSupervisor : UntypedActor
         foreach ((IActorRef router, long last) in _lastBatch)
             router.Tell(new ReplicaStopped(_group.Name, _shard, _settings.Self, last), Self);
         _lastBatch.Clear();
-        if (_leaving is not null)
+        if (_leaving.Count > 0)
         {
             OnLeft();
             return;

@@ -64,6 +64,28 @@ public sealed class HostingTests : IDisposable
         await Wait.UntilAsync(() => State(3).Leftovers.Count == 0, "the data is deleted");
     }
 
+    [Fact]
+    public async Task Whoever_stops_a_replica_is_told_although_another_was_started_and_stopped_meanwhile()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(Options);
+        await WhenRunningAsync(cluster[3]);
+        TestNode node = cluster[3];
+        IActorRef supervisor = await node.System.ActorSelection(node.Runtime.Root.Path / KeyValue.Group / Names.Shard(0)).ResolveOne(Wait.Long);
+        HostedShard first = Assert.Single(State(3).Hosted);
+
+        // Whether the first is still stopping when the second is stopped is open, so there are several rounds.
+        for (int round = 1; round <= 50; round++)
+        {
+            HostedShard second = first with { Generation = 2 * round };
+            Task<HostingStopped> one = supervisor.Ask<HostingStopped>(new StopHosting(first), Wait.Long);
+            supervisor.Tell(new StartHosting(second));
+            Task<HostingStopped> other = supervisor.Ask<HostingStopped>(new StopHosting(second), Wait.Long);
+            Assert.Equal([first, second], (await Task.WhenAll(one, other)).Select(stopped => stopped.Replica));
+            first = second with { Generation = 2 * round + 1 };
+            supervisor.Tell(new StartHosting(first));
+        }
+    }
+
     public void Dispose() => _data.Dispose();
 
     private TestClusterOptions Options => new()

@@ -111,11 +111,15 @@ public sealed class LeaderlessRoutingTests : TestKit
     {
         StandIns shard = Starting();
         shard.Command("c");
-        Reject(shard, 1, Batch(shard, 1), new Rejection(RejectReason.Unavailable, Detail: "the replica is recovering"));
+        var recovering = new Rejection(RejectReason.Unavailable, Detail: "the replica is recovering");
+        Reject(shard, 1, Batch(shard, 1), recovering);
+        // There is nobody else yet.
+        RequestBatch again = Batch(shard, 1);
         foreach (int node in (int[])[2, 3])
             shard[node].ExpectMsg<GetReplicaStatus>();
         // Whatever it says: it is there to refuse what it cannot do.
         shard.Router.Tell(new ReplicaReport(KeyValue.Group, 0, new ReplicaId(3), ReplicaHealth.Running, new ReplicaStatus("replica", 1, ReplicaId.None, 0, 0, 0, 0, true)), shard[3]);
+        Reject(shard, 1, again, recovering);
         Assert.Equal("c", Text(Batch(shard, 3)));
     }
 

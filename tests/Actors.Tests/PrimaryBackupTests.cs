@@ -154,7 +154,7 @@ public sealed class PrimaryBackupTests : IDisposable
             return done;
         });
         var to = new ReplicaId(primary.Id.Value % 3 + 1);
-        await Wait.UntilAsync(() => IsTransferredAsync(primary, to), "it may lead");
+        await Wait.UntilAsync(() => primary.IsTransferredAsync(to), "it may lead");
         await Wait.UntilAsync(async () => (await PrimaryAsync(cluster)).Id == to, "it leads");
         await stop.CancelAsync();
         Assert.True(await writer > 0);
@@ -166,7 +166,7 @@ public sealed class PrimaryBackupTests : IDisposable
         await using TestCluster cluster = await StartAsync();
         foreach (TestNode node in cluster.Running)
             node.Runtime.Root.Tell(new StopHosting(new HostedShard(ControlGroup.Own, 0, 0)));
-        await Wait.UntilAsync(async () => !await ControlAnswersAsync(cluster[1]), "the control group answers no more");
+        await Wait.UntilAsync(async () => !await cluster[1].ControlAnswersAsync(), "the control group answers no more");
         TestNode primary = await PrimaryAsync(cluster);
         for (int i = 0; i < 20; i++)
             await WriteAsync(cluster[1 + i % 3], "a", $"{i}");
@@ -174,20 +174,6 @@ public sealed class PrimaryBackupTests : IDisposable
     }
 
     public void Dispose() => _data.Dispose();
-
-    /// <summary>False: refused, as it is while a busy machine keeps that backup from following.</summary>
-    private static async Task<bool> IsTransferredAsync(TestNode node, ReplicaId to)
-    {
-        try
-        {
-            await node.Client.TransferAsync(KeyValue.Group, 0, to);
-            return true;
-        }
-        catch (ReplicationException refused) when (refused.Rejection is { Reason: RejectReason.NoQuorum, OutcomeUnknown: false })
-        {
-            return false;
-        }
-    }
 
     /// <summary>What is refused for certain, as by a primary that does not hear its backups in time, is sent again.</summary>
     private static async Task WriteAsync(TestNode node, string key, string value, WriteConcern concern = default)
@@ -205,20 +191,6 @@ public sealed class PrimaryBackupTests : IDisposable
             {
                 await Task.Delay(10);
             }
-        }
-    }
-
-    private static async Task<bool> ControlAnswersAsync(TestNode node)
-    {
-        try
-        {
-            await node.Client.QueryShardAsync(
-                ControlGroup.Own, 0, ControlCodec.Encode(new ControlQuery.StateSince(0)), new RequestOptions { Timeout = TimeSpan.FromMilliseconds(300) });
-            return true;
-        }
-        catch (ReplicationException)
-        {
-            return false;
         }
     }
 

@@ -70,7 +70,7 @@ public sealed class ClusterSpec
     [Fact]
     public async Task Seed_nodes_started_together_form_one_cluster()
     {
-        int[] ports = [CutOff.FreePort(), CutOff.FreePort(), CutOff.FreePort()];
+        int[] ports = FreePorts.Take(3);
         string seeds = string.Join(", ", ports.Select(port => $"\"akka.tcp://{Name}@127.0.0.1:{port}\""));
         var nodes = await Task.WhenAll(ports.Select(port => Task.Run(() =>
             NetworkNode.Start(Name, $"akka.cluster.seed-nodes = [{seeds}]\n{Settings}", port))));

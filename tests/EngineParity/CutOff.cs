@@ -6,7 +6,6 @@ namespace ActorRepl.EngineParity;
 /// <summary>A TCP relay that can drop every connection and refuse new ones: a node behind it looks killed to its peers.</summary>
 internal sealed class CutOff : IDisposable
 {
-    private static int _lastPort = Random.Shared.Next(10_000, 28_000);
     private readonly Lock _sync = new();
     private readonly List<Socket> _open = [];
     private readonly Socket _listener;
@@ -24,25 +23,6 @@ internal sealed class CutOff : IDisposable
 
     /// <summary>The port others connect to.</summary>
     public int Port { get; }
-
-    /// <summary>A port nobody listens on and nobody else is given: below those that are given to who asks for any.</summary>
-    public static int FreePort()
-    {
-        while (true)
-        {
-            int port = Interlocked.Increment(ref _lastPort);
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            {
-                // The next one.
-            }
-        }
-    }
 
     /// <summary>From now on connections lead to that port.</summary>
     public void LeadTo(int port)

@@ -44,7 +44,7 @@ internal sealed class NetworkNode : IAsyncDisposable
     /// <summary>A node that others reach through <paramref name="proxy"/>, which from now on leads to it.</summary>
     public static NetworkNode StartBehind(CutOff proxy, string name, string config = "")
     {
-        int port = CutOff.FreePort();
+        int port = FreePorts.Take();
         var system = ActorSystem.Create(name, Configure(
             config, $"akka.remote.dot-netty.tcp {{ port = {port}, public-hostname = 127.0.0.1, public-port = {proxy.Port} }}"));
         proxy.LeadTo(port);

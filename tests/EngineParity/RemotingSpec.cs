@@ -79,7 +79,7 @@ public sealed class RemotingSpec
     public async Task Ask_of_nobody_times_out()
     {
         await using var a = NetworkNode.Start("left");
-        string nobody = $"akka.tcp://right@127.0.0.1:{CutOff.FreePort()}/user/nobody";
+        string nobody = $"akka.tcp://right@127.0.0.1:{FreePorts.Take()}/user/nobody";
 
         await Assert.ThrowsAsync<AskTimeoutException>(
             () => a.System.ActorSelection(nobody).Ask<string>("hello", TimeSpan.FromMilliseconds(500)));
@@ -206,7 +206,7 @@ public sealed class RemotingSpec
         await using var a = NetworkNode.Start("left");
         var letters = a.Record();
         a.System.EventStream.Subscribe(letters.Ref, typeof(DeadLetter));
-        string path = $"akka.tcp://right@127.0.0.1:{CutOff.FreePort()}/user/nobody";
+        string path = $"akka.tcp://right@127.0.0.1:{FreePorts.Take()}/user/nobody";
         var nobody = ((ExtendedActorSystem)a.System).Provider.ResolveActorRef(path);
 
         // What is told while the gate is closed goes to dead letters; the first may only find out that it must be closed.

@@ -107,7 +107,7 @@ public sealed class RemotingSpecDeathWatch
     {
         await using var a = NetworkNode.Start("left");
         // A port that nobody else is given while nobody listens there.
-        int port = CutOff.FreePort();
+        int port = FreePorts.Take();
         var b = NetworkNode.Start("right", port: port);
         int uid = AddressUidExtension.Uid(b.System);
         var watcher = a.Record();

@@ -2,11 +2,13 @@ using ActorRepl.Actors.Client;
 using ActorRepl.Actors.Control;
 using ActorRepl.Actors.Messages;
 using ActorRepl.Actors.Settings;
+using ActorRepl.Protocols.Control;
 using ActorRepl.Protocols.Kernel;
 using ActorRepl.Protocols.Machines;
 using ActorRepl.Protocols.Raft;
 using Akka.Actor;
 using Akka.Configuration;
+using ReplicaReport = ActorRepl.Actors.Messages.ReplicaReport;
 
 namespace ActorRepl.Actors.Tests.Cluster;
 
@@ -98,6 +100,34 @@ internal sealed class TestCluster : IAsyncDisposable
 internal sealed record TestNode(ReplicaId Id, ActorSystem System, ReplicationRuntime Runtime)
 {
     public IReplicationClient Client => Runtime.Client;
+
+    /// <summary>False: refused, as it is while that replica has not been heard of, or follows too slowly.</summary>
+    public async Task<bool> IsTransferredAsync(ReplicaId to)
+    {
+        try
+        {
+            await Client.TransferAsync(KeyValue.Group, 0, to);
+            return true;
+        }
+        catch (ReplicationException refused) when (refused.Rejection is { Reason: RejectReason.NoQuorum, OutcomeUnknown: false })
+        {
+            return false;
+        }
+    }
+
+    public async Task<bool> ControlAnswersAsync()
+    {
+        try
+        {
+            await Client.QueryShardAsync(
+                ControlGroup.Own, 0, ControlCodec.Encode(new ControlQuery.StateSince(0)), new RequestOptions { Timeout = TimeSpan.FromMilliseconds(500) });
+            return true;
+        }
+        catch (ReplicationException)
+        {
+            return false;
+        }
+    }
 }
 
 internal sealed record TestClusterOptions

@@ -54,7 +54,7 @@ public sealed class ControlGroupTests : IDisposable
             await WhenSettledAsync(node);
         foreach (TestNode node in cluster.Running)
             node.Runtime.Root.Tell(new StopHosting(new HostedShard(ControlGroup.Own, 0, 0)));
-        await Wait.UntilAsync(async () => !await AnswersAsync(cluster[1]), "it answers no more");
+        await Wait.UntilAsync(async () => !await cluster[1].ControlAnswersAsync(), "it answers no more");
 
         await cluster[1].Client.SetAsync("a", "1");
         await cluster.TerminateAsync(3);
@@ -99,20 +99,6 @@ public sealed class ControlGroupTests : IDisposable
             Control = new ControlSettings { Protocol = new RaftFactory(TestClusterOptions.Raft) },
         },
     };
-
-    private static async Task<bool> AnswersAsync(TestNode node)
-    {
-        try
-        {
-            await node.Client.QueryShardAsync(
-                ControlGroup.Own, 0, ControlCodec.Encode(new ControlQuery.StateSince(0)), new Client.RequestOptions { Timeout = TimeSpan.FromMilliseconds(500) });
-            return true;
-        }
-        catch (Client.ReplicationException)
-        {
-            return false;
-        }
-    }
 
     private NodeState State(int node) => NodeState.Decode(_stores[node - 1].Load()!.Value);
 

@@ -90,7 +90,7 @@ public sealed class MembersTests : IDisposable
         await WhenHeldByAsync(cluster, 1, 2, 3);
         foreach (int node in new[] { 3, 2, 1 })
         {
-            await Wait.UntilAsync(() => IsTransferredAsync(cluster[2], new ReplicaId(node)), $"node {node} may lead");
+            await Wait.UntilAsync(() => cluster[2].IsTransferredAsync(new ReplicaId(node)), $"node {node} may lead");
             await Wait.UntilAsync(async () => (await cluster[2].Client.MembersAsync(KeyValue.Group, 0)).Leader == new ReplicaId(node), $"node {node} leads");
         }
 
@@ -109,21 +109,6 @@ public sealed class MembersTests : IDisposable
     }
 
     public void Dispose() => _data.Dispose();
-
-    /// <summary>Refused while the leader has not yet heard of it.</summary>
-    private static async Task<bool> IsTransferredAsync(TestNode node, ReplicaId to)
-    {
-        try
-        {
-            await node.Client.TransferAsync(KeyValue.Group, 0, to);
-            return true;
-        }
-        catch (ReplicationException refused) when (refused.Rejection is { Reason: RejectReason.NoQuorum, OutcomeUnknown: false })
-        {
-            return false;
-        }
-    }
-
 
     private NodeState State(int node) => NodeState.Decode(_stores[node - 1].Load()!.Value);
 

@@ -34,7 +34,7 @@ public sealed class GreetingsTests
     public async Task Who_greets_while_it_is_tried_in_vain_is_tried_again_at_once()
     {
         await using var node = NetworkNode.Start("greeted", "akka.remote.retry-gate-closed-for = 1 h");
-        using var peer = new TcpListener(IPAddress.Loopback, CutOff.FreePort());
+        using var peer = new TcpListener(IPAddress.Loopback, FreePorts.Take());
         peer.Start();
         var address = new Address("akka.tcp", "peer", "127.0.0.1", ((IPEndPoint)peer.LocalEndpoint).Port);
         IActorRef there = ((ExtendedActorSystem)node.System).Provider.ResolveActorRef(new RootActorPath(address) / "user" / "any");
